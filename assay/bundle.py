@@ -1,0 +1,258 @@
+"""Bundle: the files a run leaves, from the model to the page a person reads.
+
+The preparation is written as JSON and plain arrays, the network as stock Keras layers; what was
+written is read back and must predict what was trained.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from assay.environment import LOCK
+from assay.errors import ExportFailed
+from assay.network import Weights, archive, as_keras, from_archive, unpack_weights
+from assay.plans import Study
+from assay.preprocess import Preparation, unpack
+from assay.records import Cleaned, FinalFit, FoldResult
+from assay.report import render
+from assay.store import Store
+from assay.study import Registration, Suite
+from assay.verdict import Evidence, Judgement
+
+PARITY = (
+    1e-5  # largest difference of a probability between the trained and the saved model
+)
+_N_PARITY_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Model:
+    """The final deep model, as stored arrays, with rows to check its export on."""
+
+    preparation: dict[str, NDArray[Any]]
+    weights: dict[str, NDArray[Any]]
+    features: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Everything needed to write the out-of-fold predictions down."""
+
+    cleaned: Cleaned
+    labels: NDArray[np.int32]
+    outer: NDArray[np.int16]
+    results: Sequence[FoldResult]
+    predictions: Mapping[str, Sequence[Sequence[NDArray[np.float64]]]]
+
+
+def run_files(
+    registration: Registration,
+    suite: Suite,
+    evidence: Evidence,
+    judgement: Judgement,
+    scored: Scored | None,
+    model: Model | None,
+) -> dict[str, bytes]:
+    """Return every file of a run folder but its manifest, under its final name.
+
+    Raises
+    ------
+    ExportFailed
+        If the saved model, read back, does not predict what the trained one did.
+    """
+    files = {
+        "verdict.json": _pretty(judgement.verdict.model_dump(mode="json")),
+        "registration.json": _pretty(registration.model_dump(mode="json")),
+        "study.toml": study_text(registration.study).encode(),
+        "report.html": render(registration, evidence, judgement).encode(),
+        "trials.json": _pretty(_trials(scored.results if scored else ())),
+        "bundle/suite.json": suite.text.encode(),
+        "bundle/requirements.txt": LOCK.read_bytes(),
+    }
+    if scored is not None:
+        files["predictions.parquet"] = _predictions(scored)
+    if model is not None:
+        files |= _model_files(model, evidence.cleaned, judgement)
+    return files
+
+
+def opened(store: Store, evidence: Evidence) -> tuple[Scored | None, Model | None]:
+    """Open what the evidence refers to; nothing where the plan stopped before any fold."""
+    if evidence.final is None:
+        return None, None
+    cleaned = evidence.cleaned
+    scored = Scored(
+        cleaned=cleaned,
+        labels=store.get_array(cleaned.labels),
+        outer=store.get_array(evidence.split.outer),
+        results=evidence.results,
+        predictions=store.get_folds(evidence.predictions()),
+    )
+    model = Model(
+        preparation=store.get_arrays(evidence.final.preparation),
+        weights=store.get_arrays(evidence.final.weights),
+        features=store.get_table(cleaned.features),
+    )
+    return scored, model
+
+
+def same_digests(judgement: Judgement, final: FinalFit | None) -> dict[str, str]:
+    """Return the digests that every equal run shares."""
+    weights = {"weights": final.weights_digest} if final else {}
+    return {
+        **judgement.verdict.digests,
+        **weights,
+        "verdict": judgement.verdict.essence_digest(),
+    }
+
+
+# The model -------------------------------------------------------------------------------------
+
+
+def _model_files(
+    model: Model, cleaned: Cleaned, judgement: Judgement
+) -> dict[str, bytes]:
+    members, preparation = unpack_weights(model.weights), unpack(model.preparation)
+    content = archive(as_keras(members))
+    _check_parity(content, members, preparation, model.features)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **preparation.arrays())
+    form = preparation.form() | {
+        "classes": list(cleaned.classes),
+        "study": judgement.verdict.study,
+        "plan": judgement.verdict.plan,
+        "n_inputs": preparation.n_inputs,
+    }
+    return {
+        "bundle/model.keras": content,
+        "bundle/prep.json": _pretty(form),
+        "bundle/prep.npz": buffer.getvalue(),
+    }
+
+
+def _check_parity(
+    content: bytes,
+    members: tuple[Weights, ...],
+    preparation: Preparation,
+    features: pd.DataFrame,
+) -> None:
+    inputs = preparation.apply(features.iloc[:_N_PARITY_ROWS])
+    saved = np.asarray(from_archive(content)(inputs, training=False))
+    largest = float(np.abs(saved - _forward(members, inputs)).max())
+    if not largest <= PARITY:
+        raise ExportFailed(
+            f"The saved model differs from the trained one by {largest:.2g}; at most {PARITY:g} is allowed."
+        )
+
+
+def _forward(
+    members: tuple[Weights, ...], inputs: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the mean class probabilities by plain products: an account of the net owed to no library."""
+    total = np.zeros((len(inputs), members[0][-1].shape[0]))
+    for weights in members:
+        hidden = inputs.astype(np.float64)
+        for i in range(0, len(weights), 2):
+            hidden = hidden @ weights[i] + weights[i + 1]
+            if i < len(weights) - 2:
+                hidden = np.maximum(hidden, 0)
+        exponent = np.exp(hidden - hidden.max(axis=1, keepdims=True))
+        total += exponent / exponent.sum(axis=1, keepdims=True)
+    return total / len(members)
+
+
+# The other files -------------------------------------------------------------------------------
+
+
+def _predictions(scored: Scored) -> bytes:
+    """Return the out-of-fold predictions as Parquet: a line per repeat and row, a column per model and class."""
+    names = np.array(scored.cleaned.classes, dtype=object)
+    frames = []
+    for repeat, folds in enumerate(scored.outer):
+        columns: dict[str, Any] = {
+            "repeat": np.full(len(folds), repeat, dtype=np.int16),
+            "row": np.arange(len(folds), dtype=np.int32),
+            "fold": folds,
+            "label": names[scored.labels],
+        }
+        for model, by_repeat in scored.predictions.items():
+            whole = np.empty((len(folds), len(names)))
+            for fold, probabilities in enumerate(by_repeat[repeat]):
+                whole[folds == fold] = probabilities
+            columns |= {f"{model}:{name}": whole[:, k] for k, name in enumerate(names)}
+        frames.append(pd.DataFrame(columns))
+    buffer = io.BytesIO()
+    pd.concat(frames, ignore_index=True).to_parquet(
+        buffer, index=False, compression="zstd"
+    )
+    return buffer.getvalue()
+
+
+def _trials(results: Sequence[FoldResult]) -> list[dict[str, Any]]:
+    return [
+        {
+            "repeat": result.place.repeat,
+            "fold": result.place.fold,
+            "model": name,
+            "winner": fit.winner,
+            "score": fit.score,
+        }
+        | {"trials": [trial.model_dump(mode="json") for trial in fit.trials]}
+        for result in results
+        for name, fit in result.models.items()
+    ]
+
+
+def study_text(study: Study) -> str:
+    """Return the study as TOML, overrides applied: the file that runs this study again."""
+    values = study.model_dump(mode="json", exclude={"overrides"}, exclude_none=True)
+    head = (
+        [f"# Overrides applied: {', '.join(study.overrides)}"]
+        if study.overrides
+        else []
+    )
+    return "\n".join([*head, *_toml_table(values, ())]) + "\n"
+
+
+def _toml_table(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    plain = {
+        key: value
+        for key, value in table.items()
+        if not isinstance(value, dict) or key == "target"
+    }
+    lines = [f"{key} = {_toml_value(value)}" for key, value in plain.items()]
+    if path and lines:
+        lines.insert(0, f"\n[{'.'.join(path)}]")
+    for key, value in table.items():
+        if key not in plain:
+            lines += _toml_table(value, (*path, key))
+    return lines
+
+
+def _toml_value(value: Any) -> str:
+    """Spell a JSON value in TOML; strings and numbers are spelled alike in both."""
+    match value:
+        case dict():
+            return (
+                "{"
+                + ", ".join(
+                    f"{key} = {_toml_value(inner)}" for key, inner in value.items()
+                )
+                + "}"
+            )
+        case list():
+            return "[" + ", ".join(_toml_value(inner) for inner in value) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _pretty(value: Any) -> bytes:
+    return (
+        json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    ).encode()

@@ -1,0 +1,205 @@
+"""The only module that looks outside: where things lie, what runs them, which code and lock."""
+
+import ast
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import resource
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from assay.canonical import digest_bytes, digest_file, digest_json
+from assay.verdict import Circumstances
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.txt"
+
+# The setting in which equal seeds gave equal bits: oneDNN kernels pinned, no GPU.
+_PINNED = {"TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GX_ANALYTICS_ENABLED": "false"}
+
+
+def data_folder() -> Path:
+    """Return where source files are looked up: ``ASSAY_DATA``, or ``data/raw`` of the project."""
+    return Path(os.environ.get("ASSAY_DATA") or ROOT / "data" / "raw")
+
+
+def artifacts_folder() -> Path:
+    """Return where runs and stored results go: ``ASSAY_ARTIFACTS``, or ``artifacts``."""
+    return Path(os.environ.get("ASSAY_ARTIFACTS") or ROOT / "artifacts")
+
+
+def package_file(package: str, inside: str) -> Path:
+    """Return a file that an installed package brings, without importing the package.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package is not installed or has no such file.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(f"the package {package} is not installed")
+    path = Path(spec.origin).parent / inside
+    if not path.is_file():
+        raise FileNotFoundError(f"the package {package} has no file {inside}")
+    return path
+
+
+def pin() -> None:
+    """Fix the settings on which equal bits depend, and import TensorFlow under them.
+
+    What its libraries write to stderr while they load, before any log level counts, goes nowhere.
+
+    Raises
+    ------
+    RuntimeError
+        If TensorFlow was imported first, with other settings: it reads them only once.
+    """
+    if "tensorflow" in sys.modules:
+        if any(os.environ.get(name) != value for name, value in _PINNED.items()):
+            raise RuntimeError(f"TensorFlow was imported before {_PINNED} were set")
+        return
+    os.environ.update(_PINNED)
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module("tensorflow")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@lru_cache
+def lock_digest() -> str:
+    """Return a digest of the lock file, the Python version, and what is really installed.
+
+    Only packages that the lock names count, so that a test runner beside them changes nothing;
+    their installed versions count, so that an upgrade past the lock does.
+    """
+    content = LOCK.read_bytes()
+    names = sorted(
+        set(re.findall(r"^([A-Za-z0-9._-]+)==", content.decode(), flags=re.MULTILINE))
+    )
+    installed = {name: _installed_version(name) for name in names}
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return digest_json(
+        {"lock": digest_bytes(content), "python": python, "installed": installed}
+    )
+
+
+def _installed_version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@lru_cache
+def code_digest(*modules: str) -> str:
+    """Return a digest of the source of ``modules`` and of every ``assay`` module they reach.
+
+    Imports are read from the text, those inside functions too, so that the digest covers what a
+    stage can call whether or not it has been called yet.
+    """
+    reached: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in reached:
+            reached.add(module)
+            waiting.extend(_imports(_source_file(module)))
+    return digest_json(
+        {module: digest_file(_source_file(module)) for module in sorted(reached)}
+    )
+
+
+@lru_cache
+def program_digest() -> str:
+    """Return a digest of everything that decides a verdict: the stages, their tasks, the flow."""
+    files = [
+        *(ROOT / "assay").rglob("*"),
+        *(ROOT / "tasks").glob("*.py"),
+        ROOT / "flows" / "main.py",
+    ]
+    kept = sorted(file for file in files if file.suffix in {".py", ".jinja"})
+    return digest_json(
+        {file.relative_to(ROOT).as_posix(): digest_file(file) for file in kept}
+    )
+
+
+def _source_file(module: str) -> Path:
+    path = ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@lru_cache
+def _imports(path: Path) -> tuple[str, ...]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(
+        sorted(
+            name
+            for name in found
+            if name.startswith("assay.") and _source_file(name).is_file()
+        )
+    )
+
+
+def circumstances(seconds: float) -> Circumstances:
+    """Return what may differ between two equal runs: time, machine, versions, threads."""
+    packages = (
+        "prefect",
+        "tensorflow-cpu",
+        "tensorflow",
+        "keras",
+        "keras-tuner",
+        "scikit-learn",
+    )
+    versions = {
+        name: _installed_version(name)
+        for name in (*packages, "pandas", "numpy", "great-expectations")
+    }
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Circumstances(
+        seconds=seconds,
+        cpu_seconds=sum(os.times()[:4]),
+        peak_memory_mb=peak_kib / (1024**2 if sys.platform == "darwin" else 1024),
+        host=platform.node(),
+        machine=platform.machine(),
+        system=platform.platform(),
+        python=platform.python_version(),
+        cpu_flags=_cpu_flags(),
+        cores=os.cpu_count() or 1,
+        versions={name: version for name, version in versions.items() if version},
+        settings={name: os.environ.get(name, "") for name in _PINNED}
+        | {"training_threads": "1"},
+    )
+
+
+def _cpu_flags() -> tuple[str, ...]:
+    """Return the instruction-set extensions that decide which kernels run (Linux only)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ()
+    line = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", text, flags=re.MULTILINE)
+    wanted = r"(avx|fma|sse4|amx|asimd|sve)"
+    return (
+        tuple(sorted(flag for flag in line[1].split() if re.match(wanted, flag)))
+        if line
+        else ()
+    )

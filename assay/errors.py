@@ -1,0 +1,73 @@
+"""The errors Assay raises on purpose, and what each one means for the caller.
+
+    AssayError                exit 1   never raised itself
+    +-- StudyError            exit 2   the study file or the command line is wrong
+    +-- DataRefused           exit 3   the data cannot be trusted with the question
+    +-- NotReproducible       exit 4   a rerun gave other digests
+    +-- CorruptObject         exit 1   a stored file no longer holds the bytes it is named for
+    +-- TrainingFailed        exit 1   no trial of a search gave a finite score
+    +-- ExportFailed          exit 1   a saved model does not predict what the trained one did
+
+``retryable`` says whether the same call can succeed a moment later. None of the errors above can:
+they are decided by bytes. Operating-system errors such as an interrupted read sometimes can.
+"""
+
+import errno
+
+_PASSING = frozenset(
+    {
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EINTR,
+        errno.EIO,
+        errno.ENFILE,
+        errno.EMFILE,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+
+
+class AssayError(Exception):
+    """Something a person can act on: one or two plain sentences, no traceback."""
+
+    exit_code = 1
+
+
+class StudyError(AssayError):
+    """The study file, a suite it names, or the command line is wrong."""
+
+    exit_code = 2
+
+
+class DataRefused(AssayError):
+    """The data is unreadable, fails its expectations, or cannot carry the question."""
+
+    exit_code = 3
+
+
+class NotReproducible(AssayError):
+    """The same study, data, code and lock gave another result."""
+
+    exit_code = 4
+
+
+class CorruptObject(AssayError):
+    """A stored file is missing or no longer holds the bytes it is named for."""
+
+
+class TrainingFailed(AssayError):
+    """Every trial of a search ended without a finite score."""
+
+
+class ExportFailed(AssayError):
+    """A saved model, read back, does not predict what the trained one did."""
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Return whether calling again a moment later can help.
+
+    True for operating-system errors that pass by themselves (interrupted, busy, too many open
+    files, timed out), False for everything decided by the study, the data or the code.
+    """
+    return isinstance(error, OSError) and error.errno in _PASSING

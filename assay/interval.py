@@ -1,0 +1,129 @@
+"""Intervals of scores and of leads, and how many rows would decide what they leave open.
+
+PROTOCOL steps 4 and 5. The interval is CLT-split: the variance of the rows' mean contributions,
+plus the variance between repeats in full.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm, t
+
+_POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its standard error and one-sided bounds at ``alpha``."""
+
+    estimate: float
+    error: float
+    lower: float
+    upper: float
+    interval_95: tuple[float, float]
+    n_rows: int
+    method: str
+
+    def support(self, low: float, high: float) -> tuple[float, float, float]:
+        """Return degrees of support for: above ``high``, between, below ``low``."""
+        if self.error == 0:
+            return (
+                float(self.estimate > high),
+                float(low <= self.estimate <= high),
+                float(self.estimate < low),
+            )
+        above = float(norm.sf((high - self.estimate) / self.error))
+        below = float(norm.cdf((low - self.estimate) / self.error))
+        return above, max(0.0, 1 - above - below), below
+
+
+def clt_split(contributions: NDArray[np.float64], alpha: float) -> Interval:
+    """Return the CLT-split interval of a mean over rows and repeats (PROTOCOL step 4).
+
+    ``SE^2 = var_i(mean_j d_ij) / n + var_j(mean_i d_ij)``, both with ddof 1, the second term in
+    full: a new draw of folds moves the whole mean.
+
+    Parameters
+    ----------
+    contributions : shape (n_rows, n_repeats)
+        What each row adds in each repeat, d_ij; the mean over rows is a repeat's estimate.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows or two repeats.
+
+    Examples
+    --------
+    >>> d = np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    >>> interval = clt_split(d, alpha=0.05)
+    >>> interval.estimate, round(interval.error**2, 6)
+    (0.5, 0.041667)
+    """
+    n, r = contributions.shape
+    if n < 2 or r < 2:
+        raise ValueError(f"{n} rows and {r} repeats, but a variance needs two of each")
+    rows, repeats = contributions.mean(axis=1), contributions.mean(axis=0)
+    error = math.sqrt(rows.var(ddof=1) / n + repeats.var(ddof=1))
+    name = f"CLT-split over {r} repeats"
+    return _interval(
+        float(rows.mean()),
+        error,
+        float(norm.ppf(1 - alpha)),
+        float(norm.ppf(0.975)),
+        n,
+        name,
+    )
+
+
+def nadeau_bengio(
+    fold_values: NDArray[np.float64], n_rows: int, alpha: float
+) -> Interval:
+    """Return the corrected resampled t interval of one repeat's fold values.
+
+    Nadeau & Bengio (2003): the variance of the mean of k folds is taken as
+    ``(1/k + n_test/n_train) s^2`` with ``n_test/n_train = 1/(k - 1)`` and k - 1 degrees of freedom.
+    """
+    k = len(fold_values)
+    error = math.sqrt((1 / k + 1 / (k - 1)) * fold_values.var(ddof=1))
+    bounds = float(t.ppf(1 - alpha, k - 1)), float(t.ppf(0.975, k - 1))
+    return _interval(
+        float(fold_values.mean()),
+        error,
+        *bounds,
+        n_rows,
+        "Nadeau-Bengio, because there is one repeat",
+    )
+
+
+def _interval(
+    estimate: float, error: float, z: float, z_95: float, n_rows: int, method: str
+) -> Interval:
+    wide = (estimate - z_95 * error, estimate + z_95 * error)
+    return Interval(
+        estimate,
+        error,
+        estimate - z * error,
+        estimate + z * error,
+        wide,
+        n_rows,
+        method,
+    )
+
+
+def needed_rows(interval: Interval, margin: float, alpha: float) -> int | None:
+    """Return about how many rows would decide the comparison with 80 % power, to one digit.
+
+    ``V ((z_{1-alpha} + z_{.8}) / |delta - margin|)^2`` with ``V = n SE^2``; a gap under half the
+    margin counts as half the margin, or the figure would explode on noise (PROTOCOL step 5).
+    None when there is no spread to extrapolate from.
+    """
+    gap = max(abs(interval.estimate - margin), margin / 2)
+    z = float(norm.ppf(1 - alpha) + norm.ppf(_POWER))
+    rows = interval.n_rows * interval.error**2 * (z / gap) ** 2
+    if rows <= 0:
+        return None
+    digit = 10.0 ** math.floor(math.log10(rows))
+    return max(1, round(math.ceil(rows / digit) * digit))

@@ -1,0 +1,315 @@
+"""What a study may declare: its plans, the sections of a plan, their defaults and bounds.
+
+Every default is the one of the protocol; a key that is not here is refused.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from assay.errors import StudyError
+from assay.records import Metric, Record, Task
+from assay.seeds import seed_for
+
+PlanName = Literal["a", "b"]
+Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+# PROTOCOL section 4: what plan A and plan B may spend of the family's alpha.
+SPENDING = {"a": 0.7, "b": 0.3}
+
+
+class Drop(Record):
+    """A column left out, and why."""
+
+    column: Words
+    reason: Words
+
+
+class LabelRule(Record):
+    """A label made from a column: ``positive`` where the rule holds, ``negative`` elsewhere."""
+
+    column: Words
+    at_least: float | None = Field(
+        default=None, description="The rule holds from this number up."
+    )
+    one_of: tuple[str, ...] | None = Field(
+        default=None, description="The rule holds for these values."
+    )
+    positive: Words = "yes"
+    negative: Words = "no"
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "LabelRule":
+        if (self.at_least is None) == (self.one_of is None):
+            raise ValueError("give either at_least or one_of")
+        return self
+
+
+class OutlierPlan(Record):
+    """Training rows left out as outliers; rows that are scored never are."""
+
+    rule: Literal["none", "iqr"] = "none"
+    factor: float = Field(
+        default=3.0, gt=0, description="Interquartile ranges beyond the quartiles."
+    )
+    columns_needed: int = Field(
+        default=1, ge=1, description="Columns that must be out for a row to go."
+    )
+
+
+class CleanPlan(Record):
+    """What is done to the table: fixed rules on all rows, fitted steps inside the folds only."""
+
+    drop: tuple[Drop, ...] = ()
+    duplicates: Literal["keep", "drop"] = "keep"
+    impute: Literal["median", "mean"] = Field(
+        default="median", description="Numeric columns, fitted in the fold."
+    )
+    scale: Literal["robust", "standard"] = "robust"
+    outliers: OutlierPlan = OutlierPlan()
+
+
+class SplitPlan(Record):
+    """Outer folds times repeats, and the inner folds inside each outer training part."""
+
+    folds: int = Field(default=5, ge=2, le=20)
+    repeats: int | None = Field(
+        default=None, ge=1, le=20, description="Default: 3 from 500 rows up, 5 below."
+    )
+    inner_folds: int = Field(default=5, ge=2, le=20)
+
+
+class Accept(Record):
+    """A sentinel's alarm that the study answers by going on, with a reason the report repeats."""
+
+    sentinel: Literal["single_column", "duplicates"]
+    columns: tuple[str, ...] = ()
+    reason: Words
+
+
+class AuditPlan(Record):
+    """Levels of the leak sentinels."""
+
+    alarm: float = Field(
+        default=0.01, gt=0, lt=1, description="Level of each sentinel."
+    )
+    single_column_auc: float = Field(
+        default=0.95, gt=0.5, lt=1, description="What one honest column may reach."
+    )
+    accept: tuple[Accept, ...] = ()
+
+
+class GatePlan(Record):
+    """The permutation test against chance."""
+
+    permutations: int = Field(
+        default=999, ge=39, le=99999, description="At most; the test may stop sooner."
+    )
+    stop: Literal["betting", "never"] = Field(
+        default="betting", description="Sequential test, or all of them."
+    )
+    hidden: int = Field(default=16, ge=2, le=256, description="Units of the small net.")
+    steps: int = Field(
+        default=300, ge=20, description="Training steps of the small net."
+    )
+
+
+class NetSpace(Record):
+    """What the search varies in the network."""
+
+    depth: tuple[int, ...] = (1, 2)
+    width: tuple[int, ...] = (64, 128)
+    dropout: tuple[float, ...] = (0.0, 0.15, 0.3)
+    learning_rate: tuple[float, float] = (1e-3, 1e-2)
+    weight_decay: tuple[float, float] = (1e-3, 1e-1)
+
+
+class LogisticSpace(Record):
+    """What the search varies in logistic regression."""
+
+    inverse_penalty: tuple[float, float] = (1e-3, 1e2)
+
+
+class BoostingSpace(Record):
+    """What the search varies in boosted trees; rounds are chosen by early stopping."""
+
+    learning_rate: tuple[float, float] = (0.05, 0.3)
+    leaves: tuple[int, ...] = (7, 15, 31)
+    min_rows_per_leaf: tuple[int, ...] = (5, 20, 50)
+    l2: tuple[float, float] = (1e-3, 1e1)
+    max_rounds: int = Field(default=200, ge=1)
+
+
+class TunePlan(Record):
+    """The search in each outer training part; every family of models gets the same trials."""
+
+    trials: int = Field(default=8, ge=1, le=1000)
+    seeds: int = Field(
+        default=3,
+        ge=1,
+        le=64,
+        description="Networks of the winner, predictions averaged.",
+    )
+    folds_per_trial: int = Field(
+        default=1, ge=1, description="Inner folds that score each trial."
+    )
+    epochs: int = Field(default=60, ge=1)
+    patience: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    net: NetSpace = NetSpace()
+    logistic: LogisticSpace = LogisticSpace()
+    boosting: BoostingSpace = BoostingSpace()
+
+
+class Cleaning(Record):
+    """The parts of a plan that cleaning depends on."""
+
+    target: str | LabelRule
+    positive: str | None
+    task: Task
+    clean: CleanPlan
+
+
+class Gating(Record):
+    """The parts of a study that the gate depends on."""
+
+    gate: GatePlan
+    clean: CleanPlan
+    smallest_effect: float
+    alpha: float
+
+
+class Tuning(Record):
+    """The parts of a plan that tuning depends on."""
+
+    tune: TunePlan
+    clean: CleanPlan
+    metric: Metric
+
+
+class Judging(Record):
+    """The parts of a study that a verdict depends on."""
+
+    study: str
+    plan: PlanName
+    metric: Metric
+    at_least: float
+    margin: float
+    smallest_effect: float
+    alpha: float
+
+
+class Plan(Record):
+    """One complete way to check the hypothesis."""
+
+    claim: Words
+    at_least: float = Field(gt=0, lt=1)
+    source: Words = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
+    target: Words | LabelRule
+    positive: Words | None = Field(
+        default=None, description="The class of interest of a binary target."
+    )
+    unit: Literal["row"] = "row"
+    task: Task
+    metric: Metric = "auc"
+    margin: float = Field(
+        default=0.02,
+        gt=0,
+        lt=0.5,
+        description="What deep learning must gain to earn its cost.",
+    )
+    smallest_effect: float = Field(
+        default=0.60, gt=0.5, lt=1, description="Smallest AUC worth finding."
+    )
+    suite: Words
+    clean: CleanPlan = CleanPlan()
+    split: SplitPlan = SplitPlan()
+    audit: AuditPlan = AuditPlan()
+    gate: GatePlan = GatePlan()
+    tune: TunePlan = TunePlan()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Plan":
+        if isinstance(self.target, LabelRule) and self.task != "binary":
+            raise ValueError(
+                "a label made from a rule has two classes: task must be 'binary'"
+            )
+        fewest = min(
+            self.split.inner_folds, self.split.folds
+        )  # the final fit takes the outer folds as inner ones
+        if self.tune.folds_per_trial > fewest:
+            raise ValueError(
+                f"tune.folds_per_trial = {self.tune.folds_per_trial}, but there are {fewest} folds"
+            )
+        if self.tune.seeds > fewest:
+            raise ValueError(
+                f"tune.seeds = {self.tune.seeds}, but each seed stops early on a fold of its own and there are {fewest}"
+            )
+        return self
+
+    def cleaning(self) -> Cleaning:
+        return Cleaning(
+            target=self.target, positive=self.positive, task=self.task, clean=self.clean
+        )
+
+    def gating(self, alpha: float) -> Gating:
+        return Gating(
+            gate=self.gate,
+            clean=self.clean,
+            smallest_effect=self.smallest_effect,
+            alpha=alpha,
+        )
+
+    def tuning(self) -> Tuning:
+        return Tuning(tune=self.tune, clean=self.clean, metric=self.metric)
+
+    def judging(self, study: str, name: PlanName, alpha: float) -> Judging:
+        return Judging(
+            study=study,
+            plan=name,
+            metric=self.metric,
+            at_least=self.at_least,
+            margin=self.margin,
+            smallest_effect=self.smallest_effect,
+            alpha=alpha,
+        )
+
+
+class Plans(Record):
+    a: Plan
+    b: Plan | None = None
+
+
+class Study(Record):
+    """One declared hypothesis, with whom it is for and why."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    position: Words
+    company: Words
+    rationale: Words
+    question: Words
+    seed: int = Field(ge=0, lt=2**63)
+    alpha: float = Field(default=0.05, gt=0, le=0.2)
+    plan: Plans
+    overrides: tuple[str, ...] = Field(
+        default=(), description="What --set and --data changed."
+    )
+
+    def plans(self) -> tuple[PlanName, ...]:
+        """Return the names of the declared plans, in the order they may be tried."""
+        return ("a",) if self.plan.b is None else ("a", "b")
+
+    def of(self, name: PlanName) -> Plan:
+        """Return a plan by name."""
+        plan = self.plan.a if name == "a" else self.plan.b
+        if plan is None:
+            raise StudyError(f"study {self.name} has no plan {name}")
+        return plan
+
+    def alpha_of(self, name: PlanName) -> float:
+        """Return what a plan may spend of alpha: all of it alone, .7 and .3 of it as plan A and B."""
+        return self.alpha if self.plan.b is None else self.alpha * SPENDING[name]
+
+    def seed_of(self, name: PlanName) -> int:
+        """Return the seed that every place of a plan derives its own from."""
+        return seed_for(self.seed, "plan", name)

@@ -1,0 +1,212 @@
+"""Preparation fitted on training rows only: impute, scale, encode.
+
+scikit-learn fits; what was fitted is kept as a few arrays, so that the same small form prepares
+rows while training and, later, in a bundle that needs no scikit-learn to predict.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.preprocessing import OneHotEncoder, RobustScaler, StandardScaler
+
+from assay.errors import DataRefused
+from assay.plans import CleanPlan, OutlierPlan
+
+CLIP = 3.0  # scaled values beyond about this many spreads are bent towards it
+_MAX_LEVELS = 50
+_ABSENT = "(missing)"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A fitted preparation. With p numeric columns of which m can be missing:
+
+    Attributes
+    ----------
+    numeric, categorical
+        Column names, in the order the table has them.
+    fill, centre, scale : shape (p,)
+        Value for missing cells; then ``z = (x - centre) / scale``.
+    indicated : shape (m,)
+        Numbers of the numeric columns that get a column of their own saying "was missing".
+    levels
+        For each categorical column the levels with a column of their own; any other level,
+        rare or unseen, shares one more.
+    """
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    fill: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    indicated: NDArray[np.int64]
+    levels: tuple[tuple[str, ...], ...]
+
+    @property
+    def n_inputs(self) -> int:
+        return (
+            len(self.numeric)
+            + len(self.indicated)
+            + sum(len(known) + 1 for known in self.levels)
+        )
+
+    def apply(self, features: pd.DataFrame) -> NDArray[np.float32]:
+        """Return the network's inputs, shape (n_rows, n_inputs).
+
+        Scaled numbers pass through ``z / sqrt(1 + (z / 3)**2)``: linear near the middle, never
+        beyond 3 spreads, so that one absurd cell cannot drive a prediction.
+        """
+        raw = features[list(self.numeric)].to_numpy(dtype=np.float64)
+        missing = np.isnan(raw)
+        z = (np.where(missing, self.fill, raw) - self.centre) / self.scale
+        parts = [z / np.sqrt(1 + (z / CLIP) ** 2), missing[:, self.indicated]]
+        parts += [
+            _one_hot(features[name], known)
+            for name, known in zip(self.categorical, self.levels, strict=True)
+        ]
+        return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the fitted numbers."""
+        return {
+            "fill": self.fill,
+            "centre": self.centre,
+            "scale": self.scale,
+            "indicated": self.indicated,
+        }
+
+    def form(self) -> dict[str, Any]:
+        """Return the rest as JSON values: which columns, which levels, which bend."""
+        levels = dict(zip(self.categorical, map(list, self.levels), strict=True))
+        return {
+            "numeric": list(self.numeric),
+            "categorical": list(self.categorical),
+            "levels": levels,
+            "clip": CLIP,
+        }
+
+    def packed(self) -> dict[str, NDArray[Any]]:
+        """Return everything as plain arrays, the form in which it is stored."""
+        form = np.frombuffer(
+            json.dumps(self.form(), ensure_ascii=False).encode(), dtype=np.uint8
+        )
+        return self.arrays() | {"form": form}
+
+
+def unpack(arrays: dict[str, NDArray[Any]]) -> Preparation:
+    """Return the preparation that :meth:`Preparation.packed` stored."""
+    form = json.loads(arrays["form"].tobytes())
+    return Preparation(
+        numeric=tuple(form["numeric"]),
+        categorical=tuple(form["categorical"]),
+        fill=arrays["fill"],
+        centre=arrays["centre"],
+        scale=arrays["scale"],
+        indicated=arrays["indicated"],
+        levels=tuple(tuple(form["levels"][name]) for name in form["categorical"]),
+    )
+
+
+def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
+    """Fit a preparation on training rows.
+
+    Parameters
+    ----------
+    features
+        Training rows only: numeric columns as float64 with NaN, the others as text.
+
+    Raises
+    ------
+    DataRefused
+        If a numeric column is empty in these rows, so that no fill value can be learned.
+    """
+    numeric = tuple(features.select_dtypes("number").columns)
+    categorical = tuple(name for name in features.columns if name not in set(numeric))
+    raw = features[list(numeric)].to_numpy(dtype=np.float64)
+    missing = np.isnan(raw)
+    for name, empty in zip(numeric, missing.all(axis=0), strict=True):
+        if empty:
+            raise DataRefused(
+                f"Column '{name}' has no value in a training part. Leave it out with clean.drop."
+            )
+    averaged = np.nanmedian if plan.impute == "median" else np.nanmean
+    fill = averaged(raw, axis=0) if numeric else np.empty(0)
+    centre, scale = (
+        _scales(np.where(missing, fill, raw), plan)
+        if numeric
+        else (np.empty(0), np.empty(0))
+    )
+    return Preparation(
+        numeric=numeric,
+        categorical=categorical,
+        fill=fill,
+        centre=centre,
+        scale=scale,
+        indicated=np.flatnonzero(missing.any(axis=0)),
+        levels=tuple(_levels(features[name]) for name in categorical),
+    )
+
+
+def _scales(
+    filled: NDArray[np.float64], plan: CleanPlan
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return centre and spread of each column; a column whose quartiles agree gets half its range."""
+    if plan.scale == "standard":
+        standard = StandardScaler().fit(filled)
+        return standard.mean_, standard.scale_
+    robust = RobustScaler().fit(filled)
+    spread = np.quantile(filled, 0.75, axis=0) - np.quantile(filled, 0.25, axis=0)
+    half_range = np.ptp(filled, axis=0) / 2
+    return robust.center_, np.where(
+        spread > 0, robust.scale_, np.where(half_range > 0, half_range, 1.0)
+    )
+
+
+def _levels(column: "pd.Series[Any]") -> tuple[str, ...]:
+    """Return the levels that get a column: seen twice or more, at most the 50 commonest."""
+    encoder = OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        min_frequency=2,
+        max_categories=_MAX_LEVELS,
+    )
+    values = _filled(column)
+    encoder.fit(values)
+    rare = encoder.infrequent_categories_[0]
+    excluded = set() if rare is None else set(rare)
+    return tuple(
+        str(level) for level in encoder.categories_[0] if level not in excluded
+    )
+
+
+def _one_hot(column: "pd.Series[Any]", known: tuple[str, ...]) -> NDArray[np.bool_]:
+    values = _filled(column)[:, 0]
+    exact = values[:, None] == np.asarray(known, dtype=object)[None, :]
+    return np.column_stack([exact, ~exact.any(axis=1)])
+
+
+def _filled(column: "pd.Series[Any]") -> NDArray[np.object_]:
+    return (
+        column.astype(object)
+        .where(column.notna(), _ABSENT)
+        .to_numpy(dtype=object)[:, None]
+    )
+
+
+def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
+    """Return which training rows stay under the outlier rule. Never call it on rows to be scored.
+
+    ``iqr`` (Tukey 1977): a cell is out when it lies more than ``factor`` interquartile ranges
+    beyond the quartiles of these rows; a row goes when ``columns_needed`` of its cells are out.
+    Columns whose quartiles agree have no such range and are passed over.
+    """
+    if plan.rule == "none":
+        return np.ones(len(features), dtype=bool)
+    raw = features.select_dtypes("number").to_numpy(dtype=np.float64)
+    q1, q3 = np.nanquantile(raw, 0.25, axis=0), np.nanquantile(raw, 0.75, axis=0)
+    reach = plan.factor * (q3 - q1)
+    out = ((raw < q1 - reach) | (raw > q3 + reach)) & (reach > 0)
+    return np.asarray(out.sum(axis=1) < plan.columns_needed)

@@ -1,0 +1,385 @@
+"""What stages hand to each other and leave on disk: frozen, strict, JSON, with digests as evidence.
+
+A record says in one line what it found (:meth:`Record.summary`), names the stored objects it
+refers to (:meth:`Record.refs`), and knows which of its fields must be equal in an equal run
+(:meth:`Record.essence`): times are circumstances, scores are not.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from assay.canonical import digest_json
+
+Severity = Literal["critical", "warning", "info"]
+Task = Literal["binary", "multiclass"]
+Metric = Literal["auc", "accuracy"]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+MIN_ROWS_TO_COMPARE, MIN_CLASS_TO_COMPARE = 200, 30
+Hyperparameters = dict[str, float | int | str | bool]
+
+
+def circumstance(description: str) -> Any:
+    """Declare a field that may differ between two equal runs."""
+    return Field(description=description, json_schema_extra={"circumstance": True})
+
+
+class Record(BaseModel):
+    """Frozen, no unknown keys, no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def essence(self) -> dict[str, Any]:
+        """Return the record as plain JSON values, without what may differ in an equal run."""
+        return {
+            name: _essence(getattr(self, name))
+            for name in type(self).model_fields
+            if not self._varies(name)
+        }
+
+    def essence_digest(self) -> str:
+        """Return the digest of :meth:`essence`."""
+        return digest_json(self.essence())
+
+    def refs(self) -> Iterator["Ref"]:
+        """Yield every stored object the record refers to, at any depth."""
+        for name in type(self).model_fields:
+            yield from _refs(getattr(self, name))
+
+    def summary(self) -> str:
+        """Return in one line what a person should know of it."""
+        return ""
+
+    @classmethod
+    def _varies(cls, name: str) -> bool:
+        extra = cls.model_fields[name].json_schema_extra
+        return isinstance(extra, dict) and bool(extra.get("circumstance"))
+
+
+def _essence(value: Any) -> Any:
+    match value:
+        case Record():
+            return value.essence()
+        case dict():
+            return {str(key): _essence(inner) for key, inner in value.items()}
+        case tuple() | list():
+            return [_essence(inner) for inner in value]
+        case _:
+            return value
+
+
+def _refs(value: Any) -> Iterator["Ref"]:
+    match value:
+        case Ref():
+            yield value
+        case Record():
+            yield from value.refs()
+        case dict():
+            for inner in value.values():
+                yield from _refs(inner)
+        case tuple() | list():
+            for inner in value:
+                yield from _refs(inner)
+
+
+class Ref(Record):
+    """A stored object, named by the digest of its bytes."""
+
+    kind: Literal["table", "array", "arrays", "bytes"]
+    digest: Digest
+    size: int = Field(ge=0, description="Bytes.")
+
+
+# The way of the data ---------------------------------------------------------------------------
+
+
+class Column(Record):
+    """A column as it was read."""
+
+    name: str
+    type: Literal["number", "text", "boolean"]
+    n_missing: int
+    n_distinct: int
+
+
+class Snapshot(Record):
+    """The source as one table in the store."""
+
+    table: Ref
+    source: str
+    source_digest: Digest = Field(
+        description="SHA-256 of the file the table was read from."
+    )
+    n_rows: int
+    columns: tuple[Column, ...]
+    remarks: tuple[str, ...] = Field(
+        description="What the reader decided: encoding, separator, missing words."
+    )
+
+    def summary(self) -> str:
+        return f"{self.source}: {self.n_rows:,} rows, {len(self.columns)} columns"
+
+
+class ExpectationOutcome(Record):
+    """What came of one expectation of a suite."""
+
+    id: str
+    expectation: str
+    column: str | None
+    severity: Severity
+    status: Literal["met", "failed", "unchecked"]
+    why: str = Field(description="The suite's own reason for the rule.")
+    message: str = Field(description="What was found, in words; empty when met.")
+    n_unexpected: int | None
+    examples: tuple[str, ...]
+
+
+class ValidationReport(Record):
+    """What a suite says of a snapshot. Only data that was not refused has one."""
+
+    suite: str
+    suite_digest: Digest
+    snapshot_digest: Digest
+    outcomes: tuple[ExpectationOutcome, ...]
+
+    @property
+    def warnings(self) -> tuple[ExpectationOutcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.status != "met")
+
+    def summary(self) -> str:
+        n_warnings = len(self.warnings)
+        carried = (
+            f", {n_warnings} not met and carried into the report"
+            if n_warnings
+            else ", all met"
+        )
+        return f"{len(self.outcomes)} expectations of suite {self.suite}{carried}"
+
+
+class CleanStep(Record):
+    """One thing cleaning did, and why."""
+
+    what: str
+    n: int = Field(description="Rows or columns it concerned.")
+    why: str
+
+
+class Cleaned(Record):
+    """Features and labels, one row a sample; nothing in them was learned from the rows."""
+
+    features: Ref
+    labels: Ref = Field(description="int32 class codes, shape (n_rows,).")
+    classes: tuple[str, ...]
+    counts: tuple[int, ...] = Field(description="Rows of each class.")
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    n_rows: int
+    log: tuple[CleanStep, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether there are rows enough to compare models at all (PROTOCOL section 1)."""
+        return (
+            self.n_rows >= MIN_ROWS_TO_COMPARE
+            and min(self.counts) >= MIN_CLASS_TO_COMPARE
+        )
+
+    def summary(self) -> str:
+        shown = ", ".join(
+            f"{name} {n:,}"
+            for name, n in zip(self.classes[:4], self.counts, strict=False)
+        )
+        more = ", ..." if len(self.classes) > 4 else ""
+        n_columns = len(self.numeric) + len(self.categorical)
+        return f"{self.n_rows:,} rows, {n_columns} features; {shown}{more}"
+
+
+class Place(Record):
+    """One outer fold of one repeat: the unit of caching, resuming and spreading work."""
+
+    repeat: int
+    fold: int
+
+
+class Split(Record):
+    """Outer folds of each repeat, and inner folds inside each outer training part."""
+
+    outer: Ref = Field(
+        description="int16 test fold of each row, shape (repeats, n_rows)."
+    )
+    inner: Ref = Field(
+        description="int16 inner fold, shape (repeats, folds, n_rows); -1 in the outer test part."
+    )
+    repeats: int
+    folds: int
+    inner_folds: int
+
+    def places(self) -> tuple[Place, ...]:
+        return tuple(
+            Place(repeat=j, fold=f)
+            for j in range(self.repeats)
+            for f in range(self.folds)
+        )
+
+    def summary(self) -> str:
+        times = f"{self.repeats} times" if self.repeats > 1 else "once"
+        return f"{self.folds} stratified outer folds, drawn {times}; {self.inner_folds} inner folds in each"
+
+
+class Flag(Record):
+    """A sentinel that fired."""
+
+    sentinel: Literal[
+        "single_column",
+        "duplicates",
+        "row_order",
+        "undeclared_unit",
+        "confounder",
+        "self_test",
+    ]
+    columns: tuple[str, ...]
+    rows: tuple[int, ...] = Field(
+        description="Some of the rows concerned, counted from 0 after cleaning."
+    )
+    evidence: str
+    answer: str = Field(description="What to write in the study.")
+    accepted: str | None = Field(
+        default=None, description="The study's own reason for going on."
+    )
+
+
+class AuditReport(Record):
+    """What the leak sentinels saw."""
+
+    flags: tuple[Flag, ...]
+    looked_for: tuple[str, ...]
+
+    @property
+    def suspect(self) -> bool:
+        return any(flag.accepted is None for flag in self.flags)
+
+    def summary(self) -> str:
+        if not self.flags:
+            return f"no alarm ({', '.join(self.looked_for)})"
+        shown = "; ".join(
+            f"{flag.sentinel}: {', '.join(flag.columns) or 'rows'}"
+            for flag in self.flags[:3]
+        )
+        return f"{shown}{' (accepted in the study)' if not self.suspect else ' (unanswered)'}"
+
+
+class GateResult(Record):
+    """Whether any of the gate's models beats chance on this data."""
+
+    passed: bool
+    word: Literal["signal", "no_signal", "underpowered"]
+    score: float | None = Field(
+        description="Largest mean fold AUC among the gate's models; None if not tested."
+    )
+    chance_level: float
+    p_value: float | None = Field(
+        gt=0, le=1, description="Valid at the moment the test stopped."
+    )
+    alpha: float
+    scores: dict[str, float] = Field(description="Mean fold AUC of each model.")
+    permutations: int = Field(
+        description="How many decided; the test may stop before the last one drawn."
+    )
+    null_scores: tuple[float, ...] = Field(
+        description="The score with labels permuted, in the order drawn."
+    )
+    detectable: float | None = Field(
+        description="Smallest AUC found with 80 % probability on these rows."
+    )
+    needed_rows: int | None = Field(
+        description="Rows needed to find the smallest effect; None when passed."
+    )
+
+    def summary(self) -> str:
+        if self.score is None or self.p_value is None:
+            return f"not tested: too few rows, about {self.needed_rows} are needed"
+        beat = "beats chance" if self.passed else f"does not beat chance ({self.word})"
+        return (
+            f"AUC {self.score:.3f} {beat} {self.chance_level:.2f}: "
+            f"p = {self.p_value:.3g} after {self.permutations} permutations, alpha {self.alpha:g}"
+        )
+
+
+class Trial(Record):
+    """One attempt of a search: hyperparameters and what they scored inside the training part."""
+
+    number: int
+    hyperparameters: Hyperparameters
+    score: float | None = Field(
+        description="Mean score over the inner folds used; None when it failed."
+    )
+    message: str = ""
+
+
+class ModelFit(Record):
+    """One family of models on one outer fold: its search, and its winner's predictions."""
+
+    trials: tuple[Trial, ...]
+    winner: int
+    predictions: Ref | None = Field(
+        description="Class probabilities, shape (n_test, n_classes); None on all rows."
+    )
+    score: float | None = Field(
+        description="The study's metric on the outer test part; None on all rows."
+    )
+    fit_s: float = circumstance("Seconds of search and final fit.")
+    predict_s: float = circumstance("Seconds to predict the test part.")
+
+
+class FoldResult(Record):
+    """One outer fold of one repeat: every family of models, searched and scored."""
+
+    place: Place
+    models: dict[str, ModelFit]
+
+    def summary(self) -> str:
+        shown = ", ".join(
+            f"{name} {fit.score:.3f}"
+            for name, fit in self.models.items()
+            if fit.score is not None
+        )
+        return f"repeat {self.place.repeat + 1} fold {self.place.fold + 1}: {shown}"
+
+
+class FinalFit(Record):
+    """The deep model refitted on all rows by the procedure that the folds measured."""
+
+    model: ModelFit
+    preparation: Ref = Field(
+        description="Fitted preparation as arrays; see preprocess.Preparation."
+    )
+    weights: Ref = Field(
+        description="The winner's networks as arrays; see network.Ensemble."
+    )
+    weights_digest: Digest
+
+    def summary(self) -> str:
+        won = self.model.trials[self.model.winner].hyperparameters
+        return "final model on all rows: " + ", ".join(
+            f"{name} {value:.3g}" for name, value in _shown(won)
+        )
+
+
+def _shown(hyperparameters: Hyperparameters) -> list[tuple[str, float | int]]:
+    return [
+        (name, value)
+        for name, value in hyperparameters.items()
+        if isinstance(value, int | float)
+    ]
+
+
+def record_class(name: str) -> type[Record]:
+    """Return the record class of that name; stored results name theirs, and nothing else loads.
+
+    Raises
+    ------
+    KeyError
+        If there is no such record.
+    """
+    return {cls.__name__: cls for cls in Record.__subclasses__()}[name]

@@ -1,0 +1,250 @@
+"""Files that keep what they hold: named by content, written whole, verified when read.
+
+objects/ab/abcd...   bytes named by their SHA-256
+results/STAGE/KEY    what a stage returned, as checksummed JSON
+registrations/       studies as they were before their data was read
+runs/                finished runs, moved into place in one step
+tmp/PID-TOKEN/       files being written; the owner holds a lock on its folder
+locks/               held by a living process or by nobody
+"""
+
+import atexit
+import fcntl
+import io
+import itertools
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.canonical import digest_bytes
+from assay.errors import CorruptObject
+from assay.records import Record, Ref
+
+if TYPE_CHECKING:
+    import pandas as pd  # loaded only where a table is: an answer from a finished run needs none
+
+_held: dict[Path, tuple[IO[bytes], int]] = {}
+_counter = itertools.count()
+_process = f"{os.getpid()}-{secrets.token_hex(4)}"  # processes of two containers can share a number
+
+
+class Store:
+    """The folder that runs share. Equal content is kept once; a half-written file is never seen."""
+
+    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
+        self.folder = folder.resolve()
+        self.fresh = fresh  # results of earlier runs are written over, not read
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.folder)!r})"
+
+    # Objects, named by content -----------------------------------------------------------------
+
+    def put(self, content: bytes, kind: str = "bytes") -> Ref:
+        """Keep ``content`` and return the reference that names it."""
+        ref = Ref(kind=kind, digest=digest_bytes(content), size=len(content))
+        path = self.object_path(ref)
+        if not self.holds(ref):
+            self.write(path, content)
+        return ref
+
+    def get(self, ref: Ref) -> bytes:
+        """Return the bytes a reference names.
+
+        Raises
+        ------
+        CorruptObject
+            If the file is missing or its bytes no longer have that digest.
+        """
+        path = self.object_path(ref)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise CorruptObject(
+                f"{path} is missing. Run the study again to have it made anew."
+            ) from None
+        if digest_bytes(content) != ref.digest:
+            raise CorruptObject(
+                f"{path} no longer holds the bytes it is named for. Delete it and run again."
+            )
+        return content
+
+    def holds(self, ref: Ref) -> bool:
+        """Return whether the object is there and whole."""
+        try:
+            self.get(ref)
+        except CorruptObject:
+            return False
+        return True
+
+    def object_path(self, ref: Ref) -> Path:
+        return self.folder / "objects" / ref.digest[:2] / ref.digest
+
+    def put_table(self, table: "pd.DataFrame") -> Ref:
+        """Keep a table as Parquet. Equal tables give equal bytes under one lock."""
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False, compression="zstd")
+        return self.put(buffer.getvalue(), "table")
+
+    def get_table(self, ref: Ref) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.read_parquet(io.BytesIO(self.get(ref)))
+
+    def put_array(self, array: NDArray[Any]) -> Ref:
+        """Keep an array in NumPy's own format, which has no pickle for plain types."""
+        buffer = io.BytesIO()
+        np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+        return self.put(buffer.getvalue(), "array")
+
+    def get_array(self, ref: Ref) -> NDArray[Any]:
+        array: NDArray[Any] = np.load(io.BytesIO(self.get(ref)), allow_pickle=False)
+        return array
+
+    def put_arrays(self, arrays: dict[str, NDArray[Any]]) -> Ref:
+        """Keep named arrays in one npz; its members carry no times, so equal arrays give equal bytes."""
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        return self.put(buffer.getvalue(), "arrays")
+
+    def get_arrays(self, ref: Ref) -> dict[str, NDArray[Any]]:
+        with np.load(io.BytesIO(self.get(ref)), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+
+    def get_folds(
+        self, refs: dict[str, list[list[Ref]]]
+    ) -> dict[str, list[list[NDArray[Any]]]]:
+        """Return the arrays of :meth:`assay.records.Evidence.predictions`, in the same arrangement."""
+        return {
+            name: [[self.get_array(ref) for ref in folds] for folds in repeats]
+            for name, repeats in refs.items()
+        }
+
+    # Checksummed files under a name ------------------------------------------------------------
+
+    def write_checked(self, path: Path, content: bytes) -> None:
+        """Write ``content`` behind a line that holds its digest."""
+        self.write(path, digest_bytes(content).encode() + b"\n" + content)
+
+    def read_checked(self, path: Path) -> bytes:
+        """Return what :meth:`write_checked` wrote.
+
+        Raises
+        ------
+        CorruptObject
+            If the file is missing, cut short, or altered.
+        """
+        try:
+            head, _, content = path.read_bytes().partition(b"\n")
+        except OSError:
+            raise CorruptObject(f"{path} is missing.") from None
+        if digest_bytes(content).encode() != head:
+            raise CorruptObject(
+                f"{path} no longer holds what was written. Delete it and run again."
+            )
+        return content
+
+    def whole(self, record: Record) -> bool:
+        """Return whether every object that a record refers to is there and whole."""
+        return all(self.holds(ref) for ref in record.refs())
+
+    # Writing -----------------------------------------------------------------------------------
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Write a file so that its final name only ever shows all of it, even after a power cut."""
+        temporary = self.scratch() / f"{next(_counter)}-{path.name[:40]}"
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(path)
+
+    def publish(self, files: dict[str, bytes], target: Path) -> None:
+        """Make a folder of ``files`` appear at ``target`` in one step, replacing what was there."""
+        staged = self.scratch() / f"{next(_counter)}-publish"
+        for name, content in files.items():
+            path = staged / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            target.rename(self.scratch() / f"{next(_counter)}-replaced")
+        staged.rename(target)
+
+    def scratch(self) -> Path:
+        """Return this process's own folder for unfinished files, made on first use."""
+        folder = self.folder / "tmp" / _process
+        if folder / "owner" not in _held:
+            with self.lock("scratch"):
+                folder.mkdir(parents=True, exist_ok=True)
+                _acquire(folder / "owner", wait=True)
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def sweep(self) -> int:
+        """Remove unfinished files whose writer no longer lives; return how many folders went."""
+        removed = 0
+        with self.lock("scratch"):
+            for folder in sorted((self.folder / "tmp").glob("*")):
+                owner = folder / "owner"
+                if owner not in _held and _acquire(owner, wait=False):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    _release(owner)
+                    removed += 1
+        return removed
+
+    # Locks -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def lock(
+        self, name: str, waiting: Callable[[], None] | None = None
+    ) -> Iterator[None]:
+        """Hold a lock that the kernel takes back when the process ends, however it ends.
+
+        ``waiting`` is called once if another process holds it. Local file systems only. The same
+        process may enter twice.
+        """
+        path = self.folder / "locks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not _acquire(path, wait=False):
+            if waiting is not None:
+                waiting()
+            _acquire(path, wait=True)
+        try:
+            yield
+        finally:
+            _release(path)
+
+
+def _acquire(path: Path, *, wait: bool) -> bool:
+    if path in _held:
+        file, depth = _held[path]
+        _held[path] = (file, depth + 1)
+        return True
+    try:
+        file = path.open("ab")
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        file.close()
+        return False
+    _held[path] = (file, 1)
+    return True
+
+
+def _release(path: Path) -> None:
+    file, depth = _held.pop(path)
+    if depth > 1:
+        _held[path] = (file, depth - 1)
+    else:
+        file.close()

@@ -1,0 +1,369 @@
+"""A study: one declared hypothesis and all it takes to check it.
+
+The file is TOML and the only configuration. :func:`load` reads it, refuses what it does not know,
+and :func:`register` writes it down in canonical form before any data is read.
+"""
+
+import difflib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from assay.canonical import canonical_json, digest_file, digest_json
+from assay.environment import (
+    ROOT,
+    artifacts_folder,
+    data_folder,
+    lock_digest,
+    package_file,
+    program_digest,
+)
+from assay.errors import CorruptObject, DataRefused, StudyError
+from assay.plans import Plan, Study
+from assay.records import Digest, Record
+from assay.store import Store
+
+BUILT_IN = {
+    "digits": "datasets/data/digits.csv.gz",
+    "breast-cancer": "datasets/data/breast_cancer.csv",
+}
+
+
+class Suite(Record):
+    """An expectation suite as text: what it says decides, not where it lies."""
+
+    name: str
+    text: str
+
+
+class Source(Record):
+    """Where a plan's rows come from: named in the study, resolved on this machine."""
+
+    name: str = Field(description="As the study says it.")
+    path: str = Field(
+        description="Where it lies here.", json_schema_extra={"circumstance": True}
+    )
+    digest: Digest
+
+
+class Registration(Record):
+    """A study as it stood before its data was read."""
+
+    study: Study
+    digest: Digest
+    order: int = Field(
+        description="How many studies of this name were registered before."
+    )
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+def load(
+    path: Path, overrides: tuple[str, ...] = (), data: Path | None = None
+) -> Study:
+    """Read a study file and apply ``KEY=VALUE`` overrides.
+
+    Parameters
+    ----------
+    path
+        The TOML file; looked up in the project when it is not in the current folder.
+    overrides
+        For instance ``plan.a.tune.trials=4``. Values are TOML; what is no TOML is text.
+    data
+        A file to read instead of the plans' sources; recorded like an override.
+
+    Raises
+    ------
+    StudyError
+        If the file is missing, is no TOML, or says something no study can say. The message names
+        the table, the key, the value and the bound.
+    """
+    found = path if path.is_file() or path.is_absolute() else ROOT / path
+    try:
+        values = tomllib.loads(found.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(
+            f"{path} is not there. Give the path of a study file, such as hypotheses/digits.toml."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{path} is not valid TOML: {error}.") from None
+    for key, value in map(_parse_override, overrides):
+        _set(values, key, value, path)
+    changed = (
+        (*overrides, f"data={data.name}")
+        if data is not None and data.is_file()
+        else overrides
+    )
+    if "overrides" in values:
+        raise StudyError(f"{path}: overrides is not a key of a study file; use --set.")
+    try:
+        return Study.model_validate(
+            {"name": found.stem, **values, "overrides": changed}
+        )
+    except ValidationError as error:
+        raise StudyError(_explain(path, error)) from None
+
+
+def _parse_override(override: str) -> tuple[list[str], Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
+        raise StudyError(
+            f"--set {override}: write KEY=VALUE, for instance plan.a.tune.trials=4."
+        )
+    try:
+        return key.split("."), tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.split("."), text
+
+
+def _set(values: dict[str, Any], key: list[str], value: Any, path: Path) -> None:
+    table = values
+    for part in key[:-1]:
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise StudyError(
+                f"{path}: --set {'.'.join(key)}: {part} is a value, not a table."
+            )
+        table = inner
+    table[key[-1]] = value
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    """Say in one sentence what is wrong first; a person mends one thing at a time."""
+    problems = error.errors()
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    parts = [
+        str(part)
+        for part in first["loc"]
+        if part not in ("LabelRule", "constrained-str")
+    ]
+    key, table = (parts[-1], parts[:-1]) if parts else ("", [])
+    place = f"{path} [{'.'.join(table)}]" if table else f"{path}"
+    more = f" ({len(problems) - 1} more after this one.)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, _known_keys(table), n=1)
+        hint = (
+            f" Did you mean {near[0]!r}?"
+            if near
+            else f" Known here: {', '.join(_known_keys(table))}."
+        )
+        return f"{place}: unknown key {key!r}.{hint}{more}"
+    if first["type"] == "missing":
+        return f"{place}: {key} is missing.{more}"
+    said = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if first["type"] == "value_error":
+        return f"{path} [{'.'.join(parts)}]: {said}.{more}"
+    return f"{place}: {key} = {json.dumps(first['input'], default=str, ensure_ascii=False)}, but it {said}.{more}"
+
+
+def _known_keys(table: list[str]) -> list[str]:
+    model: Any = Study
+    for part in table:
+        if part.isdigit():
+            continue
+        field = model.model_fields.get(part)
+        model = _record_in(field.annotation) if field else None
+        if model is None:
+            return []
+    return [name for name in model.model_fields if name != "overrides"]
+
+
+def _record_in(annotation: Any) -> Any:
+    """Return the record class inside an annotation such as ``Plan | None`` or ``tuple[Drop, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return annotation
+    inner = (_record_in(argument) for argument in getattr(annotation, "__args__", ()))
+    return next((found for found in inner if found is not None), None)
+
+
+# Finding ---------------------------------------------------------------------------------------
+
+
+def suite_of(plan: Plan) -> Suite:
+    """Read the plan's expectation suite, ``expectations/NAME.json`` of the project or a path.
+
+    Raises
+    ------
+    StudyError
+        If there is no such file, or it is not UTF-8 text.
+    """
+    path = (
+        Path(plan.suite)
+        if plan.suite.endswith(".json")
+        else ROOT / "expectations" / f"{plan.suite}.json"
+    )
+    try:
+        return Suite(name=path.stem, text=path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(
+            f"suite = {plan.suite!r}, but there is no file {_shown(path)}."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(
+            f"suite = {plan.suite!r}: {_shown(path)} cannot be read: {error}."
+        ) from None
+
+
+def source_of(plan: Plan, data: Path | None = None) -> Source:
+    """Find the plan's source and digest its bytes; nothing is parsed yet.
+
+    ``data`` is a file to read in its place, or the folder to look in instead of ``ASSAY_DATA``.
+
+    Raises
+    ------
+    StudyError
+        If a built-in source has no such name.
+    DataRefused
+        If the file is not there or cannot be read.
+    """
+    path = (
+        data
+        if data is not None and not data.is_dir()
+        else _place(plan.source, data or data_folder())
+    )
+    try:
+        return Source(
+            name=plan.source if path != data else path.name,
+            path=str(path),
+            digest=digest_file(path),
+        )
+    except FileNotFoundError:
+        raise DataRefused(
+            f"{_shown(path)} is not there. Put the file in place, or set ASSAY_DATA to the folder that holds "
+            f"{plan.source}."
+        ) from None
+    except OSError as error:
+        raise DataRefused(f"{_shown(path)} cannot be read: {error.strerror}.") from None
+
+
+def _place(source: str, folder: Path) -> Path:
+    kind, _, name = source.partition(":")
+    if kind == "builtin":
+        if name not in BUILT_IN:
+            raise StudyError(
+                f"source = {source!r}: the built-in sources are {', '.join(sorted(BUILT_IN))}."
+            )
+        return package_file("sklearn", BUILT_IN[name])
+    path = folder / source
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise StudyError(
+            f"source = {source!r} leads out of the data folder {_shown(folder)}."
+        )
+    return path
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def store_of(artifacts: Path | None = None, *, fresh: bool = False) -> Store:
+    """Open the store in ``artifacts``, or in the default folder; ``fresh``: trust no stored result."""
+    return Store(artifacts or artifacts_folder(), fresh=fresh)
+
+
+# Registering -----------------------------------------------------------------------------------
+
+
+def register(store: Store, study: Study) -> tuple[Registration, tuple[str, ...]]:
+    """Write the study down under its digest, before any of its data is read.
+
+    Returns
+    -------
+    tuple
+        The registration, and what differs from each earlier registration of the same name, in
+        words; empty when this is the first or the same again.
+    """
+    folder = store.folder / "registrations" / study.name
+    digest = study.essence_digest()
+    with store.lock(f"registrations-{study.name}"):
+        earlier = _registrations(store, folder)
+        mine = next((one for one in earlier if one.digest == digest), None)
+        if mine is None:
+            mine = Registration(study=study, digest=digest, order=len(earlier))
+            store.write_checked(
+                folder / f"{digest}.json", canonical_json(mine.model_dump(mode="json"))
+            )
+    before = [one for one in earlier if one.order < mine.order]
+    return mine, tuple(
+        _deviation(one, study) for one in sorted(before, key=lambda one: one.order)
+    )
+
+
+def _registrations(store: Store, folder: Path) -> list[Registration]:
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append(Registration.model_validate_json(store.read_checked(path)))
+        except (CorruptObject, ValidationError):
+            continue  # written by another version or damaged: it cannot testify
+    return found
+
+
+def _deviation(earlier: Registration, study: Study) -> str:
+    old, new = _flat(earlier.study.essence()), _flat(study.essence())
+    changed = sorted(
+        key
+        for key in old.keys() | new.keys()
+        if old.get(key) != new.get(key) and key != "overrides"
+    )
+    shown = ", ".join(
+        f"{key} ({old.get(key)} -> {new.get(key)})" for key in changed[:4]
+    )
+    more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
+    return f"differs from registration {earlier.digest[:12]} of the same name in {shown or 'nothing but --set'}{more}"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {
+            k: v
+            for name, inner in value.items()
+            for k, v in _flat(inner, f"{prefix}.{name}" if prefix else name).items()
+        }
+    return {prefix: value}
+
+
+class Identity(Record):
+    """Everything that decides a run's result, digested: equal identity, equal result."""
+
+    name: str = Field(description="The folder the run leaves.")
+    sources: dict[str, Source]
+    suites: dict[str, Suite]
+    study: Digest
+    program: Digest
+    lock: Digest
+
+
+def identify(study: Study, data: Path | None = None) -> Identity:
+    """Digest the study, its sources and suites, the program and the lock. Nothing is parsed yet.
+
+    Raises
+    ------
+    StudyError, DataRefused
+        If a suite or a source is not there or cannot be read.
+    """
+    suites = {name: suite_of(study.of(name)) for name in study.plans()}
+    sources = {name: source_of(study.of(name), data) for name in study.plans()}
+    program, lock, digest = program_digest(), lock_digest(), study.essence_digest()
+    inputs = {
+        "study": digest,
+        "sources": {name: source.digest for name, source in sources.items()},
+        "suites": {name: suite.essence_digest() for name, suite in suites.items()},
+        "program": program,
+        "lock": lock,
+    }
+    return Identity(
+        name=f"{study.name}-{digest_json(inputs)[:12]}",
+        sources=sources,
+        suites=suites,
+        study=digest,
+        program=program,
+        lock=lock,
+    )

@@ -1,0 +1,191 @@
+"""The verdict, what it rests on, and what a run leaves."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from assay.records import (
+    AuditReport,
+    Cleaned,
+    FinalFit,
+    Flag,
+    FoldResult,
+    GateResult,
+    Metric,
+    Record,
+    Ref,
+    Snapshot,
+    Split,
+    ValidationReport,
+    circumstance,
+)
+
+OutcomeWord = Literal[
+    "no_signal",
+    "underpowered",
+    "suspect_leak",
+    "dl_earns",
+    "dl_not_worth",
+    "inconclusive",
+]
+
+
+class Signal(Record):
+    """Does anything beat chance?"""
+
+    answer: Literal["signal", "no_signal", "underpowered", "not_asked"]
+    score: float | None
+    chance: float
+    p_value: float | None
+    permutations: int
+    detectable: float | None
+
+
+class Claim(Record):
+    """Is the deep model's score at least what the hypothesis says?"""
+
+    answer: Literal["supported", "refuted", "undecided"]
+    at_least: float
+    score: float | None
+    interval: tuple[float, float] | None = Field(
+        description="One-sided bounds at the branch's alpha."
+    )
+
+
+class Against(Record):
+    """The deep model against one baseline, on the same folds."""
+
+    delta: float
+    lower: float
+    upper: float
+    interval_95: tuple[float, float]
+    baseline_score: float
+    p_better: float = Field(
+        description="Support for better by more than the margin; not a test."
+    )
+    p_within: float
+    p_worse: float
+    needed_rows: int | None
+
+
+class DeepLearning(Record):
+    """Does deep learning earn its cost? Figures against the least favourable baseline."""
+
+    answer: Literal["dl_earns", "dl_not_worth", "inconclusive", "not_asked"]
+    remark: Literal["", "equivalent", "worse"] = ""
+    delta: float | None
+    lower: float | None
+    upper: float | None
+    margin: float
+    against: dict[str, Against]
+    seconds: dict[str, float] = circumstance(
+        "Mean seconds of search and fit per outer fold, by model."
+    )
+    needed_rows: int | None
+    method: str
+
+
+class Verdict(Record):
+    """The answer, in the words of the protocol."""
+
+    study: str
+    plan: Literal["a", "b"]
+    outcome: OutcomeWord
+    metric: Metric
+    signal: Signal
+    claim: Claim
+    deep_learning: DeepLearning
+    plan_a: "Verdict | None" = None
+    flags: tuple[Flag, ...]
+    deviations: tuple[str, ...] = circumstance(
+        "What differs from an earlier registration of the name."
+    )
+    digests: dict[str, str]
+    reason: str
+
+    def after(self, plan_a: "Verdict | None", deviations: tuple[str, ...]) -> "Verdict":
+        """Return the verdict with what came before it: a failed plan A, an earlier registration."""
+        return self.model_copy(update={"plan_a": plan_a, "deviations": deviations})
+
+    def summary(self) -> str:
+        return f"plan {self.plan}: {self.outcome}"
+
+
+class Evidence(Record):
+    """What a verdict on one plan rests on."""
+
+    snapshot: Snapshot
+    report: ValidationReport
+    cleaned: Cleaned
+    split: Split
+    audit: AuditReport
+    gate: GateResult | None = None
+    results: tuple[FoldResult, ...] = ()
+    final: FinalFit | None = None
+
+    def predictions(self) -> dict[str, list[list[Ref]]]:
+        """Return where each model's class probabilities lie, by repeat and fold."""
+        found: dict[str, list[list[Ref]]] = {}
+        for result in sorted(
+            self.results, key=lambda result: (result.place.repeat, result.place.fold)
+        ):
+            for name, fit in result.models.items():
+                repeats = found.setdefault(
+                    name, [[] for _ in range(self.split.repeats)]
+                )
+                if fit.predictions is not None:
+                    repeats[result.place.repeat].append(fit.predictions)
+        return found
+
+
+class Judgement(Record):
+    """A verdict on one plan, with the scores it rests on."""
+
+    verdict: Verdict
+    chance: float = Field(
+        description="The metric's score of a predictor that ignores the features."
+    )
+    scores: dict[str, float] = Field(description="Mean outer-fold score of each model.")
+    fold_scores: dict[str, tuple[float, ...]]
+
+    def summary(self) -> str:
+        return self.verdict.summary()
+
+
+class Circumstances(Record):
+    """What may differ between two equal runs."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_memory_mb: float
+    host: str
+    machine: str
+    system: str
+    python: str
+    cpu_flags: tuple[str, ...]
+    cores: int
+    versions: dict[str, str]
+    settings: dict[str, str]
+
+
+class Manifest(Record):
+    """What a run must share with every equal run, and the circumstances it happened in."""
+
+    study: str
+    same: dict[str, str] = Field(
+        description="Digests: study, data, code, lock, folds, weights, ... verdict."
+    )
+    files: dict[str, str] = Field(
+        description="SHA-256 of every file beside the manifest."
+    )
+    circumstances: Circumstances
+
+
+class Bundle(Record):
+    """Everything a run leaves, as stored objects under their final names."""
+
+    files: dict[str, Ref]
+    same: dict[str, str]
+
+    def summary(self) -> str:
+        return f"{len(self.files)} files, {sum(ref.size for ref in self.files.values()) / 1e6:.1f} MB"

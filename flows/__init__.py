@@ -1,0 +1,1 @@
+"""The pipeline, its command line, and what a person sees of it."""

@@ -1,0 +1,159 @@
+"""The command line. What is loaded here must stay light: an unchanged study is answered from its run."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay import runs
+from assay.errors import AssayError
+from assay.study import identify, load, register, store_of
+from assay.verdict import Verdict
+from flows.terminal import Watcher, tell, tell_plan
+
+BUILT_IN = Path("hypotheses/digits.toml")
+
+app = typer.Typer(
+    help="Check a hypothesis on a dataset: signal above chance, the claim, and whether deep learning earns its cost.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StudyFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STUDY", help="A study file, such as hypotheses/digits.toml."
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a value of the study; repeatable."
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="A file to read instead of the study's sources, or the folder they lie in."
+    ),
+]
+Artifacts = Annotated[
+    Path | None, typer.Option(help="Where runs and stored results go.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Compute everything again, whatever is stored.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the verdict record as the last line.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """Check the built-in study when no command is given."""
+    if context.invoked_subcommand is None:
+        check(BUILT_IN)
+
+
+@app.command()
+def check(
+    study: StudyFile,
+    set_: Set = None,
+    data: Data = None,
+    artifacts: Artifacts = None,
+    fresh: Fresh = False,
+    json: Json = False,
+) -> None:
+    """Check a study and say what came of it."""
+    with _errors_in_words():
+        begun = time.perf_counter()
+        store = store_of(artifacts)
+        declared = load(study, tuple(set_ or ()), data)
+        register(store, declared)
+        name = identify(declared, data).name
+        with store.lock(
+            f"run-{declared.name}",
+            waiting=lambda: _say(
+                f"Another check of {declared.name} is running; waiting for it."
+            ),
+        ):
+            verdict = None if fresh else runs.finished(store, name)
+            stored = verdict is not None
+            if verdict is None:
+                verdict = _run(str(study), set_ or [], data, artifacts, fresh)
+        tell(
+            verdict,
+            runs.run_folder(store, name),
+            time.perf_counter() - begun,
+            stored=stored,
+        )
+        if json:
+            sys.stdout.write(verdict.model_dump_json() + "\n")
+
+
+@app.command()
+def plan(
+    study: StudyFile, set_: Set = None, data: Data = None, artifacts: Artifacts = None
+) -> None:
+    """Show what a check would compute and what is stored already."""
+    with _errors_in_words():
+        store, declared = store_of(artifacts), load(study, tuple(set_ or ()), data)
+        identity = identify(declared, data)
+        finished = runs.finished(store, identity.name) is not None
+        from flows.outlook import outlook
+
+        tell_plan(outlook(store, declared, identity), finished=finished)
+
+
+def _run(
+    study: str,
+    overrides: list[str],
+    data: Path | None,
+    artifacts: Path | None,
+    fresh: bool,
+) -> Verdict:
+    """Run the flow with the settings a person at a terminal needs; those already set are kept."""
+    quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
+    settings = {
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # its default fails on a busy machine
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_CLIENT_MAX_RETRIES": "12",  # SQLite answers 503 under load
+        **({"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"} if quiet else {}),
+    }
+    for key, value in settings.items():
+        os.environ.setdefault(key, value)
+    with Watcher():
+        from flows.main import check_hypothesis
+
+        return check_hypothesis(
+            study=study,
+            overrides=overrides,
+            data=str(data) if data else None,
+            artifacts=str(artifacts) if artifacts else None,
+            fresh=fresh,
+        )
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    """End with one sentence and its exit code, not with a traceback, where the fault is not ours."""
+    try:
+        yield
+    except AssayError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say(
+            "Interrupted. What was finished is kept; the same command goes on from there."
+        )
+        sys.exit(130)
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(sentence + "\n")

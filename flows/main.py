@@ -1,0 +1,106 @@
+"""The whole pipeline on one screen, and the way in for people and for Prefect."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # works from any folder
+
+if (
+    __name__ == "__main__"
+):  # a finished run is answered there, without loading what stands below
+    from flows.command_line import app
+
+    app()
+
+from prefect import flow
+
+from assay import runs
+from assay.plans import PlanName, Study
+from assay.store import Store
+from assay.study import Identity, identify, load, register, store_of
+from assay.verdict import Evidence, Judgement, Verdict
+from tasks import (
+    audit,
+    bundle,
+    clean,
+    final,
+    gate,
+    ingest,
+    judge,
+    split,
+    tune,
+    validate,
+)
+
+
+@flow(name="check_hypothesis", flow_run_name="check {study}", validate_parameters=True)
+def check_hypothesis(
+    study: str = "hypotheses/digits.toml",
+    overrides: list[str] | None = None,
+    data: str | None = None,
+    artifacts: str | None = None,
+    fresh: bool = False,
+) -> Verdict:
+    """Check one declared hypothesis, from the study file to a verdict and a run folder.
+
+    Args:
+        study: The study file.
+        overrides: Changes to it as KEY=VALUE, for instance plan.a.tune.trials=4.
+        data: A file to read instead of the study's sources, or the folder they lie in.
+        artifacts: Where runs and stored results go.
+        fresh: Compute everything again, whatever is stored.
+    """
+    begun = time.perf_counter()
+    declared = load(Path(study), tuple(overrides or ()), Path(data) if data else None)
+    store = store_of(Path(artifacts) if artifacts else None, fresh=fresh)
+    store.sweep()
+    registration, deviations = register(store, declared)
+    identity = identify(declared, Path(data) if data else None)
+    with store.lock(f"run-{declared.name}"):
+        plan_a: Verdict | None = None
+        for name in declared.plans():
+            evidence, judgement = check_plan(store, declared, name, identity)
+            if evidence.gate is None or evidence.gate.passed:
+                break
+            plan_a = judgement.verdict if name == "a" else plan_a
+        verdict = judgement.verdict.after(
+            plan_a if judgement.verdict.plan == "b" else None, deviations
+        )
+        judged = judgement.model_copy(update={"verdict": verdict})
+        files = bundle(
+            store, registration, identity.suites[verdict.plan], evidence, judged
+        )
+        runs.publish(
+            store, identity.name, declared.name, files, time.perf_counter() - begun
+        )
+    return verdict
+
+
+def check_plan(
+    store: Store, study: Study, name: PlanName, identity: Identity
+) -> tuple[Evidence, Judgement]:
+    """Take one plan all the way: each stage is handed the evidence of the ones before it."""
+    plan, alpha, seed = study.of(name), study.alpha_of(name), study.seed_of(name)
+
+    snapshot = ingest(store, identity.sources[name])
+    report = validate(store, snapshot, identity.suites[name])
+    cleaned = clean(store, snapshot, report, plan.cleaning())
+    folds = split(store, cleaned, plan.split, seed)
+    audited = audit(store, cleaned, plan.audit, seed)
+    evidence = Evidence(
+        snapshot=snapshot, report=report, cleaned=cleaned, split=folds, audit=audited
+    )
+    if not audited.suspect:
+        gated = gate(store, cleaned, folds, plan.gating(alpha), seed)
+        evidence = evidence.model_copy(update={"gate": gated})
+        if gated.passed and cleaned.comparable:
+            results = tuple(
+                tune(store, cleaned, folds, place, plan.tuning(), seed)
+                for place in folds.places()
+            )
+            fitted = final(store, cleaned, folds, plan.tuning(), seed)
+            evidence = evidence.model_copy(update={"results": results, "final": fitted})
+    return evidence, judge(
+        store, evidence, plan.judging(study.name, name, alpha), identity
+    )

@@ -1,0 +1,158 @@
+"""What a check would do: which results are stored, how many fits are left, what could be found."""
+
+from dataclasses import dataclass
+
+from assay.plans import Plan, PlanName, Study
+from assay.records import Cleaned, FoldResult, Split
+from assay.store import Store
+from assay.study import Identity
+from tasks import audit, clean, final, gate, ingest, split, tune, validate
+
+_N_FAMILIES = 3
+
+
+@dataclass(frozen=True)
+class Line:
+    """One stage: stored, or to be run."""
+
+    stage: str
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The stages of plan A in order, and what else there is to say."""
+
+    stages: list[Line]
+    sentences: list[str]
+
+
+def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
+    """Follow plan A through the store without computing anything; plan B runs only if A's gate stops."""
+    name: PlanName = "a"
+    plan, alpha, seed = study.of(name), study.alpha_of(name), study.seed_of(name)
+    lines: list[Line] = []
+
+    def seen(stage: str, record: object, detail: str = "") -> bool:
+        lines.append(Line(stage, "stored" if record else "would run", detail))
+        return record is not None
+
+    snapshot = ingest.stored(store, identity.sources[name])
+    report = (
+        validate.stored(store, snapshot, identity.suites[name]) if snapshot else None
+    )
+    cleaned = (
+        clean.stored(store, snapshot, report, plan.cleaning())
+        if snapshot and report
+        else None
+    )
+    folds = split.stored(store, cleaned, plan.split, seed) if cleaned else None
+    audited = audit.stored(store, cleaned, plan.audit, seed) if cleaned else None
+    gated = (
+        gate.stored(store, cleaned, folds, plan.gating(alpha), seed)
+        if cleaned and folds
+        else None
+    )
+    seen(
+        "ingest",
+        snapshot,
+        snapshot.summary() if snapshot else identity.sources[name].name,
+    )
+    seen(
+        "validate",
+        report,
+        report.summary() if report else f"suite {identity.suites[name].name}",
+    )
+    seen("clean", cleaned, cleaned.summary() if cleaned else "")
+    seen("split", folds, folds.summary() if folds else f"{plan.split.folds} folds")
+    seen("audit", audited, audited.summary() if audited else "")
+    seen(
+        "gate",
+        gated,
+        gated.summary()
+        if gated
+        else f"at most {plan.gate.permutations} permutations of 2 models",
+    )
+    if audited is not None and audited.suspect:
+        return Outlook(
+            lines, ["The audit's alarm is unanswered: nothing after it would run."]
+        )
+    if gated is not None and not (
+        gated.passed and cleaned is not None and cleaned.comparable
+    ):
+        return Outlook(lines, ["The gate stopped: no model would be tuned on plan A."])
+    sentences = _tuning(store, plan, seed, cleaned, folds, lines)
+    return Outlook(lines, sentences + _detectable(cleaned, alpha) + _plan_b(study))
+
+
+def _tuning(
+    store: Store,
+    plan: Plan,
+    seed: int,
+    cleaned: Cleaned | None,
+    folds: Split | None,
+    lines: list[Line],
+) -> list[str]:
+    """Add the lines of the outer folds; return what is left to fit and about how long it takes."""
+    n_folds = (
+        len(folds.places()) if folds else plan.split.folds * (plan.split.repeats or 3)
+    )
+    done: list[FoldResult] = []
+    fitted = None
+    if cleaned is not None and folds is not None:
+        found = [
+            tune.stored(store, cleaned, folds, place, plan.tuning(), seed)
+            for place in folds.places()
+        ]
+        done = [result for result in found if result is not None]
+        fitted = final.stored(store, cleaned, folds, plan.tuning(), seed)
+    left = n_folds - len(done)
+    lines.append(
+        Line(
+            "tune",
+            "stored" if not left else "would run",
+            f"{len(done)} of {n_folds} outer folds stored",
+        )
+    )
+    lines.append(
+        Line("final", "stored" if fitted else "would run", "the deep model on all rows")
+    )
+    per_trial = plan.tune.folds_per_trial
+    fits_per_fold = (
+        _N_FAMILIES * plan.tune.trials * per_trial + (_N_FAMILIES - 1) + plan.tune.seeds
+    )
+    fits = left * fits_per_fold + (
+        0 if fitted else plan.tune.trials * per_trial + plan.tune.seeds
+    )
+    said = [f"Fits left: {fits:,}."]
+    if left and done:
+        mean_s = sum(
+            fit.fit_s + fit.predict_s
+            for result in done
+            for fit in result.models.values()
+        ) / len(done)
+        said.append(
+            f"About {left * mean_s:,.0f} s of tuning left, going by the {len(done)} folds stored."
+        )
+    elif left:
+        said.append("How long tuning takes is known after the first fold.")
+    return said
+
+
+def _detectable(cleaned: Cleaned | None, alpha: float) -> list[str]:
+    if cleaned is None:
+        return ["What the gate could detect is known once the data is cleaned."]
+    from assay.metrics import detectable_auc
+
+    smallest = min(cleaned.counts)
+    found = detectable_auc(smallest, cleaned.n_rows - smallest, alpha)
+    return [
+        f"The gate finds an AUC of about {found:.3f} with a probability of 80 % (normal approximation)."
+    ]
+
+
+def _plan_b(study: Study) -> list[str]:
+    return (
+        ["Plan B runs only if plan A's gate stops."] if study.plan.b is not None else []
+    )

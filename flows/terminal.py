@@ -1,0 +1,114 @@
+"""What a person at the terminal sees. Results go to stdout, progress to stderr; pipes stay plain."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from assay.progress import Event, Finished, Started, Step, listening
+from assay.verdict import Verdict
+from assay.words import HEADLINES, sentences
+
+if TYPE_CHECKING:
+    from flows.outlook import Outlook
+
+_WIDTH = 9
+
+
+class Watcher:
+    """A live line for the stage at work, and a lasting line for every stage that has ended."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._doing = "starting Prefect"
+        self._line = self._progress.add_task(self._doing, total=None)
+        self._listening = listening(self._hear)
+
+    def __enter__(self) -> "Watcher":
+        self._listening.__enter__()
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+        self._listening.__exit__(kind, error, trace)
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Started(stage, label):
+                self._progress.reset(
+                    self._line, description=f"{stage:{_WIDTH}} {label}", total=None
+                )
+                self._doing = f"{stage:{_WIDTH}} {label}".rstrip()
+            case Step(what, done, total):
+                self._progress.update(
+                    self._line,
+                    description=f"{self._doing}  {what}",
+                    completed=done,
+                    total=total,
+                )
+            case Finished(stage, _, seconds, stored, summary):
+                took = "  stored" if stored else f"{seconds:6.1f} s"
+                self._console.print(
+                    f"[bold]{stage:{_WIDTH}}[/] [dim]{took}[/]  {escape(summary)}",
+                    soft_wrap=True,
+                )
+
+
+def tell(verdict: Verdict, folder: Path, seconds: float, *, stored: bool) -> None:
+    """Print the verdict in a few sentences and where its run lies."""
+    console = Console(highlight=False, soft_wrap=True)
+    sign, headline = HEADLINES[verdict.outcome]
+    console.print(
+        f"\n[bold]{sign} {headline}[/]  [dim]({verdict.study}, plan {verdict.plan}: {verdict.outcome})[/]"
+    )
+    for sentence in sentences(verdict):
+        console.print(f"  {escape(sentence)}")
+    source = "answered from the finished run" if stored else "computed"
+    console.print(
+        f"[dim]  {escape(_near(folder))}/report.html ({source} in {seconds:.1f} s)[/]"
+    )
+
+
+def tell_plan(outlook: "Outlook", *, finished: bool) -> None:
+    """Print which stages are stored, which would run, and what they would cost."""
+    console = Console(highlight=False, soft_wrap=True)
+    for line in outlook.stages:
+        console.print(
+            f"[bold]{line.stage:{_WIDTH}}[/] {line.status:12} {escape(line.detail)}"
+        )
+    for sentence in outlook.sentences:
+        console.print(f"  {escape(sentence)}")
+    if finished:
+        console.print("  The run is finished: check answers from it at once.")
+
+
+def _near(folder: Path) -> str:
+    """Return a path as short as it can be said from here."""
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)

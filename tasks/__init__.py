@@ -1,0 +1,24 @@
+"""What Prefect adds to a stage: cache key, retries, timeout. One thin task per stage."""
+
+from tasks.audit import audit
+from tasks.bundle import bundle
+from tasks.clean import clean
+from tasks.gate import gate
+from tasks.ingest import ingest
+from tasks.judge import judge
+from tasks.split import split
+from tasks.tune import final, tune
+from tasks.validate import validate
+
+__all__ = [
+    "audit",
+    "bundle",
+    "clean",
+    "final",
+    "gate",
+    "ingest",
+    "judge",
+    "split",
+    "tune",
+    "validate",
+]

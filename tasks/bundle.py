@@ -1,0 +1,24 @@
+"""The task of the stage ``bundle``."""
+
+from assay.store import Store
+from assay.study import Registration, Suite
+from assay.verdict import Bundle, Evidence, Judgement
+from tasks.policies import stage
+
+
+@stage(timeout_s=3600)
+def bundle(
+    store: Store,
+    registration: Registration,
+    suite: Suite,
+    evidence: Evidence,
+    judgement: Judgement,
+) -> Bundle:
+    """Write everything the run leaves, and read the model back before it is believed."""
+    from assay.bundle import opened, run_files, same_digests
+
+    files = run_files(
+        registration, suite, evidence, judgement, *opened(store, evidence)
+    )
+    kept = {path: store.put(content) for path, content in files.items()}
+    return Bundle(files=kept, same=same_digests(judgement, evidence.final))

@@ -1,0 +1,209 @@
+"""The only place that knows cache keys, retries, timeouts and where results lie.
+
+A stage's key covers what it was handed, the code of every ``assay`` module it reaches, and the
+lock. Its result is a record, kept as checksummed JSON; a hit counts only if the file is whole and
+so is every stored object the record refers to. Anything else is computed again.
+"""
+
+import functools
+import inspect
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast
+
+from prefect import Task
+from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.client.schemas import TaskRun
+from prefect.client.schemas.objects import State
+from prefect.context import TaskRunContext
+from prefect.filesystems import WritableFileSystem
+from prefect.serializers import Serializer
+
+from assay.canonical import canonical_json, digest_json
+from assay.environment import code_digest, lock_digest
+from assay.errors import CorruptObject, is_retryable
+from assay.progress import Finished, Started, announce
+from assay.records import Record, record_class
+from assay.store import Store
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=Record)
+
+_RETRY_DELAYS_S = [1.0, 5.0]
+
+
+class Stage(Generic[P, R]):
+    """A stage as a task: called, it answers from the store or computes and keeps the result."""
+
+    def __init__(
+        self, function: Callable[Concatenate[Store, P], R], timeout_s: float
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.name = function.__name__
+        self._signature = inspect.signature(function)
+        self._code = function.__module__
+        self._task: Task[..., R] = Task(
+            function,
+            name=self.name,
+            cache_policy=CacheKeyFnPolicy(cache_key_fn=self._prefect_key),
+            persist_result=True,
+            result_serializer=RecordSerializer(),
+            cache_result_in_memory=False,
+            retries=len(_RETRY_DELAYS_S),
+            retry_delay_seconds=_RETRY_DELAYS_S,
+            retry_condition_fn=_can_help,
+            timeout_seconds=timeout_s,
+            log_prints=False,
+        )
+
+    def __call__(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the stage as a Prefect task named after what it works on."""
+        label = self.label(store, *args, **kwargs)
+        announce(Started(self.name, label))
+        begun = time.perf_counter()
+        task = self._task.with_options(
+            task_run_name=f"{self.name} {label}".strip(), refresh_cache=store.fresh
+        )
+        # Prefect wants a block saved on the server; a saved one would keep this machine's path there.
+        task.result_storage = ResultFiles(folder=str(store.folder))
+        state = cast("State[R]", task(store, *args, **kwargs, return_state=True))
+        record = state.result()
+        announce(
+            Finished(
+                self.name,
+                label,
+                time.perf_counter() - begun,
+                state.name == "Cached",
+                record.summary(),
+            )
+        )
+        return record
+
+    def stored(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> R | None:
+        """Return the stored result if there is a whole one; compute nothing."""
+        bound = self._signature.bind(store, *args, **kwargs)
+        bound.apply_defaults()
+        try:
+            return cast(
+                "R", _read(store, self._path(store, self.key(bound.arguments)))[0]
+            )
+        except CorruptObject:
+            return None
+
+    def label(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return which repeat and fold the call is about, if it is about one."""
+        bound = self._signature.bind(store, *args, **kwargs).arguments
+        place = bound.get("place")
+        return (
+            f"repeat {place.repeat + 1} fold {place.fold + 1}"
+            if place is not None
+            else ""
+        )
+
+    def key(self, arguments: dict[str, Any]) -> str:
+        """Return the name of the result: stage, inputs, code, lock."""
+        inputs = {
+            name: _spelled(value)
+            for name, value in arguments.items()
+            if not isinstance(value, Store)
+        }
+        return digest_json(
+            {
+                "stage": self.name,
+                "inputs": inputs,
+                "code": code_digest(self._code),
+                "lock": lock_digest(),
+            }
+        )
+
+    def _prefect_key(self, _context: TaskRunContext, parameters: dict[str, Any]) -> str:
+        return f"{self.name}/{self.key(parameters)}"
+
+    def _path(self, store: Store, key: str) -> Path:
+        return store.folder / "results" / self.name / key
+
+
+def stage(
+    *, timeout_s: float
+) -> Callable[[Callable[Concatenate[Store, P], R]], Stage[P, R]]:
+    """Make a function a stage. Its first parameter is the store; the others are records or plain values.
+
+    ``timeout_s`` is when Prefect gives the stage up; a long call into C is only seen after it ends.
+    """
+    return lambda function: Stage(function, timeout_s)
+
+
+def _spelled(value: Any) -> Any:
+    match value:
+        case Record():
+            return {type(value).__name__: value.essence()}
+        case tuple() | list():
+            return [_spelled(one) for one in value]
+        case None | bool() | int() | float() | str():
+            return value
+    raise TypeError(
+        f"{type(value).__name__} has no place in a cache key: hand stages records or plain values"
+    )
+
+
+def _can_help(_task: Any, _run: TaskRun, state: State[Any]) -> bool:
+    try:
+        state.result()
+    except Exception as error:  # whatever the stage raised: only its kind is looked at
+        return is_retryable(error)
+    return False
+
+
+class RecordSerializer(Serializer):
+    """Records as canonical JSON under their class name; nothing but a record can be read back."""
+
+    type: Literal["assay-record"] = "assay-record"
+
+    def dumps(self, obj: Any) -> bytes:
+        return canonical_json(
+            {"record": type(obj).__name__, "value": obj.model_dump(mode="json")}
+        )
+
+    def loads(self, blob: bytes) -> Any:
+        stored = json.loads(blob)
+        return record_class(stored["record"]).model_validate_json(
+            json.dumps(stored["value"])
+        )
+
+
+class ResultFiles(WritableFileSystem):
+    """Results in the store's folder: written whole, checksummed, and believed only if all of it holds."""
+
+    _block_type_name = "Assay results"
+    _block_type_slug = "assay-results"
+
+    folder: str
+
+    def _resolve_path(self, path: str) -> Path:
+        return Path(self.folder) / "results" / path
+
+    # Prefect calls its own blocks with _sync=True from synchronous flows; ours are never anything else.
+    def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
+        return _read(Store(Path(self.folder)), self._resolve_path(path))[1]
+
+    def write_path(  # type: ignore[override]
+        self, path: str, content: bytes, _sync: bool = True
+    ) -> None:
+        Store(Path(self.folder)).write_checked(self._resolve_path(path), content)
+
+
+def _read(store: Store, path: Path) -> tuple[Record, bytes]:
+    """Return the record in a result file, and the file's content as Prefect wrote it.
+
+    Raises
+    ------
+    CorruptObject
+        If the file or an object it refers to is missing or altered.
+    """
+    content = store.read_checked(path)
+    record = RecordSerializer().loads(json.loads(content)["result"].encode())
+    if not store.whole(record):
+        raise CorruptObject(f"{path} refers to an object that is missing or altered.")
+    return record, content
