@@ -213,7 +213,7 @@ def study_text(study: Study) -> str:
     """Return the study as TOML, overrides applied: the file that runs this study again."""
     values = study.model_dump(mode="json", exclude={"overrides"}, exclude_none=True)
     head = (
-        [f"# Overrides applied: {', '.join(study.overrides)}"]
+        [f"# Overrides applied: {', '.join(map(_toml_value, study.overrides))}"]
         if study.overrides
         else []
     )

@@ -52,7 +52,14 @@ def digest_array(array: NDArray[Any]) -> str:
     """Return a digest of an array's type, shape and values, whatever its memory layout.
 
     Byte order is fixed to little-endian, so that the digest is the same on every machine.
+
+    Raises
+    ------
+    ValueError
+        If the array holds Python objects: their bytes are addresses.
     """
-    fixed = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    if array.dtype.hasobject:
+        raise ValueError(f"an array of {array.dtype} has no bytes of its own")
+    fixed = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
     head = canonical_json({"dtype": fixed.dtype.str, "shape": list(fixed.shape)})
     return digest_bytes(head + b"\n" + fixed.tobytes())

@@ -65,17 +65,19 @@ def clean_table(
         f"'{column}' is missing, so there is nothing to predict",
         log,
     )
+    if frame.empty:
+        raise DataRefused(f"The target '{column}' has no value in any row.")
     label = _label(frame[column], plan.target, log)
     frame = frame.drop(columns=column)
     for drop in plan.clean.drop:
-        if drop.column != column:
+        if drop.column in frame.columns:
             frame = frame.drop(columns=drop.column)
             log.append(
                 CleanStep(what=f"column '{drop.column}' left out", n=1, why=drop.reason)
             )
     frame = _drop_constant(frame, log)
     if plan.clean.duplicates == "drop":
-        copies = frame.assign(**{column: label}).duplicated()
+        copies = pd.concat([frame, label], axis=1).duplicated()
         frame, label = (
             _drop_rows(frame, copies, "an exact copy of an earlier row", log),
             label[~copies],
@@ -166,7 +168,11 @@ def _codes(
 ) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     found = sorted(
         label.unique(),
-        key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name),
+        key=lambda name: (
+            not name.isdecimal(),
+            int(name) if name.isdecimal() else 0,
+            name,
+        ),
     )
     if len(found) < 2:
         raise DataRefused(

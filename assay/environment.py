@@ -108,7 +108,8 @@ def code_digest(*modules: str) -> str:
     """Return a digest of the source of ``modules`` and of every ``assay`` module they reach.
 
     Imports are read from the text, those inside functions too, so that the digest covers what a
-    stage can call whether or not it has been called yet.
+    stage can call whether or not it has been called yet. A template counts with the module it is
+    named for.
     """
     reached: set[str] = set()
     waiting = list(modules)
@@ -117,8 +118,17 @@ def code_digest(*modules: str) -> str:
         if module not in reached:
             reached.add(module)
             waiting.extend(_imports(_source_file(module)))
+    sources = [_source_file(module) for module in reached]
+    templates = [
+        file
+        for source in sources
+        for file in source.parent.glob(f"{source.stem}.*.jinja")
+    ]
     return digest_json(
-        {module: digest_file(_source_file(module)) for module in sorted(reached)}
+        {
+            file.relative_to(ROOT).as_posix(): digest_file(file)
+            for file in [*sources, *templates]
+        }
     )
 
 

@@ -215,8 +215,8 @@ def stopping_point(
     -------
     tuple
         After how many permutations the test stopped (None: it goes on), and the p-value there:
-        ``1 / wealth`` when it stopped, the smallest seen so far when it goes on. The test stops
-        to reject at ``wealth >= 1 / alpha`` and to accept at ``wealth < alpha``.
+        ``1 / wealth`` at the largest wealth so far. The test stops to reject at
+        ``wealth >= 1 / alpha`` and to accept at ``wealth < alpha``.
     """
     n_at_least, best = 0, 1.0
     for number, score in enumerate(null_scores, start=1):

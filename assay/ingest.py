@@ -7,6 +7,7 @@ scikit-learn brings. Strict: a short row, a long row or an open quote is refused
 import csv
 import gzip
 import io
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,31 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from assay.canonical import digest_file
 from assay.errors import DataRefused
 from assay.records import Column, Ref, Snapshot
 from assay.study import Source
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 MAX_BYTES = 4 * 1024**3
+MAX_NUMBER = 1e38  # what single precision, in which networks compute, can hold
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_UNNAMED_INDEX = re.compile(
+    r"__index_level_\d+__"
+)  # how pandas stores an index without a name
+_PLAIN = (
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_temporal,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_dictionary,
+    pa.types.is_null,
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,7 @@ def read_source(source: Source) -> Table:
     path = Path(source.path)
     endings = [ending.lower() for ending in path.suffixes]
     if endings[-1:] == [".parquet"]:
-        table = Table(_read_parquet(path), ("Parquet",))
+        table = Table(_read_parquet(path, source.name), ("Parquet",))
     elif endings[-1:] in ([".csv"], [".tsv"], [".txt"]) or endings[-2:] in (
         [".csv", ".gz"],
         [".tsv", ".gz"],
@@ -59,8 +77,11 @@ def read_source(source: Source) -> Table:
         raise DataRefused(
             f"{source.name}: the ending is not one of .csv, .tsv, .txt, .csv.gz, .tsv.gz, .parquet."
         )
-    _check_header(list(table.frame.columns), source.name)
     _check_values(table.frame, source.name)
+    if digest_file(path) != source.digest:
+        raise DataRefused(
+            f"{source.name} was changed while it was read. Run again once it rests."
+        )
     return table
 
 
@@ -108,31 +129,59 @@ def _built_in(name: str) -> pd.DataFrame:
     )
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, name: str) -> pd.DataFrame:
+    """Return every stored column; what pandas once noted in the file about an index is not used."""
     try:
-        return pd.read_parquet(path)
+        with pq.ParquetFile(path) as file:
+            table = file.read().replace_schema_metadata()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataRefused(
-            f"{path.name} is not a readable Parquet file: {str(error).splitlines()[0]}."
-        ) from None
+        said = str(error).splitlines()[0].rstrip(".")
+        raise DataRefused(f"{name} is not a readable Parquet file: {said}.") from None
+    table = table.select(
+        [
+            at
+            for at, column in enumerate(table.column_names)
+            if not _UNNAMED_INDEX.fullmatch(column)
+        ]
+    )
+    _check_header(table.column_names, name)
+    for field in table.schema:
+        if not any(holds(field.type) for holds in _PLAIN):
+            raise DataRefused(
+                f"{name}: column {field.name} holds {field.type}. Store it as numbers, text or true and false."
+            )
+    if table.num_rows == 0:
+        raise DataRefused(f"{name} has a header and no rows.")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def _read_delimited(path: Path, name: str) -> Table:
     text, encoding = _decode(_bytes_of(path, name), name)
+    if not text.strip():
+        raise DataRefused(f"{name} is empty.")
     separator = _separator(text, path)
-    n_rows = _scan(text, separator, name)
-    frame = pd.read_csv(
-        io.StringIO(text, newline=""),
-        sep=separator,
-        keep_default_na=False,
-        na_values=list(MISSING),
-        low_memory=False,
-        skip_blank_lines=True,
-    )
-    if len(frame) != n_rows:
-        raise DataRefused(
-            f"{name}: {n_rows} rows were counted but {len(frame)} were read. Check its quotes."
+    header, n_rows = _scan(text, separator, name)
+    _check_header(header, name)
+    try:
+        frame = pd.read_csv(
+            io.StringIO(text, newline=""),
+            sep=separator,
+            keep_default_na=False,
+            na_values=list(MISSING),
+            low_memory=False,
+            skip_blank_lines=True,
         )
+    except ValueError as error:
+        raise DataRefused(f"{name} cannot be read: {error}.") from None
+    if len(frame) != n_rows or list(frame.columns) != header:
+        raise DataRefused(
+            f"{name}: {n_rows} rows of {len(header)} columns were counted, but {len(frame)} of "
+            f"{len(frame.columns)} were read. Check its quotes, and lines that hold blanks only."
+        )
+    for column in header:
+        if _beyond_a_word(frame[column]):
+            frame[column] = frame[column].map(str, na_action="ignore")
     missing = ", ".join(repr(word) for word in MISSING)
     remarks = (
         encoding,
@@ -140,6 +189,12 @@ def _read_delimited(path: Path, name: str) -> Table:
         f"read as missing: {missing}",
     )
     return Table(frame.reset_index(drop=True), remarks)
+
+
+def _beyond_a_word(column: "pd.Series[Any]") -> bool:
+    """Return whether a column holds integers of more than 64 bits, which name things."""
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    return column.dtype == object and kind == "integer"
 
 
 def _bytes_of(path: Path, name: str) -> bytes:
@@ -191,21 +246,23 @@ def _separator(text: str, path: Path) -> str:
     )
 
 
-def _scan(text: str, separator: str, name: str) -> int:
-    """Count the rows and hold each to the header's number of fields."""
+def _scan(text: str, separator: str, name: str) -> tuple[list[str], int]:
+    """Return the header and how many rows follow; hold each row to the header's number of fields."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     csv.field_size_limit(16 * 1024**2)
-    n_rows, expected = -1, 0
+    header: list[str] = []
+    n_rows = 0
     try:
         for row in reader:
             if not row:
                 continue
+            if not header:
+                header = row
+                continue
             n_rows += 1
-            if n_rows == 0:
-                expected = len(row)
-            elif len(row) != expected:
+            if len(row) != len(header):
                 raise DataRefused(
-                    f"{name}, line {reader.line_num}: {len(row)} fields, but the header has {expected}. "
+                    f"{name}, line {reader.line_num}: {len(row)} fields, but the header has {len(header)}. "
                     f"Mend the line, or quote the cell that holds a {SEPARATORS[separator]}."
                 )
     except csv.Error as error:
@@ -214,17 +271,13 @@ def _scan(text: str, separator: str, name: str) -> int:
         ) from None
     if n_rows < 1:
         raise DataRefused(f"{name} has a header and no rows.")
-    return n_rows
+    return header, n_rows
 
 
-def _check_header(names: list[object], source: str) -> None:
+def _check_header(names: list[str], source: str) -> None:
     seen: dict[str, str] = {}
     for name in names:
-        if (
-            not isinstance(name, str)
-            or not name.strip()
-            or name.startswith("Unnamed: ")
-        ):
+        if not name.strip():
             raise DataRefused(
                 f"{source}: a column has no name. Give every column one in the header."
             )
@@ -241,10 +294,10 @@ def _check_header(names: list[object], source: str) -> None:
 
 def _check_values(frame: pd.DataFrame, source: str) -> None:
     for name in frame.select_dtypes("number").columns:
-        infinite = np.flatnonzero(
-            np.isinf(frame[name].to_numpy(dtype=float, na_value=0.0))
-        )
-        if infinite.size:
+        values = frame[name].to_numpy(dtype=float, na_value=0.0)
+        beyond = np.flatnonzero(np.abs(values) > MAX_NUMBER)
+        if beyond.size:
             raise DataRefused(
-                f"{source}: column {name} is infinite in row {infinite[0] + 1}. Leave the cell empty instead."
+                f"{source}: column {name} holds {values[beyond[0]]:g} in row {beyond[0] + 1}, beyond {MAX_NUMBER:g}. "
+                f"Leave the cell empty instead."
             )

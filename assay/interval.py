@@ -16,7 +16,10 @@ _POWER = 0.8
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its standard error and one-sided bounds at ``alpha``."""
+    """An estimate with its standard error and one-sided bounds at ``alpha``.
+
+    ``freedom`` are the degrees of freedom of Student's t; None: the normal distribution.
+    """
 
     estimate: float
     error: float
@@ -25,17 +28,23 @@ class Interval:
     interval_95: tuple[float, float]
     n_rows: int
     method: str
+    freedom: int | None = None
 
     def support(self, low: float, high: float) -> tuple[float, float, float]:
-        """Return degrees of support for: above ``high``, between, below ``low``."""
+        """Return degrees of support for: above ``high``, between, below ``low``.
+
+        By the distribution of the bounds, so that ``lower > high`` and a support of more than
+        ``1 - alpha`` are the same event (PROTOCOL step 5).
+        """
         if self.error == 0:
             return (
                 float(self.estimate > high),
                 float(low <= self.estimate <= high),
                 float(self.estimate < low),
             )
-        above = float(norm.sf((high - self.estimate) / self.error))
-        below = float(norm.cdf((low - self.estimate) / self.error))
+        law = norm if self.freedom is None else t(self.freedom)
+        above = float(law.sf((high - self.estimate) / self.error))
+        below = float(law.cdf((low - self.estimate) / self.error))
         return above, max(0.0, 1 - above - below), below
 
 
@@ -95,11 +104,18 @@ def nadeau_bengio(
         *bounds,
         n_rows,
         "Nadeau-Bengio, because there is one repeat",
+        k - 1,
     )
 
 
 def _interval(
-    estimate: float, error: float, z: float, z_95: float, n_rows: int, method: str
+    estimate: float,
+    error: float,
+    z: float,
+    z_95: float,
+    n_rows: int,
+    method: str,
+    freedom: int | None = None,
 ) -> Interval:
     wide = (estimate - z_95 * error, estimate + z_95 * error)
     return Interval(
@@ -110,6 +126,7 @@ def _interval(
         wide,
         n_rows,
         method,
+        freedom,
     )
 
 
@@ -118,12 +135,14 @@ def needed_rows(interval: Interval, margin: float, alpha: float) -> int | None:
 
     ``V ((z_{1-alpha} + z_{.8}) / |delta - margin|)^2`` with ``V = n SE^2``; a gap under half the
     margin counts as half the margin, or the figure would explode on noise (PROTOCOL step 5).
-    None when there is no spread to extrapolate from.
+    None when there is no spread to extrapolate from, and when an open interval has so many rows
+    already: the lead then lies at the margin itself.
     """
     gap = max(abs(interval.estimate - margin), margin / 2)
     z = float(norm.ppf(1 - alpha) + norm.ppf(_POWER))
     rows = interval.n_rows * interval.error**2 * (z / gap) ** 2
-    if rows <= 0:
+    is_open = interval.lower <= margin <= interval.upper
+    if rows <= 0 or (is_open and rows <= interval.n_rows):
         return None
     digit = 10.0 ** math.floor(math.log10(rows))
     return max(1, round(math.ceil(rows / digit) * digit))

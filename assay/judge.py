@@ -196,7 +196,7 @@ def decide(leads: Mapping[str, Interval], margin: float) -> tuple[OutcomeWord, s
     smallest = min(leads, key=lambda name: leads[name].upper)
     if leads[smallest].upper < margin:
         return "dl_not_worth", smallest
-    return "inconclusive", min(leads, key=lambda name: leads[name].estimate)
+    return "inconclusive", lowest
 
 
 def _judge_stopped(
@@ -293,7 +293,7 @@ def _claim(deep: Interval, at_least: float) -> Claim:
         answer=answer,
         at_least=at_least,
         score=deep.estimate,
-        interval=(deep.lower, deep.upper),
+        interval=(max(0.0, deep.lower), min(1.0, deep.upper)),
     )
 
 

@@ -3,9 +3,10 @@
 Every default is the one of the protocol; a key that is not here is refused.
 """
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from assay.errors import StudyError
 from assay.records import Metric, Record, Task
@@ -13,6 +14,20 @@ from assay.seeds import seed_for
 
 PlanName = Literal["a", "b"]
 Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
+FileName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
+
+
+def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError(f"{list(bounds)} must go up, the smaller number first")
+    return bounds
+
+
+Positive = Annotated[float, Field(gt=0)]
+Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
+Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+Leaves = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
+Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
 
 # PROTOCOL section 4: what plan A and plan B may spend of the family's alpha.
 SPENDING = {"a": 0.7, "b": 0.3}
@@ -33,7 +48,7 @@ class LabelRule(Record):
         default=None, description="The rule holds from this number up."
     )
     one_of: tuple[str, ...] | None = Field(
-        default=None, description="The rule holds for these values."
+        default=None, min_length=1, description="The rule holds for these values."
     )
     positive: Words = "yes"
     negative: Words = "no"
@@ -42,6 +57,10 @@ class LabelRule(Record):
     def _one_rule(self) -> "LabelRule":
         if (self.at_least is None) == (self.one_of is None):
             raise ValueError("give either at_least or one_of")
+        if self.positive == self.negative:
+            raise ValueError(
+                f"positive and negative are both {self.positive!r}, which makes one class"
+            )
         return self
 
 
@@ -113,30 +132,40 @@ class GatePlan(Record):
         default=300, ge=20, description="Training steps of the small net."
     )
 
+    def fewest_permutations(self, alpha: float) -> int:
+        """Return how many permutations it takes at least to reject chance at ``alpha``.
+
+        Without one exceedance: ``1 / (B + 1) <= alpha`` for a fixed number, and for the bet
+        ``(1 - (1 - c)^(t + 1)) / c >= 1 / alpha`` with ``c = .7 alpha`` (PROTOCOL step 2.5).
+        """
+        if self.stop == "never":
+            return math.ceil(1 / alpha - 1e-9) - 1
+        return math.ceil(math.log(0.3) / math.log1p(-0.7 * alpha)) - 1
+
 
 class NetSpace(Record):
     """What the search varies in the network."""
 
-    depth: tuple[int, ...] = (1, 2)
-    width: tuple[int, ...] = (64, 128)
-    dropout: tuple[float, ...] = (0.0, 0.15, 0.3)
-    learning_rate: tuple[float, float] = (1e-3, 1e-2)
-    weight_decay: tuple[float, float] = (1e-3, 1e-1)
+    depth: Counts = (1, 2)
+    width: Counts = (64, 128)
+    dropout: Shares = (0.0, 0.15, 0.3)
+    learning_rate: Range = (1e-3, 1e-2)
+    weight_decay: Range = (1e-3, 1e-1)
 
 
 class LogisticSpace(Record):
     """What the search varies in logistic regression."""
 
-    inverse_penalty: tuple[float, float] = (1e-3, 1e2)
+    inverse_penalty: Range = (1e-3, 1e2)
 
 
 class BoostingSpace(Record):
     """What the search varies in boosted trees; rounds are chosen by early stopping."""
 
-    learning_rate: tuple[float, float] = (0.05, 0.3)
-    leaves: tuple[int, ...] = (7, 15, 31)
-    min_rows_per_leaf: tuple[int, ...] = (5, 20, 50)
-    l2: tuple[float, float] = (1e-3, 1e1)
+    learning_rate: Range = (0.05, 0.3)
+    leaves: Leaves = (7, 15, 31)
+    min_rows_per_leaf: Counts = (5, 20, 50)
+    l2: Range = (1e-3, 1e1)
     max_rounds: int = Field(default=200, ge=1)
 
 
@@ -204,7 +233,7 @@ class Plan(Record):
 
     claim: Words
     at_least: float = Field(gt=0, lt=1)
-    source: Words = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
+    source: FileName = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
     target: Words | LabelRule
     positive: Words | None = Field(
         default=None, description="The class of interest of a binary target."
@@ -221,7 +250,7 @@ class Plan(Record):
     smallest_effect: float = Field(
         default=0.60, gt=0.5, lt=1, description="Smallest AUC worth finding."
     )
-    suite: Words
+    suite: FileName
     clean: CleanPlan = CleanPlan()
     split: SplitPlan = SplitPlan()
     audit: AuditPlan = AuditPlan()
@@ -233,6 +262,12 @@ class Plan(Record):
         if isinstance(self.target, LabelRule) and self.task != "binary":
             raise ValueError(
                 "a label made from a rule has two classes: task must be 'binary'"
+            )
+        if self.positive is not None and (
+            isinstance(self.target, LabelRule) or self.task != "binary"
+        ):
+            raise ValueError(
+                "positive names a class of a binary target column; a rule has its own, more classes have none"
             )
         fewest = min(
             self.split.inner_folds, self.split.folds
@@ -294,6 +329,18 @@ class Study(Record):
     overrides: tuple[str, ...] = Field(
         default=(), description="What --set and --data changed."
     )
+
+    @model_validator(mode="after")
+    def _gates_can_pass(self) -> "Study":
+        for name in self.plans():
+            gate, alpha = self.of(name).gate, self.alpha_of(name)
+            fewest = gate.fewest_permutations(alpha)
+            if gate.permutations < fewest:
+                raise ValueError(
+                    f"plan.{name}.gate.permutations = {gate.permutations}, but at its alpha of {alpha:g} "
+                    f"the gate cannot pass with fewer than {fewest}"
+                )
+        return self
 
     def plans(self) -> tuple[PlanName, ...]:
         """Return the names of the declared plans, in the order they may be tried."""

@@ -167,7 +167,7 @@ def _scales(
 
 
 def _levels(column: "pd.Series[Any]") -> tuple[str, ...]:
-    """Return the levels that get a column: seen twice or more, at most the 50 commonest."""
+    """Return the levels that get a column: seen twice or more, at most 50 with the one they share."""
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=2,

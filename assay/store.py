@@ -101,7 +101,7 @@ class Store:
     def put_array(self, array: NDArray[Any]) -> Ref:
         """Keep an array in NumPy's own format, which has no pickle for plain types."""
         buffer = io.BytesIO()
-        np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+        np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
         return self.put(buffer.getvalue(), "array")
 
     def get_array(self, ref: Ref) -> NDArray[Any]:
@@ -186,7 +186,7 @@ class Store:
             with self.lock("scratch"):
                 folder.mkdir(parents=True, exist_ok=True)
                 _acquire(folder / "owner", wait=True)
-            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            atexit.register(_leave, folder)
         return folder
 
     def sweep(self) -> int:
@@ -231,7 +231,7 @@ def _acquire(path: Path, *, wait: bool) -> bool:
         return True
     try:
         file = path.open("ab")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -240,6 +240,12 @@ def _acquire(path: Path, *, wait: bool) -> bool:
         return False
     _held[path] = (file, 1)
     return True
+
+
+def _leave(folder: Path) -> None:
+    """Remove a folder of unfinished files and let go of it, in this order."""
+    shutil.rmtree(folder, ignore_errors=True)
+    _release(folder / "owner")
 
 
 def _release(path: Path) -> None:

@@ -83,16 +83,16 @@ def load(
         If the file is missing, is no TOML, or says something no study can say. The message names
         the table, the key, the value and the bound.
     """
-    found = path if path.is_file() or path.is_absolute() else ROOT / path
     try:
-        values = tomllib.loads(found.read_text(encoding="utf-8"))
+        found = locate(path)
+        values = tomllib.loads(found.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise StudyError(
             f"{path} is not there. Give the path of a study file, such as hypotheses/digits.toml."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} cannot be read: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"{path} is not valid TOML: {error}.") from None
     for key, value in map(_parse_override, overrides):
         _set(values, key, value, path)
@@ -111,6 +111,11 @@ def load(
         raise StudyError(_explain(path, error)) from None
 
 
+def locate(path: Path) -> Path:
+    """Return where a study file lies: as given, or else in the project."""
+    return path if path.is_file() or path.is_absolute() else ROOT / path
+
+
 def _parse_override(override: str) -> tuple[list[str], Any]:
     key, equals, text = override.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
@@ -119,7 +124,7 @@ def _parse_override(override: str) -> tuple[list[str], Any]:
         )
     try:
         return key.split("."), tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return key.split("."), text
 
 
@@ -137,13 +142,9 @@ def _set(values: dict[str, Any], key: list[str], value: Any, path: Path) -> None
 
 def _explain(path: Path, error: ValidationError) -> str:
     """Say in one sentence what is wrong first; a person mends one thing at a time."""
-    problems = error.errors()
+    problems = [one for one in error.errors() if not _other_branch(one)]
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    parts = [
-        str(part)
-        for part in first["loc"]
-        if part not in ("LabelRule", "constrained-str")
-    ]
+    parts = [str(part) for part in first["loc"] if not _branch(part)]
     key, table = (parts[-1], parts[:-1]) if parts else ("", [])
     place = f"{path} [{'.'.join(table)}]" if table else f"{path}"
     more = f" ({len(problems) - 1} more after this one.)" if len(problems) > 1 else ""
@@ -156,11 +157,28 @@ def _explain(path: Path, error: ValidationError) -> str:
         )
         return f"{place}: unknown key {key!r}.{hint}{more}"
     if first["type"] == "missing":
-        return f"{place}: {key} is missing.{more}"
-    said = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        what = f"value {int(key) + 1}" if key.isdecimal() else key
+        return f"{place}: {what} is missing.{more}"
+    said = re.sub(r"^(Value error,|Input|String|Tuple) ", "", first["msg"])
     if first["type"] == "value_error":
         return f"{path} [{'.'.join(parts)}]: {said}.{more}"
-    return f"{place}: {key} = {json.dumps(first['input'], default=str, ensure_ascii=False)}, but it {said}.{more}"
+    value = json.dumps(first["input"], default=str, ensure_ascii=False)
+    shown = value if len(value) <= 80 else value[:77] + "..."
+    return f"{place}: {key} = {shown}, but it {said}.{more}"
+
+
+def _branch(part: str | int) -> str:
+    """Return which form of a target a part of an error's place stands for; empty for a key."""
+    branches = ("constrained-str", "LabelRule")
+    return next((name for name in branches if name in str(part)), "")
+
+
+def _other_branch(problem: Any) -> bool:
+    """Return whether a problem is about a form of the target that the study does not use."""
+    branch = next(filter(None, map(_branch, problem["loc"])), "")
+    if branch == "constrained-str":
+        return isinstance(problem["input"], dict)
+    return branch == "LabelRule" and problem["type"] == "model_type"
 
 
 def _known_keys(table: list[str]) -> list[str]:
@@ -186,8 +204,10 @@ def _record_in(annotation: Any) -> Any:
 # Finding ---------------------------------------------------------------------------------------
 
 
-def suite_of(plan: Plan) -> Suite:
-    """Read the plan's expectation suite, ``expectations/NAME.json`` of the project or a path.
+def suite_of(plan: Plan, beside: Path) -> Suite:
+    """Read the plan's expectation suite: ``expectations/NAME.json`` of the project, or a path.
+
+    A path ends in ``.json`` and starts from the study file's folder, ``beside``.
 
     Raises
     ------
@@ -195,7 +215,7 @@ def suite_of(plan: Plan) -> Suite:
         If there is no such file, or it is not UTF-8 text.
     """
     path = (
-        Path(plan.suite)
+        beside / plan.suite
         if plan.suite.endswith(".json")
         else ROOT / "expectations" / f"{plan.suite}.json"
     )
@@ -264,8 +284,21 @@ def _shown(path: Path) -> str:
 
 
 def store_of(artifacts: Path | None = None, *, fresh: bool = False) -> Store:
-    """Open the store in ``artifacts``, or in the default folder; ``fresh``: trust no stored result."""
-    return Store(artifacts or artifacts_folder(), fresh=fresh)
+    """Open the store in ``artifacts``, or in the default folder; ``fresh``: trust no stored result.
+
+    Raises
+    ------
+    StudyError
+        If nothing can be written there.
+    """
+    store = Store(artifacts or artifacts_folder(), fresh=fresh)
+    try:
+        store.scratch()
+    except OSError as error:
+        raise StudyError(
+            f"{_shown(store.folder)} cannot hold what a run leaves: {error.strerror}. Choose another with --artifacts."
+        ) from None
+    return store
 
 
 # Registering -----------------------------------------------------------------------------------
@@ -341,15 +374,18 @@ class Identity(Record):
     lock: Digest
 
 
-def identify(study: Study, data: Path | None = None) -> Identity:
+def identify(study: Study, path: Path, data: Path | None = None) -> Identity:
     """Digest the study, its sources and suites, the program and the lock. Nothing is parsed yet.
+
+    ``path`` is the study file, ``data`` what :func:`source_of` takes.
 
     Raises
     ------
     StudyError, DataRefused
         If a suite or a source is not there or cannot be read.
     """
-    suites = {name: suite_of(study.of(name)) for name in study.plans()}
+    beside = locate(path).parent
+    suites = {name: suite_of(study.of(name), beside) for name in study.plans()}
     sources = {name: source_of(study.of(name), data) for name in study.plans()}
     program, lock, digest = program_digest(), lock_digest(), study.essence_digest()
     inputs = {

@@ -93,14 +93,15 @@ def train(
     ValueError
         If a job has fewer than two rows to train on.
     """
-    groups: dict[tuple[Shape, int, int, bool], list[int]] = {}
+    groups: dict[tuple[Shape, int, int, int], list[int]] = {}
     for number, job in enumerate(jobs):
         if len(job.rows) < 2:
             raise ValueError(
                 f"job {number} has {len(job.rows)} rows to train on; 2 are needed"
             )
         batch = _whole_vectors(min(schedule.batch_size, len(job.rows)))
-        key = (job.shape, len(job.rows) // batch, batch, bool(len(job.stopping_rows)))
+        n_stopping = -(-len(job.stopping_rows) // _VECTOR)  # a sum's bits vary with it
+        key = (job.shape, len(job.rows) // batch, batch, n_stopping)
         groups.setdefault(key, []).append(number)
     trained: dict[int, Trained] = {}
     matrix = tf.constant(inputs)

@@ -16,6 +16,7 @@ from assay.records import ExpectationOutcome, Snapshot, ValidationReport
 from assay.study import Suite
 
 _N_EXAMPLES = 3
+_KEYS = {"type", "kwargs", "meta", "notes", "severity", "id"}
 
 
 def validate_table(
@@ -60,7 +61,11 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
     place = f"suite {suite.name}"
     try:
         rules = json.loads(suite.text)["expectations"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (KeyError, TypeError):
+        raise StudyError(
+            f"{place} is no expectation suite: it has no list named expectations."
+        ) from None
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"{place} is no expectation suite: {error}.") from None
     if not isinstance(rules, list) or not rules:
         raise StudyError(
@@ -68,9 +73,19 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
         )
     for number, rule in enumerate(rules, start=1):
         meta = rule.get("meta") if isinstance(rule, dict) else None
-        if not isinstance(meta, dict) or not meta.get("id") or not meta.get("why"):
+        if not isinstance(meta, dict) or not (_text("id", meta) and _text("why", meta)):
             raise StudyError(
                 f"{place}, expectation {number}: meta.id and meta.why are needed, a name and a reason."
+            )
+        unknown = rule.keys() - _KEYS
+        if unknown:
+            raise StudyError(
+                f"{place}, {meta['id']}: unknown key {min(unknown)!r}, which would be passed over. "
+                f"Known: {', '.join(sorted(_KEYS))}; bounds and columns go into kwargs."
+            )
+        if not _text("type", rule) or not isinstance(rule.get("kwargs", {}), dict):
+            raise StudyError(
+                f"{place}, {meta['id']}: type names the expectation, and kwargs is a table of its arguments."
             )
         if rule.get("severity", "critical") not in ("critical", "warning", "info"):
             raise StudyError(
@@ -86,6 +101,12 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
     return rules
 
 
+def _text(key: str, table: dict[str, Any]) -> bool:
+    """Return whether a key holds text with something in it."""
+    value = table.get(key)
+    return isinstance(value, str) and bool(value.strip())
+
+
 def _run(
     frame: pd.DataFrame, suite: Suite, rules: list[dict[str, Any]]
 ) -> dict[str, Any]:
@@ -96,7 +117,7 @@ def _run(
 
     try:
         built = gx.ExpectationSuite(
-            name=suite.name, expectations=[_known_keys(rule) for rule in rules]
+            name=suite.name, expectations=[_without_id(rule) for rule in rules]
         )
     except (TypeError, ValueError) as error:
         raise StudyError(f"suite {suite.name}: {_first_line(error)}.") from None
@@ -115,7 +136,10 @@ def _run(
     batch = asset.add_batch_definition_whole_dataframe("whole").get_batch(
         {"dataframe": frame}
     )
-    results = batch.validate(built, result_format="COMPLETE").results
+    try:
+        results = batch.validate(built, result_format="COMPLETE").results
+    except gx.exceptions.GreatExpectationsError as error:
+        raise StudyError(f"suite {suite.name}: {_first_line(error)}.") from None
     found = {
         result.expectation_config.meta["id"]: result.to_json_dict()
         for result in results
@@ -127,12 +151,9 @@ def _run(
     return found
 
 
-def _known_keys(rule: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: rule[key]
-        for key in ("type", "kwargs", "meta", "notes", "severity")
-        if key in rule
-    }
+def _without_id(rule: dict[str, Any]) -> dict[str, Any]:
+    """Leave the library's own ``id`` out: it is new at every save."""
+    return {key: value for key, value in rule.items() if key != "id"}
 
 
 def _outcome(
@@ -213,7 +234,7 @@ def _columns_of(kwargs: dict[str, Any]) -> list[str]:
     named = [kwargs.get(key) for key in ("column", "column_A", "column_B")]
     return [
         name
-        for name in [*named, *kwargs.get("column_list", [])]
+        for name in [*named, *(kwargs.get("column_list") or [])]
         if isinstance(name, str)
     ]
 

@@ -1,5 +1,6 @@
 """The command line. What is loaded here must stay light: an unchanged study is answered from its run."""
 
+import errno
 import os
 import sys
 import time
@@ -76,7 +77,7 @@ def check(
         store = store_of(artifacts)
         declared = load(study, tuple(set_ or ()), data)
         register(store, declared)
-        name = identify(declared, data).name
+        name = identify(declared, study, data).name
         with store.lock(
             f"run-{declared.name}",
             waiting=lambda: _say(
@@ -104,7 +105,7 @@ def plan(
     """Show what a check would compute and what is stored already."""
     with _errors_in_words():
         store, declared = store_of(artifacts), load(study, tuple(set_ or ()), data)
-        identity = identify(declared, data)
+        identity = identify(declared, study, data)
         finished = runs.finished(store, identity.name) is not None
         from flows.outlook import outlook
 
@@ -148,6 +149,13 @@ def _errors_in_words() -> Iterator[None]:
     except AssayError as error:
         _say(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        _say(
+            f"Nothing more can be written: {error.strerror}. What was finished is kept; make room and run again."
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         _say(
             "Interrupted. What was finished is kept; the same command goes on from there."

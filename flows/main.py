@@ -56,7 +56,7 @@ def check_hypothesis(
     store = store_of(Path(artifacts) if artifacts else None, fresh=fresh)
     store.sweep()
     registration, deviations = register(store, declared)
-    identity = identify(declared, Path(data) if data else None)
+    identity = identify(declared, Path(study), Path(data) if data else None)
     with store.lock(f"run-{declared.name}"):
         plan_a: Verdict | None = None
         for name in declared.plans():

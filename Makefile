@@ -1,0 +1,54 @@
+# `make run` and `make test` do all the set-up a machine with Python 3.11-3.13 and make needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+SHARED := ../shared/data
+
+# Data that lies beside the project is used where it is; otherwise data/raw is looked in.
+ifneq ($(wildcard $(SHARED)),)
+export ASSAY_DATA ?= $(abspath $(SHARED))
+endif
+
+.PHONY: run test check lint lock clean help
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/runtime  ## Check the built-in study (offline, real data)
+	$(BIN)/python flows/main.py
+
+test: $(VENV)/dev  ## Run every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev  ## Run the quick tests: no Keras, no Prefect server
+	$(BIN)/python -m pytest -m "not slow and not flow"
+
+lint: $(VENV)/dev  ## Check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+lock: $(VENV)/runtime  ## Compile requirements.in into requirements.txt, every package with its hashes
+	$(BIN)/python -m pip install --quiet "uv>=0.9"
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+
+clean:  ## Remove the environment, caches and everything runs have left
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find artifacts -mindepth 1 ! -name README.md -delete
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; name one with make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.txt
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,92 @@
+"""Start the program as a person would, watch its lines, kill it at one of them, weigh it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "flows" / "main.py"
+STORED = "  stored  "
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a process ended, what it said, and what it cost, its children's CPU included."""
+
+    code: int
+    out: str
+    err: str
+    wall_s: float
+    cpu_s: float
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return record
+
+    def stored(self, stage: str) -> int:
+        """Return how many lines of a stage say that its result was there already."""
+        return sum(
+            line.startswith(stage) and STORED in line for line in self.err.splitlines()
+        )
+
+    def stage_seconds(self) -> float:
+        """Return the seconds of all stages together, as the progress lines tell them."""
+        lines = [line.split() for line in self.err.splitlines() if STORED not in line]
+        return sum(
+            float(words[1]) for words in lines if len(words) > 2 and words[2] == "s"
+        )
+
+
+def computed(line: str, stage: str) -> bool:
+    """Return whether a progress line says that a stage was computed just now."""
+    return line.startswith(stage) and STORED not in line
+
+
+def run_program(
+    arguments: Sequence[str],
+    folder: Path = ROOT,
+    until: Callable[[str], bool] | None = None,
+) -> Run:
+    """Run ``flows/main.py``; kill -9 it and its children once a line on stderr satisfies ``until``."""
+    begun, before = time.perf_counter(), _children_cpu()
+    lines: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, str(PROGRAM), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stderr:
+            lines.append(line)
+            if until is not None and until(line):
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+        out = process.stdout.read()
+    cpu_s = _children_cpu() - before
+    return Run(
+        process.returncode, out, "".join(lines), time.perf_counter() - begun, cpu_s
+    )
+
+
+def same_digests(artifacts: Path) -> dict[str, str]:
+    """Return the digests of the one finished run in a folder."""
+    (manifest,) = artifacts.glob("runs/*/manifest.json")
+    digests: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))["same"]
+    return digests
+
+
+def _children_cpu() -> float:
+    times = os.times()
+    return times.children_user + times.children_system

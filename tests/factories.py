@@ -1,0 +1,150 @@
+"""Real data, made small: tables, studies, suites and the records that describe them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from assay.canonical import digest_bytes
+from assay.ingest import Table, snapshot
+from assay.plans import Cleaning, CleanPlan, LabelRule, Study
+from assay.records import Cleaned, ExpectationOutcome, Ref, Snapshot, ValidationReport
+from assay.study import Source, Suite
+
+NOWHERE = Ref(kind="bytes", digest="0" * 64, size=0)
+
+
+# Tables ----------------------------------------------------------------------------------------
+
+
+def make_table(n_rows: int = 60, seed: int = 7, shift: float = 1.0) -> pd.DataFrame:
+    """Return two continuous columns, one of text, and a target that the first column tells of."""
+    generator = np.random.default_rng(seed)
+    target = np.arange(n_rows) % 2
+    return pd.DataFrame(
+        {
+            "height": generator.normal(size=n_rows) + shift * target,
+            "weight": generator.normal(size=n_rows),
+            "town": generator.choice(["Busan", "Daegu", "Seoul"], size=n_rows),
+            "answer": np.where(target == 1, "yes", "no"),
+        }
+    )
+
+
+def make_labels(*counts: int) -> NDArray[np.int32]:
+    """Return class codes with these counts, in a fixed mixed order."""
+    labels = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
+    return np.random.default_rng(len(labels)).permutation(labels)
+
+
+# Studies and suites ----------------------------------------------------------------------------
+
+
+def make_plan(**changes: Any) -> dict[str, Any]:
+    """Return the fewest keys a plan needs, with changes."""
+    return {
+        "claim": "The answer is told with an AUC of at least 0.7",
+        "at_least": 0.7,
+        "source": "table.csv",
+        "target": "answer",
+        "task": "binary",
+        "suite": "table.json",
+    } | changes
+
+
+def make_values(**changes: Any) -> dict[str, Any]:
+    """Return the fewest keys a study file needs, with changes."""
+    return {
+        "position": "Tester",
+        "company": "A company that tests",
+        "rationale": "It has to be known.",
+        "question": "Is it so?",
+        "seed": 7,
+        "plan": {"a": make_plan()},
+    } | changes
+
+
+def make_study(**changes: Any) -> Study:
+    return Study.model_validate({"name": "table", **make_values(**changes)})
+
+
+def write_study(folder: Path, name: str = "table.toml", **changes: Any) -> Path:
+    """Write a study file and return its path."""
+    path = folder / name
+    path.write_text(_toml(make_values(**changes)), encoding="utf-8")
+    return path
+
+
+def _toml(values: dict[str, Any]) -> str:
+    return "\n".join(f"{key} = {_inline(value)}" for key, value in values.items())
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {_inline(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def make_rule(
+    type_: str, id_: str, severity: str = "critical", **kwargs: Any
+) -> dict[str, Any]:
+    """Return one expectation as a suite file has it."""
+    return {
+        "type": type_,
+        "kwargs": kwargs,
+        "meta": {"id": id_, "why": f"because of {id_}"},
+        "severity": severity,
+    }
+
+
+def make_suite(*rules: Any) -> Suite:
+    return Suite(name="table", text=json.dumps({"expectations": rules}))
+
+
+# Records -----------------------------------------------------------------------------------
+
+
+def make_source(path: Path, name: str | None = None) -> Source:
+    return Source(
+        name=name or path.name, path=str(path), digest=digest_bytes(path.read_bytes())
+    )
+
+
+def make_snapshot(frame: pd.DataFrame) -> Snapshot:
+    source = Source(name="table.csv", path="table.csv", digest="0" * 64)
+    return snapshot(source, Table(frame, ()), NOWHERE)
+
+
+def make_report(*outcomes: ExpectationOutcome) -> ValidationReport:
+    return ValidationReport(
+        suite="table",
+        suite_digest="0" * 64,
+        snapshot_digest="0" * 64,
+        outcomes=outcomes,
+    )
+
+
+def make_cleaning(target: str | LabelRule = "answer", **changes: Any) -> Cleaning:
+    """Return what cleaning depends on; ``clean`` may be given as a dict."""
+    values = {"positive": None, "task": "binary", "clean": CleanPlan()} | changes
+    return Cleaning(target=target, **values)
+
+
+def make_cleaned(labels: NDArray[np.int32]) -> Cleaned:
+    """Return the record of samples with these class codes and one numeric feature."""
+    counts = np.bincount(labels)
+    return Cleaned(
+        features=NOWHERE,
+        labels=NOWHERE,
+        classes=tuple(f"class {code}" for code in range(len(counts))),
+        counts=tuple(int(n) for n in counts),
+        numeric=("height",),
+        categorical=(),
+        n_rows=len(labels),
+        log=(),
+    )

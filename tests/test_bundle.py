@@ -1,0 +1,341 @@
+import io
+import json
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay import preprocess
+from assay.bundle import (
+    Model,
+    Scored,
+    opened,
+    run_files,
+    same_digests,
+    study_text,
+)
+from assay.environment import LOCK
+from assay.errors import ExportFailed
+from assay.judge import judge_evidence
+from assay.network import (
+    Shape,
+    first_weights,
+    from_archive,
+    pack_weights,
+    unpack_weights,
+    weights_digest,
+)
+from assay.plans import CleanPlan, LabelRule, SplitPlan, Study, TunePlan
+from assay.records import FinalFit, ModelFit, Trial
+from assay.store import Store
+from assay.study import Suite, load
+from tests.model_factories import (
+    evidence_of,
+    gate_result,
+    identity,
+    judging,
+    line_table,
+    plan,
+    ref,
+    registration,
+    scored_case,
+    steady,
+    study,
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    # Keras reads a variable with np.array, which TensorFlow's variables answer in the old way.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+ALWAYS = {
+    "verdict.json",
+    "registration.json",
+    "study.toml",
+    "report.html",
+    "trials.json",
+    "bundle/suite.json",
+    "bundle/requirements.txt",
+}
+OF_A_MODEL = {"bundle/model.keras", "bundle/prep.json", "bundle/prep.npz"}
+SUITE = Suite(name="toy", text='{"name": "toy", "expectations": []}')
+
+
+# The study as TOML -----------------------------------------------------------------------------
+
+
+def loaded(text, tmp_path, name="toy"):
+    path = tmp_path / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+def test_a_study_with_every_section_reads_back_the_same(tmp_path):
+    everything = plan(
+        target=LabelRule(
+            column="digit", at_least=5, positive="5 to 9", negative="0 to 4"
+        ),
+        split=SplitPlan(folds=4, repeats=2, inner_folds=4),
+        clean={
+            "drop": [{"column": "a 'b' \"c\"", "reason": "back\\slash"}],
+            "duplicates": "drop",
+            "outliers": {"rule": "iqr", "factor": 1e-5, "columns_needed": 2},
+        },
+        audit={
+            "alarm": 1e-7,
+            "accept": [
+                {"sentinel": "single_column", "columns": ["x", "y"], "reason": "known"}
+            ],
+        },
+        tune=TunePlan(trials=2, seeds=1),
+    )
+    declared = study(
+        seed=2**63 - 1, plan={"a": everything, "b": plan(target="other", positive="예")}
+    )
+
+    assert loaded(study_text(declared), tmp_path) == declared
+
+
+words = st.text(
+    st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30
+).filter(lambda text: text.strip())
+
+
+@steady
+@given(words, words, words, st.integers(0, 2**63 - 1), st.floats(1e-12, 0.49))
+def test_any_text_and_number_survives_the_spelling_in_toml(
+    question, reason, column, seed, margin
+):
+    declared = study(
+        question=question,
+        seed=seed,
+        plan={
+            "a": plan(
+                margin=margin,
+                target=LabelRule(column=column, one_of=(reason, question)),
+                clean={"drop": [{"column": column, "reason": reason}]},
+            )
+        },
+    )
+
+    assert Study.model_validate(tomllib.loads(study_text(declared))) == declared
+
+
+@steady
+@given(st.lists(words, min_size=1, max_size=3))
+def test_overrides_are_said_in_a_comment_and_cannot_leave_it(texts):
+    """What was set is in the values already; a line break in it must not become a line of TOML."""
+    plain = study()
+    declared = plain.model_copy(
+        update={"overrides": tuple(f"plan.a.claim={text}" for text in texts)}
+    )
+    text = study_text(declared)
+
+    assert text.startswith("# Overrides applied: ")
+    assert Study.model_validate(tomllib.loads(text)) == plain
+
+
+# The files of a run ----------------------------------------------------------------------------
+
+
+def model_of(seed=0, n_members=2):
+    features, _ = line_table(60, seed)
+    features["colour"] = np.array(["red", "green", "blue"], dtype=object)[
+        np.arange(60) % 3
+    ]
+    preparation = preprocess.fit(features, CleanPlan())
+    shape = Shape(preparation.n_inputs, n_classes=2, depth=1, width=8)
+    members = [first_weights(shape, number) for number in range(n_members)]
+    return Model(preparation.packed(), pack_weights(members), features)
+
+
+def judged(case):
+    return judge_evidence(
+        case.evidence, case.labels, case.folds, case.predictions, judging(), identity()
+    )
+
+
+@pytest.fixture(scope="module")
+def case():
+    return scored_case({"logistic": 1.0, "net": 1.0}, n=200, repeats=2)
+
+
+@pytest.fixture(scope="module")
+def whole(case):
+    """Every file of a run that went all the way."""
+    evidence = case.evidence
+    scored = Scored(
+        evidence.cleaned, case.labels, case.folds, evidence.results, case.predictions
+    )
+    return run_files(registration(), SUITE, evidence, judged(case), scored, model_of())
+
+
+def test_a_whole_run_leaves_verdict_report_predictions_and_model(whole):
+    assert set(whole) == ALWAYS | OF_A_MODEL | {"predictions.parquet"}
+    assert all(isinstance(content, bytes) and content for content in whole.values())
+    assert whole["bundle/requirements.txt"] == LOCK.read_bytes()
+    assert whole["bundle/suite.json"].decode() == SUITE.text
+
+
+def test_a_run_that_stopped_leaves_no_predictions_and_no_model(case):
+    evidence = evidence_of(gate=gate_result("no_signal"))
+    found = judge_evidence(evidence, case.labels, case.folds, {}, judging(), identity())
+    files = run_files(registration(), SUITE, evidence, found, None, None)
+
+    assert set(files) == ALWAYS
+    assert json.loads(files["trials.json"]) == []
+    assert json.loads(files["verdict.json"])["outcome"] == "no_signal"
+
+
+def test_the_same_run_twice_leaves_the_same_bytes(case, whole):
+    evidence = case.evidence
+    scored = Scored(
+        evidence.cleaned, case.labels, case.folds, evidence.results, case.predictions
+    )
+    again = run_files(registration(), SUITE, evidence, judged(case), scored, model_of())
+
+    assert [path for path in whole if whole[path] != again[path]] == []
+
+
+def test_json_files_hold_no_nan_and_read_back(whole, case):
+    for path in (
+        "verdict.json",
+        "registration.json",
+        "trials.json",
+        "bundle/prep.json",
+    ):
+        json.loads(whole[path], parse_constant=pytest.fail)
+
+    assert json.loads(whole["verdict.json"]) == judged(case).verdict.model_dump(
+        mode="json"
+    )
+    assert len(json.loads(whole["trials.json"])) == 2 * 5 * 2
+
+
+def test_predictions_have_a_line_per_repeat_and_row(whole, case):
+    table = pd.read_parquet(io.BytesIO(whole["predictions.parquet"]))
+
+    assert len(table) == 2 * 200
+    assert list(table["label"][:4]) == ["no", "yes", "no", "yes"]
+    for repeat in (0, 1):
+        part = table[table["repeat"] == repeat]
+        assert np.array_equal(part["fold"], case.folds[repeat])
+        for fold in range(5):
+            found = part.loc[part["fold"] == fold, ["net:no", "net:yes"]].to_numpy()
+            assert np.array_equal(found, case.predictions["net"][repeat][fold])
+
+
+def test_the_bundled_model_predicts_from_its_files_alone(whole):
+    """prep.json, prep.npz without pickle, model.keras: what a stranger needs, and it agrees."""
+    form = json.loads(whole["bundle/prep.json"])
+    with np.load(io.BytesIO(whole["bundle/prep.npz"]), allow_pickle=False) as saved:
+        arrays = {name: saved[name] for name in saved.files}
+    model = model_of()
+    rows = model.features.iloc[:7]
+    raw = rows[form["numeric"]].to_numpy(dtype=float)
+    z = (np.where(np.isnan(raw), arrays["fill"], raw) - arrays["centre"]) / arrays[
+        "scale"
+    ]
+    inputs = [
+        z / np.sqrt(1 + (z / form["clip"]) ** 2),
+        np.isnan(raw)[:, arrays["indicated"]],
+    ]
+    for name in form["categorical"]:
+        known = rows[name].to_numpy()[:, None] == np.array(
+            form["levels"][name], dtype=object
+        )
+        inputs += [known, ~known.any(axis=1, keepdims=True)]
+    by_hand = np.concatenate(inputs, axis=1).astype(np.float32)
+    found = np.asarray(from_archive(whole["bundle/model.keras"])(by_hand))
+
+    assert by_hand.shape[1] == form["n_inputs"]
+    assert form["classes"] == ["no", "yes"]
+    assert np.array_equal(by_hand, preprocess.unpack(model.preparation).apply(rows))
+    members = unpack_weights(model.weights)
+    hidden = [np.maximum(by_hand @ w[0] + w[1], 0) @ w[2] + w[3] for w in members]
+    odds = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in hidden]
+    expected = np.mean([one / one.sum(axis=1, keepdims=True) for one in odds], axis=0)
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_nothing_in_a_bundle_is_a_pickle(whole):
+    for path, content in whole.items():
+        assert not content.startswith(b"\x80"), path
+    assert b"pickle" not in whole["bundle/prep.json"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, 1e30])
+def test_a_saved_model_that_does_not_predict_what_was_trained_is_not_exported(
+    case, bad
+):
+    """Weights that are no numbers, or beyond float32's reach, predict nothing that can be compared."""
+    evidence, model = case.evidence, model_of()
+    model.weights["0_0"][:] = bad
+    model.weights["0_2"][:] = bad
+
+    with pytest.raises(ExportFailed, match="differs from the trained one"):
+        run_files(registration(), SUITE, evidence, judged(case), None, model)
+
+
+# From the store --------------------------------------------------------------------------------
+
+
+def final_of(store, model):
+    return FinalFit(
+        model=ModelFit(
+            trials=(Trial(number=0, hyperparameters={"depth": 1}, score=0.5),),
+            winner=0,
+            predictions=None,
+            score=None,
+            fit_s=1.0,
+            predict_s=0.0,
+        ),
+        preparation=store.put_arrays(model.preparation),
+        weights=store.put_arrays(model.weights),
+        weights_digest=weights_digest(unpack_weights(model.weights)),
+    )
+
+
+def test_what_the_evidence_names_is_opened_and_nothing_where_there_is_no_final_fit(
+    tmp_path,
+):
+    store, model = Store(tmp_path), model_of()
+    labels = np.array([0, 1] * 30, dtype=np.int32)
+    outer = np.zeros((1, 60), dtype=np.int16)
+    bare = evidence_of(gate=gate_result("signal"), n=60, repeats=1)
+    evidence = bare.model_copy(
+        update={
+            "cleaned": bare.cleaned.model_copy(
+                update={
+                    "features": store.put_table(model.features),
+                    "labels": store.put_array(labels),
+                }
+            ),
+            "split": bare.split.model_copy(update={"outer": store.put_array(outer)}),
+            "final": final_of(store, model),
+        }
+    )
+    scored, stored = opened(store, evidence)
+
+    assert opened(store, bare) == (None, None)
+    assert np.array_equal(scored.labels, labels)
+    assert np.array_equal(scored.outer, outer)
+    assert (
+        weights_digest(unpack_weights(stored.weights)) == evidence.final.weights_digest
+    )
+    pd.testing.assert_frame_equal(stored.features, model.features)
+
+
+def test_equal_runs_share_the_digests_of_verdict_and_weights(tmp_path, case):
+    judgement, final = judged(case), final_of(Store(tmp_path), model_of())
+    same = same_digests(judgement, final)
+
+    assert same["verdict"] == judgement.verdict.essence_digest()
+    assert same["weights"] == final.weights_digest
+    assert same.items() >= judgement.verdict.digests.items()
+    assert "weights" not in same_digests(judgement, None)
+    assert ref("x").digest not in same.values()

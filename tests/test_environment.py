@@ -1,0 +1,159 @@
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from assay import environment
+from assay.environment import (
+    ROOT,
+    artifacts_folder,
+    circumstances,
+    code_digest,
+    data_folder,
+    lock_digest,
+    package_file,
+    program_digest,
+)
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A copy of the program that digests are taken of, free to be changed."""
+    for folder in ("assay", "tasks", "flows"):
+        shutil.copytree(
+            ROOT / folder,
+            tmp_path / folder,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    forget()
+    yield tmp_path
+    monkeypatch.undo()
+    forget()
+
+
+def forget() -> None:
+    for function in (code_digest, program_digest, environment._imports):
+        function.cache_clear()
+
+
+def change(path: Path) -> None:
+    path.write_text(
+        path.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8"
+    )
+    forget()
+
+
+# `split` reaches seeds and, through it, canonical; it does not reach train.
+@pytest.mark.parametrize("name", ["split", "seeds", "canonical", "errors", "records"])
+def test_the_code_digest_changes_with_every_module_that_is_reached(copy, name):
+    before = code_digest("assay.split")
+    change(copy / "assay" / f"{name}.py")
+
+    assert code_digest("assay.split") != before
+
+
+@pytest.mark.parametrize("name", ["train", "gate", "report", "ingest"])
+def test_the_code_digest_does_not_change_with_a_module_that_is_not_reached(copy, name):
+    before = code_digest("assay.split")
+    change(copy / "assay" / f"{name}.py")
+
+    assert code_digest("assay.split") == before
+
+
+def test_imports_inside_functions_are_reached(copy):
+    before = code_digest("assay.split")
+    with (copy / "assay" / "seeds.py").open("a") as file:
+        file.write(
+            "\n\ndef later():\n    from assay import words\n\n    return words\n"
+        )
+    forget()
+    linked = code_digest("assay.split")
+    change(copy / "assay" / "words.py")
+
+    assert len({before, linked, code_digest("assay.split")}) == 3
+
+
+def test_a_template_counts_with_the_module_it_is_named_for(copy):
+    report, split = code_digest("assay.bundle"), code_digest("assay.split")
+    change(copy / "assay" / "report.html.jinja")
+
+    assert code_digest("assay.bundle") != report
+    assert code_digest("assay.split") == split
+
+
+def test_the_code_digest_is_the_same_in_another_folder(copy):
+    elsewhere = code_digest("assay.split", "tasks.split")
+    environment.ROOT = ROOT
+    forget()
+
+    assert code_digest("assay.split", "tasks.split") == elsewhere
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("assay/gate.py", True),
+        ("assay/report.html.jinja", True),
+        ("tasks/gate.py", True),
+        ("flows/main.py", True),
+        ("flows/terminal.py", False),
+    ],
+)
+def test_the_program_digest_covers_what_decides_a_verdict(copy, name, counts):
+    before = program_digest()
+    change(copy / name)
+
+    assert (program_digest() != before) == counts
+
+
+def test_the_lock_digest_follows_the_lock_and_what_is_installed(tmp_path, monkeypatch):
+    lock = tmp_path / "requirements.txt"
+    monkeypatch.setattr(environment, "LOCK", lock)
+
+    def digest(content: str) -> str:
+        lock.write_text(content)
+        lock_digest.cache_clear()
+        return lock_digest()
+
+    first = digest("numpy==1.0\n")
+    assert digest("numpy==1.0\n") == first
+    assert digest("numpy==1.1\n") != first
+    monkeypatch.setattr(environment, "_installed_version", lambda _: "9.9")
+    assert digest("numpy==1.0\n") != first
+    lock_digest.cache_clear()
+
+
+def test_folders_come_from_the_environment_or_the_project(monkeypatch, tmp_path):
+    monkeypatch.setenv("ASSAY_DATA", str(tmp_path))
+    monkeypatch.setenv("ASSAY_ARTIFACTS", str(tmp_path / "a"))
+    assert (data_folder(), artifacts_folder()) == (tmp_path, tmp_path / "a")
+
+    for empty in (lambda name: monkeypatch.setenv(name, ""), monkeypatch.delenv):
+        empty("ASSAY_DATA")
+        empty("ASSAY_ARTIFACTS")
+        assert (data_folder(), artifacts_folder()) == (
+            ROOT / "data" / "raw",
+            ROOT / "artifacts",
+        )
+
+
+def test_a_packages_file_is_found_and_a_missing_one_named():
+    assert package_file("sklearn", "datasets/data/digits.csv.gz").is_file()
+    for package, inside in (("sklearn", "no.csv"), ("no_such_package", "x")):
+        with pytest.raises(FileNotFoundError, match=f"{package} "):
+            package_file(package, inside)
+
+
+def test_circumstances_say_what_ran_and_pass_through_json():
+    found = circumstances(1.5)
+
+    assert found.seconds == 1.5
+    assert found.python == ".".join(map(str, sys.version_info[:3]))
+    assert found.versions["scikit-learn"]
+    assert found.cores >= 1
+    assert found.peak_memory_mb > 10
+    assert all(re.match(r"[a-z0-9_]+$", flag) for flag in found.cpu_flags)
+    assert type(found).model_validate_json(found.model_dump_json()) == found

@@ -1,0 +1,253 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, RobustScaler, StandardScaler
+
+from assay.errors import DataRefused
+from assay.plans import CleanPlan, OutlierPlan
+from assay.preprocess import CLIP, fit, kept_rows, unpack
+from assay.store import Store
+from tests.factories import make_table
+
+cells = st.one_of(st.just(np.nan), st.floats(-1e6, 1e6).map(lambda x: round(x, 3)))
+matrices = hnp.arrays(
+    np.float64,
+    st.tuples(st.integers(4, 20), st.integers(1, 3)),
+    elements=cells,
+    fill=st.nothing(),
+)
+
+
+def features(n_rows: int = 60, seed: int = 7) -> pd.DataFrame:
+    return make_table(n_rows, seed).drop(columns="answer")
+
+
+def numbers(matrix) -> pd.DataFrame:
+    return pd.DataFrame(matrix, columns=[f"x{n}" for n in range(matrix.shape[1])])
+
+
+def bent(z):
+    return z / np.sqrt(1 + (z / CLIP) ** 2)
+
+
+# What scikit-learn does, where both do it ------------------------------------------------------
+
+
+@pytest.mark.parametrize("impute", ["median", "mean"])
+@pytest.mark.parametrize(
+    ("scale", "scaler"), [("robust", RobustScaler), ("standard", StandardScaler)]
+)
+@given(train=matrices, seed=st.integers(0, 99))
+def test_numbers_are_prepared_as_scikit_learn_would(impute, scale, scaler, train, seed):
+    rng = np.random.default_rng(seed)
+    train[0] = rng.normal(size=train.shape[1])  # no column is empty
+    train[1:4] = rng.normal(size=(3, train.shape[1]))
+    theirs = make_pipeline(SimpleImputer(strategy=impute), scaler()).fit(train)
+    filled = SimpleImputer(strategy=impute).fit_transform(train)
+    low, high = np.quantile(filled, [0.25, 0.75], axis=0)
+    assume((high > low).all())  # elsewhere the rule is ours
+    test = np.where(
+        rng.random((5, train.shape[1])) < 0.3,
+        np.nan,
+        rng.normal(size=(5, train.shape[1])),
+    )
+
+    prepared = fit(numbers(train), CleanPlan(impute=impute, scale=scale)).apply(
+        numbers(test)
+    )
+
+    expected = bent(theirs.transform(test))
+    np.testing.assert_allclose(
+        prepared[:, : train.shape[1]], expected, rtol=1e-4, atol=1e-6
+    )
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=4, max_size=30),
+    st.lists(st.sampled_from(["a", "b", "c", "d", "new"]), min_size=1, max_size=8),
+)
+def test_levels_are_encoded_as_scikit_learn_would(train, test):
+    """The same columns; the last one is for rare and unseen levels."""
+    encoder = OneHotEncoder(
+        min_frequency=2, handle_unknown="infrequent_if_exist", sparse_output=False
+    ).fit(np.array(train, dtype=object)[:, None])
+    theirs = encoder.transform(np.array(test, dtype=object)[:, None])
+    preparation = fit(pd.DataFrame({"word": train}), CleanPlan())
+    ours = preparation.apply(pd.DataFrame({"word": test}))
+    n_known = len(preparation.levels[0])
+
+    np.testing.assert_array_equal(ours[:, :n_known], theirs[:, :n_known])
+    assert (ours.sum(axis=1) == 1).all()
+
+
+# Missing and unseen ----------------------------------------------------------------------------
+
+
+def test_a_missing_cell_is_filled_and_indicated_where_training_rows_had_gaps():
+    train = pd.DataFrame({"gap": [1.0, 2.0, 3.0, np.nan], "full": [1.0, 2.0, 3.0, 4.0]})
+    test = pd.DataFrame({"gap": [np.nan, 2.0], "full": [np.nan, 2.5]})
+    preparation = fit(train, CleanPlan())
+
+    assert preparation.n_inputs == 3
+    np.testing.assert_array_equal(preparation.apply(test), [[0, 0, 1], [0, 0, 0]])
+
+
+def test_an_unseen_level_and_a_rare_one_share_a_column():
+    train = pd.DataFrame({"town": ["Busan"] * 3 + ["Seoul"] * 2 + ["Daegu"]})
+    test = pd.DataFrame({"town": ["Seoul", "Daegu", "Jeju", None]})
+    preparation = fit(train, CleanPlan())
+
+    assert preparation.levels == (("Busan", "Seoul"),)
+    np.testing.assert_array_equal(
+        preparation.apply(test), [[0, 1, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1]]
+    )
+
+
+def test_a_missing_level_that_training_rows_had_is_a_level():
+    train = pd.DataFrame({"town": ["Busan", "Busan", None, None]})
+    preparation = fit(train, CleanPlan())
+
+    assert preparation.levels == (("(missing)", "Busan"),)
+    np.testing.assert_array_equal(
+        preparation.apply(train), [[0, 1, 0], [0, 1, 0], [1, 0, 0], [1, 0, 0]]
+    )
+
+
+def test_a_column_of_names_gives_no_columns_of_its_own():
+    names = pd.DataFrame({"name": [f"name {n}" for n in range(200)]})
+
+    assert fit(names, CleanPlan()).n_inputs == 1
+
+
+def test_a_column_of_many_levels_gives_fifty_columns_at_most():
+    levels = pd.DataFrame({"code": [f"c{n % 80}" for n in range(400)]})
+
+    assert fit(levels, CleanPlan()).n_inputs == 50
+
+
+def test_a_column_without_a_value_in_the_training_part_is_refused():
+    train = pd.DataFrame({"x": [1.0, 2.0], "empty": [np.nan, np.nan]})
+
+    with pytest.raises(DataRefused, match="'empty' has no value in a training part"):
+        fit(train, CleanPlan())
+
+
+# What holds for any numbers --------------------------------------------------------------------
+
+
+@given(matrices, st.sampled_from(["robust", "standard"]))
+def test_inputs_are_finite_and_never_beyond_the_clip(matrix, scale):
+    matrix[:, np.isnan(matrix).all(axis=0)] = 0.0
+    inputs = fit(numbers(matrix), CleanPlan(scale=scale)).apply(numbers(matrix * 1e9))
+
+    assert inputs.dtype == np.float32
+    assert np.isfinite(inputs).all()
+    assert np.abs(inputs).max() <= np.float32(CLIP)
+
+
+def test_a_column_whose_quartiles_agree_is_scaled_by_half_its_range():
+    train = pd.DataFrame({"mostly": [0.0] * 9 + [4.0], "constant": [7.0] * 10})
+    preparation = fit(train, CleanPlan())
+
+    np.testing.assert_array_equal(preparation.scale, [2.0, 1.0])
+
+
+@given(st.permutations(range(12)))
+def test_the_order_of_training_rows_does_not_matter(order):
+    train = features(12)
+    one, other = fit(train, CleanPlan()), fit(train.iloc[list(order)], CleanPlan())
+
+    np.testing.assert_allclose(one.apply(train), other.apply(train), rtol=1e-6)
+
+
+@given(st.integers(0, 99))
+def test_a_row_is_prepared_the_same_whatever_stands_beside_it(seed):
+    """Nothing is learned from rows that are only prepared."""
+    train, test = features(), features(20, seed)
+    test.loc[3, "height"] = 1e9
+    test.loc[4, "town"] = "Jeju"
+    preparation = fit(train, CleanPlan())
+    before = preparation.packed()
+    together = preparation.apply(test)
+
+    for row in range(len(test)):
+        np.testing.assert_array_equal(
+            preparation.apply(test.iloc[[row]])[0], together[row]
+        )
+    for name, array in preparation.packed().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+# Storing ---------------------------------------------------------------------------------------
+
+
+def test_a_preparation_comes_back_from_the_store_and_prepares_the_same(tmp_path):
+    train = features()
+    train.loc[5, "height"] = np.nan
+    train.loc[6, "town"] = None
+    preparation = fit(train.rename(columns={"town": "도시"}), CleanPlan())
+    store = Store(tmp_path)
+
+    back = unpack(store.get_arrays(store.put_arrays(preparation.packed())))
+
+    assert back.form() == preparation.form()
+    np.testing.assert_array_equal(
+        back.apply(features().rename(columns={"town": "도시"})),
+        preparation.apply(features().rename(columns={"town": "도시"})),
+    )
+
+
+@pytest.mark.parametrize("columns", [["height", "weight"], ["town"]])
+def test_tables_of_one_kind_of_column_are_prepared_and_packed(columns):
+    train = features()[columns]
+    preparation = fit(train, CleanPlan())
+    inputs = preparation.apply(train)
+
+    assert inputs.shape == (60, preparation.n_inputs)
+    np.testing.assert_array_equal(unpack(preparation.packed()).apply(train), inputs)
+
+
+# Outliers --------------------------------------------------------------------------------------
+
+
+def test_rows_beyond_the_fences_go():
+    train = pd.DataFrame(
+        {"x": [1.0, 2.0, 3.0, 4.0, 5.0, 100.0], "town": list("aabbcc")}
+    )
+    plan = OutlierPlan(rule="iqr", factor=3.0)
+
+    assert kept_rows(train, plan).tolist() == [True] * 5 + [False]
+    assert kept_rows(train, OutlierPlan()).all()
+
+
+def test_a_row_stays_while_fewer_columns_are_out_than_are_needed():
+    train = pd.DataFrame({"x": [1.0, 2, 3, 4, 5, 100], "y": [1.0, 2, 3, 4, -90, -90]})
+    plan = OutlierPlan(rule="iqr", columns_needed=2)
+
+    assert kept_rows(train, plan).all()
+    far = train.assign(y=[1.0, 2, 3, 4, 5, -90])
+    assert kept_rows(far, plan).tolist() == [True] * 5 + [False]
+
+
+@given(matrices, st.floats(0.5, 5))
+def test_a_wider_fence_keeps_every_row_a_narrower_one_keeps(matrix, factor):
+    matrix[:, np.isnan(matrix).all(axis=0)] = 0.0
+    narrow = kept_rows(numbers(matrix), OutlierPlan(rule="iqr", factor=factor))
+    wide = kept_rows(numbers(matrix), OutlierPlan(rule="iqr", factor=2 * factor))
+
+    assert (wide | ~narrow).all()
+
+
+def test_missing_cells_and_columns_without_spread_are_no_outliers():
+    train = pd.DataFrame({"x": [1.0, np.nan, 3.0, 4.0], "rare": [0.0, 0.0, 0.0, 9.0]})
+
+    assert kept_rows(train, OutlierPlan(rule="iqr")).all()
+
+
+def test_a_table_of_text_has_no_outliers():
+    assert kept_rows(features()[["town"]], OutlierPlan(rule="iqr")).all()
