@@ -42,16 +42,19 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app
 
-# Everything that is written lies in one folder, so that the rest can be read-only; without
-# PYTHONDONTWRITEBYTECODE every run leaves bytecode of TensorFlow's temporary modules there.
+# Everything that is written lies in one folder, the Prefect server's web pages too, so that the
+# rest can be read-only. Without PYTHONDONTWRITEBYTECODE every run leaves bytecode of TensorFlow's
+# temporary modules there. The last two: Prefect's client and server phone home until told not to.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     ASSAY_DATA=/data \
     ASSAY_ARTIFACTS=/app/artifacts \
     HOME=/app/artifacts/.home \
     PREFECT_HOME=/app/artifacts/.prefect \
+    PREFECT_SERVER_UI_STATIC_DIRECTORY=/app/artifacts/.prefect/ui \
     TMPDIR=/app/artifacts \
-    DO_NOT_TRACK=1
+    DO_NOT_TRACK=1 \
+    PREFECT_SERVER_ANALYTICS_ENABLED=false
 VOLUME /app/artifacts
 USER 10001:10001
 

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Begun:
+    """A plan is taken up."""
+
+    plan: str
+    claim: str
+
+
+@dataclass(frozen=True)
 class Started:
     """A stage begins; ``label`` says which plan, repeat and fold."""
 
@@ -36,7 +44,7 @@ class Finished:
     summary: str
 
 
-Event = Started | Step | Finished
+Event = Begun | Started | Step | Finished
 Listener = Callable[[Event], None]
 
 _listeners: list[Listener] = []

@@ -111,7 +111,7 @@ class Store:
     def put_arrays(self, arrays: dict[str, NDArray[Any]]) -> Ref:
         """Keep named arrays in one npz; its members carry no times, so equal arrays give equal bytes."""
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
+        np.savez(buffer, allow_pickle=False, **dict(sorted(arrays.items())))
         return self.put(buffer.getvalue(), "arrays")
 
     def get_arrays(self, ref: Ref) -> dict[str, NDArray[Any]]:
@@ -160,10 +160,7 @@ class Store:
     def write(self, path: Path, content: bytes) -> None:
         """Write a file so that its final name only ever shows all of it, even after a power cut."""
         temporary = self.scratch() / f"{next(_counter)}-{path.name[:40]}"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_synced(temporary, content)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
 
@@ -173,7 +170,7 @@ class Store:
         for name, content in files.items():
             path = staged / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            _write_synced(path, content)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             target.rename(self.scratch() / f"{next(_counter)}-replaced")
@@ -222,6 +219,13 @@ class Store:
             yield
         finally:
             _release(path)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _acquire(path: Path, *, wait: bool) -> bool:

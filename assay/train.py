@@ -122,10 +122,9 @@ def predict(
 ) -> NDArray[np.float64]:
     """Return each member's class probabilities, shape (n_members, n_rows, n_classes)."""
     stacked = [tf.constant(np.stack(layer)) for layer in _by_layer(members)]
+    predictor = _predictor(len(stacked))
     parts = [
-        _probabilities(
-            tf.constant(inputs[start : start + _ROWS_AT_ONCE]), stacked
-        ).numpy()
+        predictor(tf.constant(inputs[start : start + _ROWS_AT_ONCE]), stacked).numpy()
         for start in range(0, len(inputs), _ROWS_AT_ONCE)
     ]
     return np.concatenate(parts, axis=1, dtype=np.float64)
@@ -143,7 +142,16 @@ def _by_layer(members: Sequence[Weights]) -> list[list[NDArray[np.float32]]]:
     ]
 
 
-@tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+@lru_cache
+def _predictor(n_layers: int) -> Any:
+    """Return the prediction graph for a number of layers, traced once for networks of every size."""
+    any_size = tf.TensorSpec([None, None, None])
+    return tf.function(
+        _probabilities,
+        input_signature=[tf.TensorSpec([None, None]), [any_size] * n_layers],
+    )
+
+
 def _probabilities(inputs: Any, weights: list[Any]) -> Any:
     n_members = tf.shape(weights[0])[0]
     return tf.nn.softmax(_forward(tf.repeat(inputs[None], n_members, axis=0), weights))

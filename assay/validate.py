@@ -115,6 +115,10 @@ def _run(
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # That module sets a level of its own when it is loaded, and then tells of its temporary folder.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(
+        logging.CRITICAL
+    )
     try:
         built = gx.ExpectationSuite(
             name=suite.name, expectations=[_without_id(rule) for rule in rules]

@@ -122,7 +122,6 @@ def _run(
     """Run the flow with the settings a person at a terminal needs; those already set are kept."""
     quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
     settings = {
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # its default fails on a busy machine
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_CLIENT_MAX_RETRIES": "12",  # SQLite answers 503 under load
         **({"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"} if quiet else {}),
@@ -130,15 +129,18 @@ def _run(
     for key, value in settings.items():
         os.environ.setdefault(key, value)
     with Watcher():
-        from flows.main import check_hypothesis
+        from flows.server import prefect_server
 
-        return check_hypothesis(
-            study=study,
-            overrides=overrides,
-            data=str(data) if data else None,
-            artifacts=str(artifacts) if artifacts else None,
-            fresh=fresh,
-        )
+        with prefect_server():
+            from flows.main import check_hypothesis
+
+            return check_hypothesis(
+                study=study,
+                overrides=overrides,
+                data=str(data) if data else None,
+                artifacts=str(artifacts) if artifacts else None,
+                fresh=fresh,
+            )
 
 
 @contextmanager

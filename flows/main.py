@@ -6,20 +6,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # works from any folder
 
-if (
-    __name__ == "__main__"
-):  # a finished run is answered there, without loading what stands below
+if __name__ == "__main__":  # a finished run is answered without what stands below
     from flows.command_line import app
 
     app()
 
-from prefect import flow
+from prefect import flow, tags
 
 from assay import runs
 from assay.plans import PlanName, Study
+from assay.progress import Begun, announce, listening
 from assay.store import Store
 from assay.study import Identity, identify, load, register, store_of
 from assay.verdict import Evidence, Judgement, Verdict
+from flows.logbook import note, show
 from tasks import (
     audit,
     bundle,
@@ -57,10 +57,12 @@ def check_hypothesis(
     store.sweep()
     registration, deviations = register(store, declared)
     identity = identify(declared, Path(study), Path(data) if data else None)
-    with store.lock(f"run-{declared.name}"):
+    with store.lock(f"run-{declared.name}"), listening(note):
         plan_a: Verdict | None = None
         for name in declared.plans():
-            evidence, judgement = check_plan(store, declared, name, identity)
+            announce(Begun(name, declared.of(name).claim))
+            with tags(f"plan {name}"):
+                evidence, judgement = check_plan(store, declared, name, identity)
             if evidence.gate is None or evidence.gate.passed:
                 break
             plan_a = judgement.verdict if name == "a" else plan_a
@@ -74,6 +76,7 @@ def check_hypothesis(
         runs.publish(
             store, identity.name, declared.name, files, time.perf_counter() - begun
         )
+        show(verdict, identity.name)
     return verdict
 
 

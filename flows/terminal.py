@@ -15,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from assay.progress import Event, Finished, Started, Step, listening
+from assay.progress import Begun, Event, Finished, Started, Step, listening
 from assay.verdict import Verdict
 from assay.words import HEADLINES, sentences
 
@@ -60,6 +60,10 @@ class Watcher:
 
     def _hear(self, event: Event) -> None:
         match event:
+            case Begun(plan, claim):
+                self._console.print(
+                    f"[dim]plan {plan}: {escape(claim)}[/]", soft_wrap=True
+                )
             case Started(stage, label):
                 self._progress.reset(
                     self._line, description=f"{stage:{_WIDTH}} {label}", total=None

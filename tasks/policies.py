@@ -69,7 +69,7 @@ class Stage(Generic[P, R]):
         # Prefect wants a block saved on the server; a saved one would keep this machine's path there.
         task.result_storage = ResultFiles(folder=str(store.folder))
         state = cast("State[R]", task(store, *args, **kwargs, return_state=True))
-        record = state.result()
+        record = cast("R", _normal(state.result()))
         announce(
             Finished(
                 self.name,
@@ -133,6 +133,12 @@ def stage(
     ``timeout_s`` is when Prefect gives the stage up; a long call into C is only seen after it ends.
     """
     return lambda function: Stage(function, timeout_s)
+
+
+def _normal(record: Record) -> Record:
+    """Return a record as it comes back from the store, so that a first run goes on like a resumed one."""
+    serializer = RecordSerializer()
+    return cast("Record", serializer.loads(serializer.dumps(record)))
 
 
 def _spelled(value: Any) -> Any:

@@ -1,0 +1,53 @@
+"""The temporary Prefect server lives exactly as long as the process that started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PARENT = "from flows.server import _start; print(_start(), flush=True); import time; time.sleep(600)"
+N_TRIES, BETWEEN_S = 120, 0.25
+
+
+@pytest.mark.flow
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_the_server_ends_with_its_parent_however_that_ends(
+    ending: signal.Signals, tmp_path: Path
+):
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        address = parent.stdout.readline().strip()
+        assert answers(f"{address}/health")
+        parent.send_signal(ending)
+
+    assert any(gone(f"{address}/health") for _ in range(N_TRIES))
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def gone(url: str) -> bool:
+    """Return whether nobody answers; wait a moment if somebody still does."""
+    if answers(url):
+        time.sleep(BETWEEN_S)
+        return False
+    return True
