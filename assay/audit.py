@@ -51,7 +51,8 @@ def _single_columns(
     features: pd.DataFrame, labels: NDArray[np.int32], plan: AuditPlan, seed: int
 ) -> list[Flag]:
     classes = [1] if labels.max() == 1 else list(range(int(labels.max()) + 1))
-    n_tests = len(features.columns) * len(classes)
+    n_indicators = int(features.select_dtypes("number").isna().any().sum())
+    n_tests = (len(features.columns) + n_indicators) * len(classes)
     flags = []
     for name in features.columns:
         areas = [_column_auc(features[name], labels == k, seed) for k in classes]
@@ -125,12 +126,15 @@ def _column_auc(
     column: "pd.Series[Any]", positive: NDArray[np.bool_], seed: int
 ) -> float:
     """Return the AUC of one column either way round: numbers by rank, levels by out-of-fold rate."""
-    if pd.api.types.is_numeric_dtype(column):
-        values = column.fillna(column.median()).to_numpy(dtype=np.float64)
-    else:
-        values = _level_rates(
-            np.asarray(column.fillna("(missing)"), dtype=np.object_), positive, seed
-        )
+    if not pd.api.types.is_numeric_dtype(column):
+        levels = np.asarray(column.fillna("(missing)"), dtype=np.object_)
+        return _two_sided_auc(_level_rates(levels, positive, seed), positive)
+    values = column.fillna(column.median()).fillna(0.0).to_numpy(dtype=np.float64)
+    absent = np.asarray(column.isna(), dtype=np.float64)  # models are shown this too
+    return max(_two_sided_auc(values, positive), _two_sided_auc(absent, positive))
+
+
+def _two_sided_auc(values: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
     n1 = int(positive.sum())
     n0 = len(positive) - n1
     area = (rankdata(values)[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)

@@ -90,7 +90,7 @@ def clean_table(
 
 
 def _carried(report: ValidationReport) -> CleanStep:
-    said = "; ".join(outcome.message for outcome in report.warnings)
+    said = "; ".join(outcome.message.rstrip(".") for outcome in report.warnings)
     return CleanStep(
         what="expectations not met, carried on", n=len(report.warnings), why=said
     )

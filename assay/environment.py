@@ -19,7 +19,16 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.txt"
 
 # The setting in which equal seeds gave equal bits: oneDNN kernels pinned, no GPU.
-_PINNED = {"TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+_PINNED = {
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "KERAS_BACKEND": "tensorflow",
+}
+_FOREIGN = (
+    "TF_XLA_FLAGS",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+)  # change bits
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GX_ANALYTICS_ENABLED": "false"}
 
 
@@ -65,6 +74,8 @@ def pin() -> None:
             raise RuntimeError(f"TensorFlow was imported before {_PINNED} were set")
         return
     os.environ.update(_PINNED)
+    for name in _FOREIGN:
+        os.environ.pop(name, None)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     sys.stderr.flush()

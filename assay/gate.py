@@ -258,6 +258,7 @@ class _Bench:
         for number, fold in enumerate(self.folds):
             nets = self._nets(fold, labellings, seed_for(self.seed, "net", number))
             for i, labels in enumerate(labellings):
+                preprocess.check_classes(labels, fold.train)
                 areas[number, i] = [
                     auc(labels[fold.test], p)
                     for p in (_logistic(fold, labels), nets[i])

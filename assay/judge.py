@@ -334,7 +334,7 @@ def _reason(
     plan: Judging,
 ) -> str:
     scores = f"{METRICS[plan.metric]} {means[DEEP]:.4f} against {means[against]:.4f} of {against}"
-    gain = f"the gain lies between {lead.lower:+.4f} and {lead.upper:+.4f}"
+    gain = f"the gain lies between {lead.lower:+z.4f} and {lead.upper:+z.4f}"
     if outcome == "dl_earns":
         return f"Deep learning earns its cost: {scores}; {gain}, above the margin of {plan.margin:g}."
     if outcome == "dl_not_worth":

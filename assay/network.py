@@ -24,6 +24,10 @@ from assay.environment import pin
 pin()
 import keras  # noqa: E402  (its settings are read at import)
 
+keras.config.set_floatx("float32")  # whatever a settings file in the home folder says
+keras.config.set_image_data_format("channels_last")
+keras.config.set_epsilon(1e-7)
+
 Weights = tuple[NDArray[np.float32], ...]
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)

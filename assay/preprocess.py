@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.preprocessing import OneHotEncoder, RobustScaler, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from assay.errors import DataRefused
 from assay.plans import CleanPlan, OutlierPlan
@@ -119,20 +119,15 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
     features
         Training rows only: numeric columns as float64 with NaN, the others as text.
 
-    Raises
-    ------
-    DataRefused
-        If a numeric column is empty in these rows, so that no fill value can be learned.
+    A numeric column without a value in these rows becomes 0 throughout; its indicator stays.
     """
     numeric = tuple(features.select_dtypes("number").columns)
     categorical = tuple(name for name in features.columns if name not in set(numeric))
     raw = features[list(numeric)].to_numpy(dtype=np.float64)
     missing = np.isnan(raw)
-    for name, empty in zip(numeric, missing.all(axis=0), strict=True):
-        if empty:
-            raise DataRefused(
-                f"Column '{name}' has no value in a training part. Leave it out with clean.drop."
-            )
+    raw = np.where(
+        missing.all(axis=0), 0.0, raw
+    )  # nothing to learn: "was missing" says it all
     averaged = np.nanmedian if plan.impute == "median" else np.nanmean
     fill = averaged(raw, axis=0) if numeric else np.empty(0)
     centre, scale = (
@@ -158,11 +153,11 @@ def _scales(
     if plan.scale == "standard":
         standard = StandardScaler().fit(filled)
         return standard.mean_, standard.scale_
-    robust = RobustScaler().fit(filled)
     spread = np.quantile(filled, 0.75, axis=0) - np.quantile(filled, 0.25, axis=0)
     half_range = np.ptp(filled, axis=0) / 2
-    return robust.center_, np.where(
-        spread > 0, robust.scale_, np.where(half_range > 0, half_range, 1.0)
+    floor = np.finfo(np.float64).tiny  # columns in very small units keep their spread
+    return np.median(filled, axis=0), np.where(
+        spread > floor, spread, np.where(half_range > floor, half_range, 1.0)
     )
 
 
@@ -210,3 +205,19 @@ def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
     reach = plan.factor * (q3 - q1)
     out = ((raw < q1 - reach) | (raw > q3 + reach)) & (reach > 0)
     return np.asarray(out.sum(axis=1) < plan.columns_needed)
+
+
+def check_classes(labels: NDArray[np.int32], rows: NDArray[np.int64]) -> None:
+    """Refuse training rows in which a class is left without any.
+
+    Raises
+    ------
+    DataRefused
+        If the outlier rule has taken every row of a class; scores of the rest would be wrong.
+    """
+    gone = np.setdiff1d(labels, labels[rows])
+    if gone.size:
+        raise DataRefused(
+            f"clean.outliers leaves no row of class number {int(gone[0])} in a training part. "
+            f"Raise its factor or columns_needed."
+        )

@@ -8,7 +8,7 @@ from assay.plans import Plan
 from assay.records import GateResult
 from assay.study import Registration
 from assay.verdict import Evidence, Judgement
-from assay.words import HEADLINES
+from assay.words import ANSWERS, HEADLINES, METRICS
 
 
 def render(registration: Registration, evidence: Evidence, judgement: Judgement) -> str:
@@ -33,6 +33,8 @@ def render(registration: Registration, evidence: Evidence, judgement: Judgement)
         verdict=verdict,
         sign=sign,
         headline=headline,
+        answers=ANSWERS,
+        metric=METRICS[verdict.metric],
         bars=_null_bars(evidence.gate) if evidence.gate else [],
         judgement=judgement,
         leads=_lead_lines(judgement, study.of(verdict.plan)),

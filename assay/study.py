@@ -161,7 +161,7 @@ def _explain(path: Path, error: ValidationError) -> str:
         return f"{place}: {what} is missing.{more}"
     said = re.sub(r"^(Value error,|Input|String|Tuple) ", "", first["msg"])
     if first["type"] == "value_error":
-        return f"{path} [{'.'.join(parts)}]: {said}.{more}"
+        return f"{path}{f' [{chr(46).join(parts)}]' if parts else ''}: {said}.{more}"
     value = json.dumps(first["input"], default=str, ensure_ascii=False)
     shown = value if len(value) <= 80 else value[:77] + "..."
     return f"{place}: {key} = {shown}, but it {said}.{more}"
@@ -319,7 +319,11 @@ def register(store: Store, study: Study) -> tuple[Registration, tuple[str, ...]]
         earlier = _registrations(store, folder)
         mine = next((one for one in earlier if one.digest == digest), None)
         if mine is None:
-            mine = Registration(study=study, digest=digest, order=len(earlier))
+            mine = Registration(
+                study=study,
+                digest=digest,
+                order=1 + max((one.order for one in earlier), default=-1),
+            )
             store.write_checked(
                 folder / f"{digest}.json", canonical_json(mine.model_dump(mode="json"))
             )

@@ -63,11 +63,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and in what portions. ``patience`` counts epochs without a better one."""
+    """How long and in what portions.
+
+    ``patience`` counts epochs without a better one; ``noise`` seeds the dropout that all jobs share.
+    """
 
     epochs: int
     patience: int
     batch_size: int
+    noise: int = 0
 
 
 @dataclass(frozen=True)
@@ -235,8 +239,8 @@ class _Stack:
 
     def _portion(
         self, active: NDArray[np.int64], epoch: int
-    ) -> tuple[Any, Any, Any, Any]:
-        """Return this epoch's rows of each replica, the batch size, the step counted so far, and all steps."""
+    ) -> tuple[Any, Any, Any, Any, Any]:
+        """Return this epoch's rows of each replica, batch size, steps so far, all steps, and noise."""
         n = self.n_steps * self.batch
         order = [
             generator_for(self.jobs[i].seed, "epoch", epoch).permutation(
@@ -250,6 +254,7 @@ class _Stack:
             tf.constant(self.batch),
             tf.constant(epoch * self.n_steps),
             tf.constant(float(total)),
+            tf.constant(self.schedule.noise),
         )
 
 
@@ -345,7 +350,7 @@ class _Graph:
         rates = tf.TensorSpec([None, 3])
         self.epoch = tf.function(
             self._epoch,
-            input_signature=[matrix, rows, number, number, real, rows, rates],
+            input_signature=[matrix, rows, number, number, real, number, rows, rates],
         )
         counted = tf.TensorSpec([None, None])
         self.stopping_loss = tf.function(
@@ -395,6 +400,7 @@ class _Graph:
         batch: Any,
         before: Any,
         total: Any,
+        noise: Any,
         labels: Any,
         rates: Any,
     ) -> None:
@@ -403,7 +409,11 @@ class _Graph:
         for step in tf.range(n_steps):
             rows = order[:, step * batch : (step + 1) * batch]
             count = before + step
-            drop = self._dropout(dropout[:, :, None], count) if self.drops else None
+            drop = (
+                self._dropout(dropout[:, :, None], noise + count)
+                if self.drops
+                else None
+            )
             layers = self._layers()
             with tf.GradientTape() as tape:
                 tape.watch(layers)

@@ -41,6 +41,8 @@ from assay.train import Job, Schedule, predict, train
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 _ROUNDS_WITHOUT_GAIN = 10
+_MOST_HALVINGS = 5
+_DIVERGED = 0.01  # below the trial's score, on rows the model was fitted on
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,12 @@ class _Part:
         self.n_classes = int(labels.max()) + 1
         self.test = np.flatnonzero(inner < 0)
         self.whole = _prepared(
-            features, inner >= 0, np.zeros(len(inner), dtype=bool), plan.clean
+            features, labels, inner >= 0, np.zeros(len(inner), dtype=bool), plan.clean
         )
         self.trial_folds = [
-            _prepared(features, (inner >= 0) & (inner != k), inner == k, plan.clean)
+            _prepared(
+                features, labels, (inner >= 0) & (inner != k), inner == k, plan.clean
+            )
             for k in range(plan.tune.folds_per_trial)
         ]
 
@@ -208,12 +212,14 @@ class _Part:
 
 def _prepared(
     features: pd.DataFrame,
+    labels: NDArray[np.int32],
     train_mask: NDArray[np.bool_],
     validation: NDArray[np.bool_],
     plan: CleanPlan,
 ) -> _Prepared:
     rows = np.flatnonzero(train_mask)
     rows = rows[preprocess.kept_rows(features.iloc[rows], plan.outliers)]
+    preprocess.check_classes(labels, rows)
     preparation = preprocess.fit(features.iloc[rows], plan)
     return _Prepared(
         preparation, preparation.apply(features), rows, np.flatnonzero(validation)
@@ -264,34 +270,44 @@ def _fit_logistic(part: _Part, seed: int) -> tuple[tuple[Trial, ...], int, Predi
 
 
 def _fit_boosting(part: _Part, seed: int) -> tuple[tuple[Trial, ...], int, Predict]:
-    """Early stopping on the inner fold gives each trial its rounds; the winner keeps their mean."""
+    """The inner fold's best round gives each trial its rounds; the winner keeps their mean.
+
+    Newton steps on nearly pure leaves can grow without bound, in the winner's fit though in none of
+    its trials. A fit that scores lower on its own training rows than its trial did on inner ones has
+    gone that way: it is repeated at half the learning rate and twice the rounds, and the trial says so.
+    """
+    plan = part.plan.tune.boosting
     rounds: dict[str, list[int]] = {}
 
     def fit(
         fold: _Prepared, hyperparameters: Hyperparameters
     ) -> HistGradientBoostingClassifier:
-        model = _trees(
-            hyperparameters,
-            seed,
-            part.plan.tune.boosting.max_rounds,
-            early_stopping=True,
-        )
+        model = _trees(hyperparameters, seed, plan.max_rounds, early_stopping=True)
         model.fit(
             fold.inputs[fold.train],
             part.labels[fold.train],
             X_val=fold.inputs[fold.validation],
             y_val=part.labels[fold.validation],
         )
-        rounds.setdefault(str(hyperparameters), []).append(model.n_iter_)
+        best = max(1, int(np.argmax(model.validation_score_)))
+        rounds.setdefault(str(hyperparameters), []).append(best)
         return model
 
-    trials, winner = search(
-        part.plan.tune.boosting, part.plan.tune.trials, seed, _one_by_one(part, fit)
-    )
-    won = trials[winner].hyperparameters
+    trials, winner = search(plan, part.plan.tune.trials, seed, _one_by_one(part, fit))
+    won, whole = trials[winner].hyperparameters, part.whole
     n_rounds = max(1, round(float(np.mean(rounds[str(won)]))))
-    final = _trees(won, seed, n_rounds, early_stopping=False)
-    final.fit(part.whole.inputs[part.whole.train], part.labels[part.whole.train])
+    labels, inputs = part.labels[whole.train], whole.inputs[whole.train]
+    for halvings in range(_MOST_HALVINGS):
+        slower = won | {"learning_rate": float(won["learning_rate"]) / 2**halvings}
+        final = _trees(slower, seed, n_rounds * 2**halvings, early_stopping=False)
+        final.fit(inputs, labels)
+        reached = score(part.plan.metric, labels, final.predict_proba(inputs))
+        if reached >= (trials[winner].score or 0.0) - _DIVERGED:
+            break
+    if halvings:
+        said = f"diverged on the whole training part; learning rate halved {halvings} times"
+        said_so = trials[winner].model_copy(update={"message": said})
+        trials = (*trials[:winner], said_so, *trials[winner + 1 :])
     return trials, winner, final.predict_proba
 
 
@@ -341,7 +357,7 @@ def _fit_net(
     ]
     members = tuple(
         trained.weights
-        for trained in train(whole.inputs, jobs, _schedule(plan))
+        for trained in train(whole.inputs, jobs, _schedule(plan, seed))
         if trained.weights
     )
     if len(members) < plan.seeds:
@@ -366,7 +382,7 @@ def _try_nets(part: _Part, asked: list[Hyperparameters], seed: int) -> Scores:
             for number, won in enumerate(asked)
         ]
         for number, trained in enumerate(
-            train(fold.inputs, jobs, _schedule(part.plan.tune))
+            train(fold.inputs, jobs, _schedule(part.plan.tune, seed))
         ):
             if trained.weights:
                 probabilities = predict(
@@ -405,7 +421,10 @@ def _job(
     )
 
 
-def _schedule(plan: TunePlan) -> Schedule:
+def _schedule(plan: TunePlan, seed: int) -> Schedule:
     return Schedule(
-        epochs=plan.epochs, patience=plan.patience, batch_size=plan.batch_size
+        epochs=plan.epochs,
+        patience=plan.patience,
+        batch_size=plan.batch_size,
+        noise=seed_for(seed, "dropout") % 2**30,  # steps are counted on top of it
     )

@@ -181,7 +181,7 @@ def _outcome(
     ):
         status, message = (
             "unchecked",
-            f"{_in_words(rule)} could not be checked: {_reason(result)}.",
+            f"{_in_words(rule)}, which could not be checked: {_reason(result)}.",
         )
     elif result["success"]:
         message = ""
@@ -207,23 +207,27 @@ def _failure(
     """Tell a failure with its count and example rows, or with the value observed."""
     if not found.get("unexpected_count"):
         observed = found.get("observed_value")
-        return None, (), f"{_in_words(rule)} is not so: {_short(observed)} was found."
+        return None, (), f"{_in_words(rule)}, but {_short(observed)} was found."
     n = int(found["unexpected_count"])
     rows = found.get("unexpected_index_list") or []
     values = found.get("unexpected_list") or []
     shown = zip(rows[:_N_EXAMPLES], values[:_N_EXAMPLES], strict=False)
     examples = tuple(f"row {int(row) + 1} has {_short(value)}" for row, value in shown)
     total = found.get("element_count") or n
-    said = f"{_in_words(rule)} is not so in {n:,} of {total:,} rows"
+    said = f"{_in_words(rule)}, but not in {n:,} of {total:,} rows"
     return n, examples, f"{said}: {', '.join(examples)}." if examples else f"{said}."
 
 
 def _in_words(rule: dict[str, Any]) -> str:
-    """Say what an expectation expects, such as ``age: values to be between 0 and 110``."""
+    """Say what an expectation expects, such as ``age: expected values to be between 0 and 110``."""
     kwargs = dict(rule.get("kwargs", {}))
     column = kwargs.pop("column", None)
     what = (
-        rule["type"].removeprefix("expect_").removeprefix("column_").replace("_", " ")
+        rule["type"]
+        .removeprefix("expect_")
+        .removeprefix("column_")
+        .removeprefix("table_")
+        .replace("_", " ")
     )
     low, high = kwargs.pop("min_value", None), kwargs.pop("max_value", None)
     if low is not None or high is not None:
@@ -231,7 +235,7 @@ def _in_words(rule: dict[str, Any]) -> str:
             f"{_short(value)}" if value is not None else "any" for value in (low, high)
         )
     rest = ", ".join(f"{name} {_short(value)}" for name, value in kwargs.items())
-    return f"{f'{column}: ' if column else 'The table: '}{what}{f' ({rest})' if rest else ''}"
+    return f"{column or 'The table'}: expected {what}{f' ({rest})' if rest else ''}"
 
 
 def _columns_of(kwargs: dict[str, Any]) -> list[str]:

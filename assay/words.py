@@ -16,6 +16,15 @@ HEADLINES: dict[OutcomeWord, tuple[str, str]] = {
         "The signal is real; whether deep learning is worth its cost stays open",
     ),
 }
+ANSWERS = {
+    "signal": "found",
+    "no_signal": "not found",
+    "underpowered": "too few rows to say",
+    "dl_earns": "earns its cost",
+    "dl_not_worth": "not worth its cost",
+    "inconclusive": "open",
+    "not_asked": "not asked",
+}
 METRICS = {"auc": "AUC", "accuracy": "accuracy"}
 
 

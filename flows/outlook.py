@@ -81,7 +81,13 @@ def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
     if gated is not None and not (
         gated.passed and cleaned is not None and cleaned.comparable
     ):
-        return Outlook(lines, ["The gate stopped: no model would be tuned on plan A."])
+        stopped = (
+            "The gate stopped"
+            if not gated.passed
+            else "The rows are too few to compare models"
+        )
+        said = [f"{stopped}: no model would be tuned on plan A."]
+        return Outlook(lines, said if gated.passed else said + _plan_b(study))
     sentences = _tuning(store, plan, seed, cleaned, folds, lines)
     return Outlook(lines, sentences + _detectable(cleaned, alpha) + _plan_b(study))
 
@@ -154,5 +160,7 @@ def _detectable(cleaned: Cleaned | None, alpha: float) -> list[str]:
 
 def _plan_b(study: Study) -> list[str]:
     return (
-        ["Plan B runs only if plan A's gate stops."] if study.plan.b is not None else []
+        ["Plan B runs if plan A's gate stops, and only then."]
+        if study.plan.b is not None
+        else []
     )

@@ -23,7 +23,7 @@ from prefect.serializers import Serializer
 
 from assay.canonical import canonical_json, digest_json
 from assay.environment import code_digest, lock_digest
-from assay.errors import CorruptObject, is_retryable
+from assay.errors import AssayError, CorruptObject, is_retryable
 from assay.progress import Finished, Started, announce
 from assay.records import Record, record_class
 from assay.store import Store
@@ -43,9 +43,10 @@ class Stage(Generic[P, R]):
         functools.update_wrapper(self, function)
         self.name = function.__name__
         self._signature = inspect.signature(function)
-        self._code = function.__module__
+        # Taken before any stage runs: what is loaded later must still be what was digested here.
+        self._code_digest = code_digest(function.__module__)
         self._task: Task[..., R] = Task(
-            function,
+            self._guarded(function),
             name=self.name,
             cache_policy=CacheKeyFnPolicy(cache_key_fn=self._prefect_key),
             persist_result=True,
@@ -81,6 +82,20 @@ class Stage(Generic[P, R]):
         )
         return record
 
+    def _guarded(
+        self, function: Callable[Concatenate[Store, P], R]
+    ) -> Callable[Concatenate[Store, P], R]:
+        """Refuse a result whose code was changed on disk while it was computed: nobody knows which ran."""
+
+        @functools.wraps(function)
+        def guarded(store: Store, *args: P.args, **kwargs: P.kwargs) -> R:
+            record = function(store, *args, **kwargs)
+            if code_digest.__wrapped__(function.__module__) != self._code_digest:
+                raise AssayError("The program was changed while it ran. Run again.")
+            return record
+
+        return cast("Callable[Concatenate[Store, P], R]", guarded)
+
     def stored(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> R | None:
         """Return the stored result if there is a whole one; compute nothing."""
         bound = self._signature.bind(store, *args, **kwargs)
@@ -113,7 +128,7 @@ class Stage(Generic[P, R]):
             {
                 "stage": self.name,
                 "inputs": inputs,
-                "code": code_digest(self._code),
+                "code": self._code_digest,
                 "lock": lock_digest(),
             }
         )

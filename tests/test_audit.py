@@ -181,3 +181,15 @@ def test_the_same_audit_says_the_same():
     columns = {"copy": labels.astype(float), "town": np.where(labels > 0, "a", "b")}
 
     assert audit(labels, **columns) == audit(labels, **columns)
+
+
+def test_a_column_that_leaks_by_being_empty_is_seen():
+    """Models are shown whether a cell was missing, so the sentinel must look at that too."""
+    generator = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 100).astype(np.int32)
+    refund = np.where(labels == 1, generator.normal(size=200), np.nan)
+    features = pd.DataFrame({"refund": refund, "x": generator.normal(size=200)})
+
+    report = audit_samples(features, labels, AuditPlan(), seed=1)
+
+    assert [flag.columns for flag in report.flags] == [("refund",)]

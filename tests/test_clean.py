@@ -237,7 +237,7 @@ def test_what_validation_carried_stands_in_the_log():
     )
 
     assert (
-        clean(make_table(), report=make_report(outcome)).log[0].why == "Too many rows."
+        clean(make_table(), report=make_report(outcome)).log[0].why == "Too many rows"
     )
 
 

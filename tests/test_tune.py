@@ -2,6 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.model_selection import StratifiedKFold
 
 from assay.canonical import digest_array
 from assay.errors import TrainingFailed
@@ -16,7 +18,7 @@ from assay.plans import (
     Tuning,
 )
 from assay.records import Place
-from assay.tune import fold_result, tune_all, tune_fold
+from assay.tune import _fit_boosting, _Part, fold_result, tune_all, tune_fold
 from tests.model_factories import line_table, noise_table, ref, shuffled_folds
 
 pytestmark = pytest.mark.slow
@@ -176,3 +178,38 @@ def test_the_final_model_is_fitted_on_all_rows_and_twice_the_same():
     assert record.weights_digest == weights_digest(one.members)
     assert record.model.predictions is None
     assert set(one.packed_weights()) == {f"{m}_{i}" for m in range(2) for i in range(4)}
+
+
+def test_boosted_trees_that_diverge_on_the_whole_part_are_fitted_again_more_slowly():
+    """Steps without bound ruin a fit none of whose trials failed: scored on training rows, it shows."""
+    table, codes = load_digits(return_X_y=True, as_frame=True)
+    labels = codes.to_numpy(dtype=np.int32)
+    outer = folds_of(labels, 6)
+    inner = np.full(len(labels), -1, dtype=np.int16)
+    inner[outer != 0] = folds_of(labels[outer != 0], 6)
+    steep = BoostingSpace(
+        learning_rate=(0.45, 0.5),
+        leaves=(5,),
+        min_rows_per_leaf=(2,),
+        l2=(1e-3, 2e-3),
+        max_rounds=30,
+    )
+    plan = Tuning(
+        tune=TunePlan(trials=1, boosting=steep), clean=CleanPlan(), metric="auc"
+    )
+    features = table.loc[:, table.nunique() > 1].astype(float)
+
+    part = _Part(features, labels, inner, plan)
+    trials, winner, predicts = _fit_boosting(part, 6)
+
+    probabilities = predicts(part.whole.inputs[part.test])
+    assert "diverged" in trials[winner].message
+    assert auc(labels[part.test], probabilities) > 0.99
+
+
+def folds_of(labels: "np.ndarray", seed: int) -> "np.ndarray":
+    number = np.empty(len(labels), dtype=np.int16)
+    splitter = StratifiedKFold(5, shuffle=True, random_state=seed)
+    for fold, (_, test) in enumerate(splitter.split(labels, labels)):
+        number[test] = fold
+    return number

@@ -180,7 +180,9 @@ def test_a_critical_failure_is_refused_with_reason_count_and_example_rows():
     said = refusal(AGES, between())
 
     assert said.startswith("table.csv does not meet suite table: ")
-    assert "age: values to be between 0 and 110 is not so in 3 of 6 rows" in said
+    assert (
+        "age: expected values to be between 0 and 110, but not in 3 of 6 rows" in said
+    )
     assert "row 2 has 140, row 4 has -5, row 5 has 200" in said
     assert "(because of age-range)" in said
 
@@ -201,7 +203,10 @@ def test_a_failure_of_the_whole_table_says_what_was_found():
         AGES, make_rule("expect_table_row_count_to_be_between", "rows", min_value=10)
     )
 
-    assert "table row count to be between 10 and any is not so: 6 was found" in said
+    assert (
+        "The table: expected row count to be between 10 and any, but 6 was found"
+        in said
+    )
 
 
 @pytest.mark.slow
