@@ -1,0 +1,72 @@
+"""A cached result is never stale: every ingredient of a result is in its key."""
+
+from pathlib import Path
+
+import pytest
+
+from assay.errors import AssayError
+from assay.plans import SplitPlan
+from assay.records import Place
+from assay.store import Store
+from tasks.policies import RecordSerializer, Stage
+
+
+def place_of(store: Store, place: Place, seed: int) -> Place:
+    """A stage small enough to see through: it returns the next fold."""
+    return Place(repeat=place.repeat, fold=place.fold + seed)
+
+
+def stage_of() -> Stage:
+    return Stage(place_of, timeout_s=60)
+
+
+FIRST = {"place": Place(repeat=0, fold=1), "seed": 1}
+
+
+def test_the_key_is_the_same_for_equal_inputs_in_any_store(tmp_path: Path):
+    key = stage_of().key(FIRST | {"store": Store(tmp_path / "one")})
+
+    assert key == stage_of().key(FIRST | {"store": Store(tmp_path / "two")})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"seed": 2}, {"place": Place(repeat=0, fold=2)}, {"place": SplitPlan()}],
+    ids=["value", "record", "kind of record"],
+)
+def test_the_key_changes_with_every_input(changed: dict[str, object]):
+    assert stage_of().key(FIRST | changed) != stage_of().key(FIRST)
+
+
+def test_the_key_changes_with_the_stage_and_with_its_code():
+    other_name, other_code = stage_of(), stage_of()
+    other_name.name = "another"
+    other_code._code_digest = "0" * 64
+
+    keys = {one.key(FIRST) for one in (stage_of(), other_name, other_code)}
+
+    assert len(keys) == 3
+
+
+def test_what_has_no_spelling_is_refused_a_place_in_the_key():
+    with pytest.raises(TypeError, match="hand stages records or plain values"):
+        stage_of().key(FIRST | {"seed": {1, 2}})
+
+
+def test_a_result_whose_code_changed_meanwhile_is_not_kept(tmp_path: Path):
+    stage = stage_of()
+    run = stage._guarded(place_of)
+    assert run(Store(tmp_path), FIRST["place"], 1) == Place(repeat=0, fold=2)
+
+    stage._code_digest = "0" * 64  # as if the file had been saved since
+
+    with pytest.raises(AssayError, match="changed while it ran"):
+        run(Store(tmp_path), FIRST["place"], 1)
+
+
+def test_only_records_can_be_read_back():
+    serializer = RecordSerializer()
+
+    assert serializer.loads(serializer.dumps(FIRST["place"])) == FIRST["place"]
+    with pytest.raises(KeyError):
+        serializer.loads(b'{"record": "os.system", "value": {}}')
