@@ -21,13 +21,14 @@ from assay.plans import Study
 from assay.preprocess import Preparation, unpack
 from assay.records import Cleaned, FinalFit, FoldResult
 from assay.report import render
+from assay.samples import Labels
 from assay.store import Store
 from assay.study import Registration, Suite
 from assay.verdict import Evidence, Judgement
 
-PARITY = (
-    1e-5  # largest difference of a probability between the trained and the saved model
-)
+# Largest difference between the trained and the saved model: of a probability, or of a number as a
+# share of the largest one predicted.
+PARITY = 1e-5
 _N_PARITY_ROWS = 256
 
 
@@ -45,7 +46,7 @@ class Scored:
     """Everything needed to write the out-of-fold predictions down."""
 
     cleaned: Cleaned
-    labels: NDArray[np.int32]
+    labels: Labels
     outer: NDArray[np.int16]
     results: Sequence[FoldResult]
     predictions: Mapping[str, Sequence[Sequence[NDArray[np.float64]]]]
@@ -124,6 +125,7 @@ def _model_files(
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **preparation.arrays())
     form = preparation.form() | {
+        "task": cleaned.task,
         "classes": list(cleaned.classes),
         "study": judgement.verdict.study,
         "plan": judgement.verdict.plan,
@@ -144,17 +146,19 @@ def _check_parity(
 ) -> None:
     inputs = preparation.apply(features.iloc[:_N_PARITY_ROWS])
     saved = np.asarray(from_archive(content)(inputs, training=False))
-    largest = float(np.abs(saved - _forward(members, inputs)).max())
-    if not largest <= PARITY:
+    trained = _forward(members, inputs)
+    allowed = PARITY * (1.0 if trained.shape[1] > 1 else float(np.abs(trained).max()))
+    largest = float(np.abs(saved - trained).max())
+    if not largest <= allowed:
         raise ExportFailed(
-            f"The saved model differs from the trained one by {largest:.2g}; at most {PARITY:g} is allowed."
+            f"The saved model differs from the trained one by {largest:.2g}; at most {allowed:.2g} is allowed."
         )
 
 
 def _forward(
     members: tuple[Weights, ...], inputs: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Return the mean class probabilities by plain products: an account of the net owed to no library."""
+    """Return what the members predict on average, by plain products: an account owed to no library."""
     total = np.zeros((len(inputs), members[0][-1].shape[0]))
     for weights in members:
         hidden = inputs.astype(np.float64)
@@ -162,30 +166,42 @@ def _forward(
             hidden = hidden @ weights[i] + weights[i + 1]
             if i < len(weights) - 2:
                 hidden = np.maximum(hidden, 0)
-        exponent = np.exp(hidden - hidden.max(axis=1, keepdims=True))
-        total += exponent / exponent.sum(axis=1, keepdims=True)
+        total += _softmax(hidden) if hidden.shape[1] > 1 else hidden
     return total / len(members)
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+    return shares
 
 
 # The other files -------------------------------------------------------------------------------
 
 
 def _predictions(scored: Scored) -> bytes:
-    """Return the out-of-fold predictions as Parquet: a line per repeat and row, a column per model and class."""
+    """Return the out-of-fold predictions as Parquet: a line per repeat and tested row.
+
+    A column per model and class, ``net:yes``; of a number a column per model, ``net``. Rows that no
+    test part holds have no line.
+    """
     names = np.array(scored.cleaned.classes, dtype=object)
     frames = []
-    for repeat, folds in enumerate(scored.outer):
+    for repeat, outer in enumerate(scored.outer):
+        rows = np.flatnonzero(outer >= 0)
+        labels = scored.labels[rows]
         columns: dict[str, Any] = {
-            "repeat": np.full(len(folds), repeat, dtype=np.int16),
-            "row": np.arange(len(folds), dtype=np.int32),
-            "fold": folds,
-            "label": names[scored.labels],
+            "repeat": np.full(len(rows), repeat, dtype=np.int16),
+            "row": rows.astype(np.int32),
+            "fold": outer[rows],
+            "label": names[labels] if len(names) else labels,
         }
         for model, by_repeat in scored.predictions.items():
-            whole = np.empty((len(folds), len(names)))
-            for fold, probabilities in enumerate(by_repeat[repeat]):
-                whole[folds == fold] = probabilities
-            columns |= {f"{model}:{name}": whole[:, k] for k, name in enumerate(names)}
+            whole = np.empty((len(outer), max(1, len(names))))
+            for fold, predictions in enumerate(by_repeat[repeat]):
+                whole[outer == fold] = predictions
+            heads = [f"{model}:{name}" for name in names] or [model]
+            columns |= {head: whole[rows, k] for k, head in enumerate(heads)}
         frames.append(pd.DataFrame(columns))
     buffer = io.BytesIO()
     pd.concat(frames, ignore_index=True).to_parquet(

@@ -1,49 +1,30 @@
 """Clean: fixed rules that learn nothing from the rows, and a log of what went and why."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.stats import spearmanr
 
 from assay.errors import DataRefused, StudyError
 from assay.plans import Cleaning, LabelRule
-from assay.records import Cleaned, CleanStep, Ref, ValidationReport
+from assay.records import CleanStep, ValidationReport
+from assay.samples import Samples
 
-
-@dataclass(frozen=True)
-class Samples:
-    """Features, class codes, and the log of how they came about."""
-
-    features: pd.DataFrame
-    labels: NDArray[np.int32]
-    classes: tuple[str, ...]
-    log: tuple[CleanStep, ...]
-
-    def record(self, features: Ref, labels: Ref) -> Cleaned:
-        """Describe the samples once they are stored."""
-        numeric = self.features.select_dtypes("number").columns
-        return Cleaned(
-            features=features,
-            labels=labels,
-            classes=self.classes,
-            counts=tuple(
-                int(n) for n in np.bincount(self.labels, minlength=len(self.classes))
-            ),
-            numeric=tuple(numeric),
-            categorical=tuple(
-                name for name in self.features.columns if name not in set(numeric)
-            ),
-            n_rows=len(self.labels),
-            log=self.log,
-        )
+_SAME_ORDER = (
+    0.99  # Spearman correlation with the row number, from which integers are an id
+)
+_LONG_GAP = 10  # times the usual step
+_MANY_VALUES = 50  # more than a column of levels has
 
 
 def clean_table(
     frame: pd.DataFrame, report: ValidationReport, plan: Cleaning
 ) -> Samples:
-    """Turn a validated table into features and class codes.
+    """Turn a validated table into samples.
 
     ``report`` is the evidence that the table was validated: refused data has none.
 
@@ -52,13 +33,13 @@ def clean_table(
     StudyError
         If the plan names a column that is not there.
     DataRefused
-        If the target has one class, or not the number of classes its task needs, or no features
-        are left.
+        If the target has one value, or not the number of classes its task needs; if a time is
+        missing or no time; if no row has a unit; if no features are left.
     """
     log: list[CleanStep] = [_carried(report)] if report.warnings else []
     column = plan.target.column if isinstance(plan.target, LabelRule) else plan.target
-    _need_columns(frame, [column, *(drop.column for drop in plan.clean.drop)])
-
+    apart = [name for name in (plan.unit, plan.order) if name not in ("row", None)]
+    _need_columns(frame, [column, *apart, *(drop.column for drop in plan.clean.drop)])
     frame = _drop_rows(
         frame,
         frame[column].isna(),
@@ -67,26 +48,54 @@ def clean_table(
     )
     if frame.empty:
         raise DataRefused(f"The target '{column}' has no value in any row.")
-    label = _label(frame[column], plan.target, log)
-    frame = frame.drop(columns=column)
-    for drop in plan.clean.drop:
-        if drop.column in frame.columns:
-            frame = frame.drop(columns=drop.column)
-            log.append(
-                CleanStep(what=f"column '{drop.column}' left out", n=1, why=drop.reason)
-            )
-    frame = _drop_constant(frame, log)
+    label = frame[column]
+    if plan.task != "regression":
+        label = _label(label, plan.target, log)
+    features, aside = _shown_and_aside(frame.drop(columns=column), apart, plan, log)
     if plan.clean.duplicates == "drop":
-        copies = pd.concat([frame, label], axis=1).duplicated()
-        frame, label = (
-            _drop_rows(frame, copies, "an exact copy of an earlier row", log),
-            label[~copies],
-        )
-    labels, classes = _codes(label, column, plan)
-    features = pd.DataFrame(
-        {str(name): _feature(frame[name]) for name in frame.columns}
+        copies = pd.concat([features, label, frame[apart]], axis=1).duplicated()
+        features = _drop_rows(features, copies, "an exact copy of an earlier row", log)
+    if plan.order is not None:
+        features = features.loc[_by_time(frame.loc[features.index, plan.order], plan)]
+    rows = features.index
+    labels, classes = _labels(label[rows], column, plan)
+    features, aside = _typed(_drop_constant(features, log)), aside.loc[rows]
+    units, unit = _units(features, aside, plan, log)
+    return Samples(
+        features=features,
+        labels=labels,
+        task=plan.task,
+        classes=classes,
+        units=units,
+        times=_times(aside, plan, log),
+        unit=unit,
+        order=plan.order,
+        aside=_typed(aside),
+        log=tuple(log),
     )
-    return Samples(features.reset_index(drop=True), labels, classes, tuple(log))
+
+
+def _shown_and_aside(
+    frame: pd.DataFrame, apart: list[str], plan: Cleaning, log: list[CleanStep]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what models may be shown, and the columns that only say who, when or what was left out."""
+    why: dict[str, str] = {}
+    for name in apart:
+        said = "says which rows belong together" if name == plan.unit else "says when"
+        log.append(CleanStep(what=f"column '{name}' set aside", n=1, why=said))
+    for drop in plan.clean.drop:
+        if drop.column in frame.columns and drop.column not in apart:
+            why.setdefault(drop.column, drop.reason)
+    why |= _id_columns(frame.drop(columns=[*apart, *why]))
+    for name, reason in why.items():
+        log.append(CleanStep(what=f"column '{name}' left out", n=1, why=reason))
+    return frame.drop(columns=[*apart, *why]), frame[[*apart, *why]]
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of numbers and texts, its rows numbered from 0."""
+    typed = {str(name): _feature(frame[name]) for name in frame.columns}
+    return pd.DataFrame(typed, index=range(len(frame)))
 
 
 def _carried(report: ValidationReport) -> CleanStep:
@@ -110,6 +119,178 @@ def _drop_rows(
     if gone.any():
         log.append(CleanStep(what="rows left out", n=int(gone.sum()), why=why))
     return frame[~gone]
+
+
+# What rows have to do with each other --------------------------------------------------------------
+
+
+def _id_columns(features: pd.DataFrame) -> dict[str, str]:
+    """Return columns that name rows, each with why: distinct texts, or distinct integers in the rows' order."""
+    found = {}
+    for name in map(str, features.columns):
+        column = features[name]
+        if len(column) < 3 or column.isna().any() or not column.is_unique:
+            continue
+        if not pd.api.types.is_numeric_dtype(column):
+            found[name] = "an id: no two rows share a value"
+        elif (column % 1 == 0).all():
+            along = spearmanr(column, np.arange(len(column))).statistic
+            if abs(along) > _SAME_ORDER:
+                found[name] = (
+                    "an id: no two rows share a value, and its order is the rows'"
+                )
+    return found
+
+
+def _units(
+    features: pd.DataFrame, aside: pd.DataFrame, plan: Cleaning, log: list[CleanStep]
+) -> tuple[NDArray[np.int32] | None, str]:
+    """Return the unit of each row, None where rows are independent, and what a unit is.
+
+    Exact copies are one unit too (see :func:`_copies`). Rows in time have no units.
+    """
+    if plan.order is not None:
+        return None, "row"
+    n = len(features)
+    declared = (
+        np.arange(n)
+        if plan.unit == "row"
+        else _declared(aside[plan.unit], plan.unit, log)
+    )
+    copies = _copies(features)
+    n_copies = n - len(np.unique(copies))
+    if plan.unit == "row" and not n_copies:
+        return None, "row"
+    units = _joined(declared, copies)
+    if n_copies:
+        why = (
+            "exact copies of other rows: they share a unit, so that no fold parts them"
+        )
+        log.append(CleanStep(what="rows kept together", n=n_copies, why=why))
+    n_joined = len(np.unique(declared)) - len(np.unique(units))
+    if plan.unit != "row" and n_joined:
+        why = f"they hold exact copies of each other's rows, so '{plan.unit}' alone does not part them"
+        log.append(CleanStep(what="units joined to others", n=n_joined, why=why))
+    return units, plan.unit if plan.unit != "row" else "row with its copies"
+
+
+def _declared(
+    column: "pd.Series[Any]", name: str, log: list[CleanStep]
+) -> NDArray[np.int64]:
+    """Return the number of each row's declared unit.
+
+    Raises
+    ------
+    DataRefused
+        If no row has one.
+    """
+    units = np.array(pd.factorize(column)[0], dtype=np.int64)
+    missing = units < 0
+    if missing.all():
+        raise DataRefused(
+            f"The unit column '{name}' has no value in any row, so nothing says which rows belong together. "
+            f"Declare another unit, or unit = 'row'."
+        )
+    if missing.any():
+        units[missing] = units.max() + 1 + np.arange(missing.sum())
+        why = f"'{name}' is missing: each of these rows counts as a unit of its own"
+        log.append(CleanStep(what="units unknown", n=int(missing.sum()), why=why))
+    return units
+
+
+def _copies(features: pd.DataFrame) -> NDArray[np.int64]:
+    """Return for each row the number of its group of equal rows.
+
+    PROVIDED a column is continuous: in a table of few levels equal rows are ordinary, and keeping
+    them together would take every cell out of its own training data (PROTOCOL section 5.2). A
+    column is if it has more than n/2 values. Where most rows are copies none has; there it takes
+    two columns of many values, each with more than half as many as there are different rows.
+    """
+    n = len(features)
+    levels = sorted(features.nunique(dropna=False), reverse=True)
+    grouped = features.groupby(list(features.columns), dropna=False, sort=False)
+    groups = np.asarray(grouped.ngroup(), dtype=np.int64)
+    many = max(_MANY_VALUES, (int(groups.max()) + 1) / 2)
+    if levels[0] > n / 2 or (len(levels) > 1 and levels[1] > many):
+        return groups
+    return np.arange(n)
+
+
+def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return units in which rows of one group, by either grouping, are together."""
+    n_first = int(first.max()) + 1
+    size = n_first + int(second.max()) + 1
+    links = coo_array(
+        (np.ones(len(first)), (first, n_first + second)), shape=(size, size)
+    )
+    component = connected_components(links, directed=False)[1][first]
+    return np.asarray(pd.factorize(component)[0], dtype=np.int32)
+
+
+def _by_time(column: "pd.Series[Any]", plan: Cleaning) -> pd.Index:
+    """Return the rows' index in order of time; rows of one time stay as the file has them."""
+    return _moments(column, plan).sort_values(kind="stable").index
+
+
+def _moments(column: "pd.Series[Any]", plan: Cleaning) -> "pd.Series[Any]":
+    """Return times as numbers; dates as what passed since a fixed one.
+
+    Raises
+    ------
+    DataRefused
+        If a time is missing or is neither a number nor a date.
+    """
+    missing = column.index[column.isna()]
+    if len(missing):
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise DataRefused(
+            f"The order column '{plan.order}' has no value in row {missing[0] + 1}{others}, so when that was is not "
+            f"known. Leave such rows out of the file, or declare another order."
+        )
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column.astype("int64")
+    numbers = pd.to_numeric(column, errors="coerce")
+    finite = np.isfinite(numbers.astype("float64"))
+    if finite.all():
+        return numbers.astype("int64") if numbers.dtype == bool else numbers
+    dates = pd.to_datetime(
+        column.astype(str), errors="coerce", utc=True, format="ISO8601"
+    )
+    bad = dates.isna()
+    if bad.any():
+        row = column.index[bad & ~finite if (bad & ~finite).any() else bad][0]
+        raise DataRefused(
+            f"The order column '{plan.order}' has '{column[row]}' in row {row + 1}, but every row must have a number, "
+            f"or every row a date such as 2026-11-23 or 2026-11-23T08:30. Write it in one of these forms."
+        )
+    return dates.astype("int64")
+
+
+def _times(
+    aside: pd.DataFrame, plan: Cleaning, log: list[CleanStep]
+) -> NDArray[np.int32] | None:
+    """Return the rank of each row's time, and note ties and gaps."""
+    if plan.order is None:
+        return None
+    moments = _moments(aside[plan.order], plan)
+    times = np.asarray(pd.factorize(moments)[0], dtype=np.int32)
+    n_tied = len(times) - int(times.max()) - 1
+    if n_tied:
+        why = f"same '{plan.order}' as the row before: kept in the order of the file, and in one fold"
+        log.append(CleanStep(what="rows with an equal time", n=n_tied, why=why))
+    steps = np.diff(np.unique(moments.to_numpy()).astype(np.float64))
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    n_gaps = int((steps > _LONG_GAP * usual).sum()) if usual else 0
+    if n_gaps:
+        why = (
+            f"the longest step of '{plan.order}' is {steps.max() / usual:.3g} times the usual one; "
+            f"rows are shifted by their number, as if evenly spaced"
+        )
+        log.append(CleanStep(what="gaps in time", n=n_gaps, why=why))
+    return times
+
+
+# Columns and labels ----------------------------------------------------------------------------------
 
 
 def _drop_constant(frame: pd.DataFrame, log: list[CleanStep]) -> pd.DataFrame:
@@ -161,6 +342,26 @@ def _spelled(value: object) -> str:
         if isinstance(value, float) and value.is_integer()
         else str(value)
     )
+
+
+def _labels(
+    label: "pd.Series[Any]", column: str, plan: Cleaning
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Return class codes and class names, or the numbers to predict and no names."""
+    if plan.task != "regression":
+        return _codes(label, column, plan)
+    numbers = pd.to_numeric(label, errors="coerce").astype("float64")
+    bad = label[~np.isfinite(numbers)]
+    if len(bad):
+        raise DataRefused(
+            f"task = 'regression' needs numbers, but the target '{column}' has {bad.iloc[0]!r} in row "
+            f"{bad.index[0] + 1}. Leave such rows out of the file, or predict a class."
+        )
+    if numbers.nunique() < 2:
+        raise DataRefused(
+            f"The target '{column}' has one value ({numbers.iloc[0]:g}) in every row; there is nothing to predict."
+        )
+    return numbers.to_numpy(dtype=np.float64), ()
 
 
 def _codes(

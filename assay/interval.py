@@ -6,6 +6,7 @@ plus the variance between repeats in full.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class Interval:
     interval_95: tuple[float, float]
     n_rows: int
     method: str
-    freedom: int | None = None
+    freedom: float | None = None
 
     def support(self, low: float, high: float) -> tuple[float, float, float]:
         """Return degrees of support for: above ``high``, between, below ``low``.
@@ -48,21 +49,34 @@ class Interval:
         return above, max(0.0, 1 - above - below), below
 
 
-def clt_split(contributions: NDArray[np.float64], alpha: float) -> Interval:
+def clt_split(
+    contributions: NDArray[np.float64],
+    alpha: float,
+    units: NDArray[np.integer[Any]] | None = None,
+) -> Interval:
     """Return the CLT-split interval of a mean over rows and repeats (PROTOCOL step 4).
 
     ``SE^2 = var_i(mean_j d_ij) / n + var_j(mean_i d_ij)``, both with ddof 1, the second term in
     full: a new draw of folds moves the whole mean.
 
+    With units the first term is the jackknife that leaves out one unit at a time,
+    ``(m - 1) / m sum_u (s_u / (n - n_u))^2``, s_u the sum of unit u's centred contributions and n_u
+    its rows; of units of equal size it is the cluster-robust ``m / (m - 1) sum_u s_u^2 / n^2`` of
+    Liang & Zeger (1986), of single rows the term above. The bounds are Student's t, its degrees of
+    freedom one less than the units of equal size that would weigh as much, ``n^2 / sum_u n_u^2 - 1``
+    (Kish 1965). What this covers: docs/decisions/0007.
+
     Parameters
     ----------
     contributions : shape (n_rows, n_repeats)
         What each row adds in each repeat, d_ij; the mean over rows is a repeat's estimate.
+    units : shape (n_rows,)
+        None: every row is a unit of its own.
 
     Raises
     ------
     ValueError
-        If there are fewer than two rows or two repeats.
+        If there are fewer than two units or two repeats.
 
     Examples
     --------
@@ -72,36 +86,47 @@ def clt_split(contributions: NDArray[np.float64], alpha: float) -> Interval:
     (0.5, 0.041667)
     """
     n, r = contributions.shape
-    if n < 2 or r < 2:
-        raise ValueError(f"{n} rows and {r} repeats, but a variance needs two of each")
+    number = np.arange(n) if units is None else np.unique(units, return_inverse=True)[1]
+    sizes = np.bincount(number)
+    m = len(sizes)
+    if m < 2 or r < 2:
+        raise ValueError(f"{m} units and {r} repeats, but a variance needs two of each")
     rows, repeats = contributions.mean(axis=1), contributions.mean(axis=0)
-    error = math.sqrt(rows.var(ddof=1) / n + repeats.var(ddof=1))
-    name = f"CLT-split over {r} repeats"
-    return _interval(
-        float(rows.mean()),
-        error,
-        float(norm.ppf(1 - alpha)),
-        float(norm.ppf(0.975)),
-        n,
-        name,
-    )
+    estimate = float(rows.mean())
+    moved = np.bincount(number, rows - estimate) / (n - sizes)
+    error = math.sqrt((m - 1) / m * float((moved**2).sum()) + repeats.var(ddof=1))
+    freedom = None if units is None else float(n**2 / (sizes**2).sum() - 1)
+    return _interval(estimate, error, alpha, n, f"CLT-split over {r} repeats", freedom)
 
 
 def nadeau_bengio(
-    fold_values: NDArray[np.float64], n_rows: int, alpha: float
+    fold_values: NDArray[np.float64], test_share: float, n_rows: int, alpha: float
 ) -> Interval:
     """Return the corrected resampled t interval of one repeat's fold values.
 
     Nadeau & Bengio (2003): the variance of the mean of k folds is taken as
-    ``(1/k + n_test/n_train) s^2`` with ``n_test/n_train = 1/(k - 1)`` and k - 1 degrees of freedom.
+    ``(1/k + n_test/n_train) s^2``, with k - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    fold_values : shape (n_folds,)
+    test_share
+        Test rows per training row, ``n_test/n_train``: ``1/(k - 1)`` of ordinary folds, the mean
+        over the folds where training parts differ in size.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two folds.
     """
     k = len(fold_values)
-    error = math.sqrt((1 / k + 1 / (k - 1)) * fold_values.var(ddof=1))
-    bounds = float(t.ppf(1 - alpha, k - 1)), float(t.ppf(0.975, k - 1))
+    if k < 2:
+        raise ValueError(f"{k} folds with a score, but a variance needs two")
+    error = math.sqrt((1 / k + test_share) * fold_values.var(ddof=1))
     return _interval(
         float(fold_values.mean()),
         error,
-        *bounds,
+        alpha,
         n_rows,
         "Nadeau-Bengio, because there is one repeat",
         k - 1,
@@ -111,19 +136,19 @@ def nadeau_bengio(
 def _interval(
     estimate: float,
     error: float,
-    z: float,
-    z_95: float,
+    alpha: float,
     n_rows: int,
     method: str,
-    freedom: int | None = None,
+    freedom: float | None,
 ) -> Interval:
-    wide = (estimate - z_95 * error, estimate + z_95 * error)
+    law = norm if freedom is None else t(freedom)
+    z, z_95 = float(law.ppf(1 - alpha)), float(law.ppf(0.975))
     return Interval(
         estimate,
         error,
         estimate - z * error,
         estimate + z * error,
-        wide,
+        (estimate - z_95 * error, estimate + z_95 * error),
         n_rows,
         method,
         freedom,

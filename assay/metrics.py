@@ -1,54 +1,120 @@
-"""Scores, and what each row contributes to them.
+"""Scores and losses of one test part, and what each row adds to them.
 
-A metric is the name of a score; higher is better. Probabilities have shape
-``(n_rows, n_classes)``; the columns are the classes in code order.
+Predictions of classes are probabilities, shape ``(n_rows, n_classes)``, columns in code order;
+those of a number have shape ``(n_rows, 1)``. A prediction that is not finite is a ValueError
+everywhere: nothing is scored that a model did not say.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from assay.records import Metric
+from assay.plans import LOSSES
+from assay.records import Metric, Task
 
-Probabilities = NDArray[np.float64]
-Labels = NDArray[np.int32]
+Labels = NDArray[Any]  # int32 class codes, or float64 values of a regression target
+Predictions = NDArray[np.float64]
+
+# Keras's own epsilon: a float32 network cannot say how much surer than that it is.
+EPSILON = 1e-7
+
+
+# Scores of one part ----------------------------------------------------------------------------
+
+
+def score(metric: Metric, labels: Labels, predictions: Predictions) -> float:
+    """Return a metric on one test part, in its own direction.
+
+    ``auc``, ``accuracy`` and ``r2`` are best high, the losses best low (see :func:`goodness`).
+
+    - ``log_loss``: mean negative natural logarithm of the true class's probability, which is taken
+      as at least ``EPSILON``.
+    - ``brier``: mean over rows of the sum over classes of squared differences (Brier 1950), halved
+      for two classes so that it is the squared error of one probability, as in scikit-learn.
+    - ``r2``: ``1 - MSE / variance of these labels about their own mean``.
+
+    Returns
+    -------
+    float
+        NaN where the rows cannot tell: ``auc`` of rows of one class, ``r2`` of equal labels.
+    """
+    if metric == "auc":
+        return auc(labels, predictions)
+    values = _row_values(metric, labels, predictions)
+    if metric == "r2":
+        return 1 - float(values.mean() / labels.var()) if np.ptp(labels) else np.nan
+    return float(values.mean())
+
+
+def goodness(metric: Metric, labels: Labels, predictions: Predictions) -> float:
+    """Return :func:`score`, negated for losses: higher is always better."""
+    value = score(metric, labels, predictions)
+    return -value if metric in LOSSES else value
 
 
 def chance_score(metric: Metric, labels: Labels) -> float:
-    """Return the score of a predictor that ignores the features.
+    """Return the score of the best predictor that ignores the features.
 
-    .5 for AUC, which does not depend on class balance; the share of the commonest class for
-    accuracy, since always naming it is what ignoring the features can reach.
+    It says the commonest class (``accuracy``), the classes' shares (``log_loss``, ``brier``), the
+    mean (``r2``, ``squared_error``) or the median (``absolute_error``) of these labels. AUC does
+    not depend on class balance: one half.
     """
     if metric == "auc":
         return 0.5
-    return float(np.bincount(labels).max() / len(labels))
+    best: NDArray[np.float64]
+    if metric in ("accuracy", "log_loss", "brier"):
+        best = np.bincount(labels) / len(labels)
+    else:
+        center = np.median(labels) if metric == "absolute_error" else labels.mean()
+        best = np.array([float(center)])
+    return score(metric, labels, np.tile(best, (len(labels), 1)))
 
 
-def score(metric: Metric, labels: Labels, probabilities: Probabilities) -> float:
-    """Return the score of one test part."""
-    return (
-        auc(labels, probabilities)
-        if metric == "auc"
-        else accuracy(labels, probabilities)
-    )
+def _row_values(
+    metric: Metric, labels: Labels, predictions: Predictions
+) -> NDArray[np.float64]:
+    """Return the score or loss of each row; squared errors for ``r2``."""
+    _check_finite(predictions)
+    values: NDArray[np.float64]
+    rows = np.arange(len(labels))
+    if metric == "accuracy":
+        values = (predictions.argmax(axis=1) == labels).astype(float)
+    elif metric == "log_loss":
+        values = -np.log(np.maximum(predictions[rows, labels], EPSILON))
+    elif metric == "brier":
+        truth = np.zeros_like(predictions)
+        truth[rows, labels] = 1.0
+        halved = 0.5 if predictions.shape[1] == 2 else 1.0
+        values = halved * ((predictions - truth) ** 2).sum(axis=1)
+    elif metric == "absolute_error":
+        values = np.abs(labels - predictions[:, 0])
+    else:
+        values = (labels - predictions[:, 0]) ** 2
+    return values
 
 
-def accuracy(labels: Labels, probabilities: Probabilities) -> float:
-    """Return the share of rows whose most probable class is the true one; ties go to the first."""
-    return float(np.mean(probabilities.argmax(axis=1) == labels))
+def _check_finite(predictions: Predictions) -> None:
+    if not np.isfinite(predictions).all():
+        raise ValueError("a prediction is not finite")
 
 
-def auc(labels: Labels, probabilities: Probabilities) -> float:
+# What the gate and the self-test ask -----------------------------------------------------------
+
+
+def statistic(labels: Labels, predictions: Predictions, task: Task) -> float:
+    """Return what is compared with chance: :func:`auc` of classes, :func:`spearman` of a number."""
+    if task == "regression":
+        return spearman(labels, predictions)
+    return auc(labels, predictions)
+
+
+def auc(labels: Labels, predictions: Predictions) -> float:
     """Return the area under the ROC curve; for more than two classes the macro one-vs-rest mean.
 
     Ties count half (Mann & Whitney 1947). Classes without both members and others in these rows
-    are left out of the mean.
-
-    Raises
-    ------
-    ValueError
-        If fewer than two classes are present, or a probability is not finite.
+    are left out of the mean; NaN if the rows are all of one class.
 
     Examples
     --------
@@ -56,25 +122,34 @@ def auc(labels: Labels, probabilities: Probabilities) -> float:
     >>> auc(np.array([0, 0, 1, 1], dtype=np.int32), np.column_stack([1 - p, p]))
     0.75
     """
-    if not np.isfinite(probabilities).all():
-        raise ValueError("a prediction is not finite")
-    return float(
-        np.mean(
-            [
-                _rank_auc(labels == k, probabilities[:, k])
-                for k in _compared(labels, probabilities)
-            ]
-        )
-    )
+    _check_finite(predictions)
+    areas = [
+        _rank_auc(labels == k, predictions[:, k])
+        for k in _compared(labels, predictions.shape[1])
+    ]
+    return float(np.mean(areas)) if areas else np.nan
 
 
-def _compared(labels: Labels, probabilities: Probabilities) -> list[int]:
+def spearman(labels: Labels, predictions: Predictions) -> float:
+    """Return Spearman's rank correlation, ties at their mean rank; 0 where either is constant.
+
+    Examples
+    --------
+    >>> spearman(np.array([1.0, 2.0, 4.0]), np.array([[0.1], [0.3], [0.2]]))
+    0.5
+    """
+    _check_finite(predictions)
+    if not np.ptp(labels) or not np.ptp(predictions[:, 0]):
+        return 0.0
+    return float(np.corrcoef(rankdata(labels), rankdata(predictions[:, 0]))[0, 1])
+
+
+def _compared(labels: Labels, n_classes: int) -> list[int]:
     """Return the classes whose one-vs-rest curves are averaged: the second of two, or all present."""
-    n_classes = probabilities.shape[1]
-    present = np.bincount(labels, minlength=n_classes)
-    if np.count_nonzero(present) < 2:
-        raise ValueError("the area under the ROC curve needs two classes")
-    return [1] if n_classes == 2 else [int(k) for k in np.flatnonzero(present)]
+    present = np.flatnonzero(np.bincount(labels, minlength=n_classes))
+    if len(present) < 2:
+        return []
+    return [1] if n_classes == 2 else [int(k) for k in present]
 
 
 def _rank_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
@@ -84,61 +159,111 @@ def _rank_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float
     return float((ranks[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
+# What rows add to a score ----------------------------------------------------------------------
+
+
 def row_parts(
     metric: Metric,
     labels: Labels,
-    probabilities: Probabilities,
-    folds: int,
-    n_rows: int,
+    predictions: Predictions,
+    folds: NDArray[np.integer[Any]],
+    units: NDArray[np.integer[Any]],
 ) -> NDArray[np.float64]:
-    """Return what each row of one test part adds to the score of a whole repeat, centred for AUC.
+    """Return what each tested row of a repeat adds to its score, in the metric's own direction.
 
-    Accuracy: 1 where the row is right. AUC: DeLong's structural components of the fold
-    (DeLong, DeLong & Clarke-Pearson 1988), scaled so that a row weighs as in the mean over folds:
-    ``(V10_i - AUC) N / (k n1)`` for positives and ``(V01_i - AUC) N / (k n0)`` for the others
-    (PROTOCOL step 4); averaged over one-vs-rest problems.
+    Their mean is the score of the repeat: over rows, or for ``auc`` over folds. How they spread
+    is how the score would spread over other rows:
+
+    - A score or loss of single rows is its own part.
+    - ``r2``: ``1 - e_i^2/v + (MSE/v) ((y_i - mean)^2/v - 1)``, v the variance of all tested labels:
+      the last term, whose mean is 0, is what the rows do to v (the delta method).
+    - ``auc``: DeLong's structural components of each fold (DeLong, DeLong & Clarke-Pearson 1988),
+      weighed as the fold is in the mean of k: ``AUC + c (V10_i - AUC) N / (k n1)`` for positives and
+      ``AUC + c (V01_i - AUC) N / (k n0)`` for the others (PROTOCOL step 4), averaged over
+      one-vs-rest problems and centred. ``c = sqrt((u - 1) / u) / (1 - w)`` for a row whose unit
+      holds the share w of the rows on its side, u units on the side: one unit left out at a time.
+      Of rows it is ``sqrt(n / (n - 1))``, which makes the variance DeLong's. A fold of one class
+      has no say.
 
     Parameters
     ----------
-    labels : shape (n_test,)
-    probabilities : shape (n_test, n_classes)
-    folds
-        Outer folds of a repeat, k.
-    n_rows
-        Rows of all folds together, N.
+    labels : shape (n_tested,)
+    predictions : shape (n_tested, n_classes) or (n_tested, 1)
+    folds : shape (n_tested,)
+        The outer fold each row was tested in.
+    units : shape (n_tested,)
 
     Returns
     -------
-    array, shape (n_test,)
+    array, shape (n_tested,)
     """
-    if metric == "accuracy":
-        right: NDArray[np.float64] = (probabilities.argmax(axis=1) == labels).astype(
-            float
-        )
-        return right
-    classes = _compared(labels, probabilities)
-    parts = [_delong(labels == k, probabilities[:, k]) for k in classes]
-    means: NDArray[np.float64] = np.mean(parts, axis=0) * n_rows / folds
-    return means
+    if metric == "auc":
+        return _auc_parts(labels, predictions, folds, units)
+    values = _row_values(metric, labels, predictions)
+    if metric != "r2":
+        return values
+    spread = labels.var()
+    ratio = values.mean() / spread
+    from_mean = (labels - labels.mean()) ** 2 / spread
+    parts: NDArray[np.float64] = 1 - values / spread + ratio * (from_mean - 1)
+    return parts
+
+
+def _auc_parts(
+    labels: Labels,
+    predictions: Predictions,
+    folds: NDArray[np.integer[Any]],
+    units: NDArray[np.integer[Any]],
+) -> NDArray[np.float64]:
+    _check_finite(predictions)
+    parts, areas = np.zeros(len(labels)), []
+    for fold in np.unique(folds):
+        of = folds == fold
+        classes = _compared(labels[of], predictions.shape[1])
+        if not classes:
+            continue
+        found = [
+            _delong(labels[of] == k, predictions[of, k], units[of]) for k in classes
+        ]
+        parts[of] = np.mean([placed for placed, _ in found], axis=0)
+        areas.append(float(np.mean([area for _, area in found])))
+    if not areas:
+        raise ValueError("no fold has rows of two classes")
+    parts *= len(labels) / len(areas)
+    centred: NDArray[np.float64] = np.mean(areas) + parts - parts.mean()
+    return centred
 
 
 def _delong(
-    positive: NDArray[np.bool_], scores: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return ``(V - AUC) / n`` for each row, n being the number of rows of its own side.
+    positive: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    units: NDArray[np.integer[Any]],
+) -> tuple[NDArray[np.float64], float]:
+    """Return ``c (V - AUC) / n`` for each row, n being the rows of its own side, and the AUC.
 
     The midrank form of Sun & Xu (2014): V10 and V01 from ranks within and across the two sides.
     """
-    n1 = int(positive.sum())
-    n0 = len(positive) - n1
-    overall = rankdata(scores)
-    v10 = (overall[positive] - rankdata(scores[positive])) / n0
-    v01 = 1.0 - (overall[~positive] - rankdata(scores[~positive])) / n1
-    area = float(v10.mean())
-    parts = np.empty(len(positive))
-    parts[positive] = (v10 - area) / n1
-    parts[~positive] = (v01 - area) / n0
-    return parts
+    overall, parts = rankdata(scores), np.empty(len(positive))
+    for side, sign in ((positive, 1), (~positive, -1)):
+        n, n_other = int(side.sum()), int((~side).sum())
+        share = sign * (overall[side] - rankdata(scores[side])) / n_other
+        parts[side] = _left_out(units[side]) * (share - share.mean()) / n
+    return parts, _rank_auc(positive, scores)
+
+
+def _left_out(units: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return ``sqrt((u - 1) / u) / (1 - w)`` for each row; 1 where there is one unit."""
+    _, number, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    n_units = len(sizes)
+    if n_units < 2:
+        return np.ones(len(units))
+    factors: NDArray[np.float64] = np.sqrt((n_units - 1) / n_units) / (
+        1 - sizes / len(units)
+    )
+    return factors[number]
+
+
+# What can be found -----------------------------------------------------------------------------
 
 
 def detectable_auc(
@@ -158,3 +283,18 @@ def detectable_auc(
         (n_positive + n_negative + 1) / (12 * n_positive * n_negative)
     )
     return float(min(1.0, 0.5 + (norm.ppf(1 - alpha) + norm.ppf(power)) * error))
+
+
+def detectable_spearman(n: int, alpha: float, power: float = 0.8) -> float:
+    """Return about the smallest rank correlation a chance gate on so many rows finds with ``power``.
+
+    Normal approximation, the standard error ``1 / sqrt(n - 1)`` widened by 1.3: so much wider do
+    out-of-fold predictions of ridge regression spread on noise (``tests/test_metrics.py``).
+
+    Examples
+    --------
+    >>> round(detectable_spearman(500, alpha=0.05), 2)
+    0.14
+    """
+    error = 1.3 / np.sqrt(n - 1)
+    return float(min(1.0, (norm.ppf(1 - alpha) + norm.ppf(power)) * error))

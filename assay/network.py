@@ -35,16 +35,20 @@ _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Shape:
-    """A fully connected network: ``depth`` hidden layers of ``width`` units, softmax at the end."""
+    """A fully connected network: ``depth`` hidden layers of ``width`` units.
+
+    With two outputs or more a softmax at the end, a probability for each class; with one output a
+    number.
+    """
 
     n_inputs: int
-    n_classes: int
+    n_outputs: int
     depth: int
     width: int
 
     def layers(self) -> list[tuple[int, int]]:
         """Return inputs and outputs of each layer, first to last."""
-        sizes = [self.n_inputs, *[self.width] * self.depth, self.n_classes]
+        sizes = [self.n_inputs, *[self.width] * self.depth, self.n_outputs]
         return list(itertools.pairwise(sizes))
 
 
@@ -63,11 +67,21 @@ def first_weights(shape: Shape, seed: int) -> Weights:
     return tuple(weights)
 
 
+def in_units(weights: Weights, centre: float, scale: float) -> Weights:
+    """Return the network whose outputs are ``centre + scale * outputs`` of this one."""
+    *hidden, kernel, bias = weights
+    return (
+        *hidden,
+        (kernel * scale).astype(np.float32),
+        (bias * scale + centre).astype(np.float32),
+    )
+
+
 def as_keras(members: tuple[Weights, ...], name: str = "assay") -> keras.Model:
-    """Build one Keras model that averages the class probabilities of ``members``.
+    """Build one Keras model that averages what ``members`` predict.
 
     Stock layers only: the input repeated once per member, a dense layer per member as
-    ``EinsumDense("bri,rio->bro")``, softmax, mean over members.
+    ``EinsumDense("bri,rio->bro")``, softmax where there are classes, mean over members.
 
     Parameters
     ----------
@@ -96,8 +110,9 @@ def as_keras(members: tuple[Weights, ...], name: str = "assay") -> keras.Model:
         )
         hidden = layer(hidden)
         dense.append(layer)
-    probabilities = keras.layers.Softmax(name="softmax")(hidden)
-    mean = keras.layers.GlobalAveragePooling1D(name="mean")(probabilities)
+    if kernels[-1].shape[2] > 1:
+        hidden = keras.layers.Softmax(name="softmax")(hidden)
+    mean = keras.layers.GlobalAveragePooling1D(name="mean")(hidden)
     model = keras.Model(inputs, mean, name=name)
     for layer, kernel, bias in zip(dense, kernels, biases, strict=True):
         layer.set_weights([kernel, bias])

@@ -4,12 +4,12 @@ Every default is the one of the protocol; a key that is not here is refused.
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from assay.errors import StudyError
-from assay.records import Metric, Record, Task
+from assay.records import Metric, Record, Sentinel, Task
 from assay.seeds import seed_for
 
 PlanName = Literal["a", "b"]
@@ -28,6 +28,17 @@ Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Leaves = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
 Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
+
+METRICS_OF: dict[Task, tuple[Metric, ...]] = {
+    "binary": ("auc", "accuracy", "log_loss", "brier"),
+    "multiclass": ("auc", "accuracy", "log_loss", "brier"),
+    "regression": ("r2", "squared_error", "absolute_error"),
+}
+LOSSES: frozenset[Metric] = frozenset(
+    ("log_loss", "brier", "squared_error", "absolute_error")
+)
+_IN_TARGET_UNITS = ("squared_error", "absolute_error")
+_SMALLEST_EFFECT = {"binary": 0.60, "multiclass": 0.60, "regression": 0.20}
 
 # PROTOCOL section 4: what plan A and plan B may spend of the family's alpha.
 SPENDING = {"a": 0.7, "b": 0.3}
@@ -96,12 +107,21 @@ class SplitPlan(Record):
         default=None, ge=1, le=20, description="Default: 3 from 500 rows up, 5 below."
     )
     inner_folds: int = Field(default=5, ge=2, le=20)
+    time: Literal["forward", "blocks"] = Field(
+        default="forward",
+        description="With order: learn from earlier rows only, or from both sides of a block.",
+    )
+    gap: int = Field(
+        default=0,
+        ge=0,
+        description="With order: rows left out on either side of a test part.",
+    )
 
 
 class Accept(Record):
     """A sentinel's alarm that the study answers by going on, with a reason the report repeats."""
 
-    sentinel: Literal["single_column", "duplicates"]
+    sentinel: Sentinel
     columns: tuple[str, ...] = ()
     reason: Words
 
@@ -110,10 +130,32 @@ class AuditPlan(Record):
     """Levels of the leak sentinels."""
 
     alarm: float = Field(
-        default=0.01, gt=0, lt=1, description="Level of each sentinel."
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Level of each sentinel but row_order.",
+    )
+    row_order: float = Field(
+        default=0.02, gt=0, lt=1, description="Level of the sentinel row_order."
     )
     single_column_auc: float = Field(
         default=0.95, gt=0.5, lt=1, description="What one honest column may reach."
+    )
+    smallest_leak: float = Field(
+        default=0.02,
+        ge=0,
+        lt=0.5,
+        description="AUC (or correlation) that a unit or a confounder must be worth to alarm.",
+    )
+    sources: tuple[str, ...] = Field(
+        default=(),
+        description="Columns that say where a row came from, whatever their levels.",
+    )
+    self_test: int = Field(
+        default=20,
+        ge=5,
+        le=1000,
+        description="Permuted label vectors on which tuning is tested.",
     )
     accept: tuple[Accept, ...] = ()
 
@@ -196,6 +238,8 @@ class Cleaning(Record):
     target: str | LabelRule
     positive: str | None
     task: Task
+    unit: str
+    order: str | None
     clean: CleanPlan
 
 
@@ -222,7 +266,8 @@ class Judging(Record):
     study: str
     plan: PlanName
     metric: Metric
-    at_least: float
+    at_least: float | None
+    at_most: float | None
     margin: float
     smallest_effect: float
     alpha: float
@@ -232,23 +277,35 @@ class Plan(Record):
     """One complete way to check the hypothesis."""
 
     claim: Words
-    at_least: float = Field(gt=0, lt=1)
+    at_least: float | None = Field(
+        default=None, gt=0, lt=1, description="The claim, where higher is better."
+    )
+    at_most: float | None = Field(
+        default=None, gt=0, description="The claim, where the metric is a loss."
+    )
     source: FileName = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
     target: Words | LabelRule
     positive: Words | None = Field(
         default=None, description="The class of interest of a binary target."
     )
-    unit: Literal["row"] = "row"
+    unit: Words = Field(
+        default="row",
+        description="What is independent of the others: row, or the column that names it.",
+    )
+    order: Words | None = Field(
+        default=None, description="The column that puts the rows in order of time."
+    )
     task: Task
-    metric: Metric = "auc"
+    metric: Metric = Field(description="Default: auc, or r2 for regression.")
     margin: float = Field(
         default=0.02,
         gt=0,
-        lt=0.5,
-        description="What deep learning must gain to earn its cost.",
+        description="What deep learning must gain to earn its cost, in points of the metric.",
     )
     smallest_effect: float = Field(
-        default=0.60, gt=0.5, lt=1, description="Smallest AUC worth finding."
+        gt=0,
+        lt=1,
+        description="Smallest AUC worth finding (default .60), or Spearman correlation (.20).",
     )
     suite: FileName
     clean: CleanPlan = CleanPlan()
@@ -257,17 +314,25 @@ class Plan(Record):
     gate: GatePlan = GatePlan()
     tune: TunePlan = TunePlan()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_task(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("task") not in METRICS_OF:
+            return values
+        task = values["task"]
+        return {
+            "metric": METRICS_OF[task][0],
+            "smallest_effect": _SMALLEST_EFFECT[task],
+        } | values
+
     @model_validator(mode="after")
     def _consistent(self) -> "Plan":
-        if isinstance(self.target, LabelRule) and self.task != "binary":
+        self._check_target()
+        self._check_metric()
+        if self.order is not None and self.unit != "row":
             raise ValueError(
-                "a label made from a rule has two classes: task must be 'binary'"
-            )
-        if self.positive is not None and (
-            isinstance(self.target, LabelRule) or self.task != "binary"
-        ):
-            raise ValueError(
-                "positive names a class of a binary target column; a rule has its own, more classes have none"
+                "unit and order cannot both be declared: no exact permutation is known to us for units that "
+                "run through time. Declare the one that new rows will differ in"
             )
         fewest = min(
             self.split.inner_folds, self.split.folds
@@ -282,9 +347,57 @@ class Plan(Record):
             )
         return self
 
+    def _check_target(self) -> None:
+        if isinstance(self.target, LabelRule) and self.task != "binary":
+            raise ValueError(
+                "a label made from a rule has two classes: task must be 'binary'"
+            )
+        if self.positive is not None and (
+            isinstance(self.target, LabelRule) or self.task != "binary"
+        ):
+            raise ValueError(
+                "positive names a class of a binary target column; a rule has its own, other targets have none"
+            )
+        target = (
+            self.target.column if isinstance(self.target, LabelRule) else self.target
+        )
+        for name, column in (("unit", self.unit), ("order", self.order)):
+            if column == target:
+                raise ValueError(f"{name} = {column!r} is the target's own column")
+
+    def _check_metric(self) -> None:
+        if self.metric not in METRICS_OF[self.task]:
+            raise ValueError(
+                f"metric = {self.metric!r}, but a {self.task} target takes {', '.join(METRICS_OF[self.task])}"
+            )
+        wanted = "at_most" if self.metric in LOSSES else "at_least"
+        other = "at_least" if wanted == "at_most" else "at_most"
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(
+                f"metric = {self.metric!r} is a {'loss' if wanted == 'at_most' else 'score'}: "
+                f"state the claim as {wanted}, and leave {other} out"
+            )
+        if self.metric in _IN_TARGET_UNITS and "margin" not in self.model_fields_set:
+            raise ValueError(
+                f"metric = {self.metric!r} is in the target's own units: declare margin in them too"
+            )
+        if self.metric not in (*_IN_TARGET_UNITS, "log_loss") and self.margin >= 0.5:
+            raise ValueError(
+                f"margin = {self.margin:g}, but {self.metric} takes less than 0.5"
+            )
+        if self.task != "regression" and self.smallest_effect <= 0.5:
+            raise ValueError(
+                f"smallest_effect = {self.smallest_effect:g}, but an AUC above chance is more than 0.5"
+            )
+
     def cleaning(self) -> Cleaning:
         return Cleaning(
-            target=self.target, positive=self.positive, task=self.task, clean=self.clean
+            target=self.target,
+            positive=self.positive,
+            task=self.task,
+            unit=self.unit,
+            order=self.order,
+            clean=self.clean,
         )
 
     def gating(self, alpha: float) -> Gating:
@@ -304,6 +417,7 @@ class Plan(Record):
             plan=name,
             metric=self.metric,
             at_least=self.at_least,
+            at_most=self.at_most,
             margin=self.margin,
             smallest_effect=self.smallest_effect,
             alpha=alpha,

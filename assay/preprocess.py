@@ -213,11 +213,11 @@ def check_classes(labels: NDArray[np.int32], rows: NDArray[np.int64]) -> None:
     Raises
     ------
     DataRefused
-        If the outlier rule has taken every row of a class; scores of the rest would be wrong.
+        If the outlier rule or the folds leave none; scores of the other classes would be wrong.
     """
     gone = np.setdiff1d(labels, labels[rows])
     if gone.size:
         raise DataRefused(
-            f"clean.outliers leaves no row of class number {int(gone[0])} in a training part. "
-            f"Raise its factor or columns_needed."
+            f"A training part has no row of class number {int(gone[0])}. If clean.outliers takes them, raise its "
+            f"factor or columns_needed; if the folds do (few units have it, or it comes late), lower split.folds."
         )

@@ -13,10 +13,26 @@ from pydantic import BaseModel, ConfigDict, Field
 from assay.canonical import digest_json
 
 Severity = Literal["critical", "warning", "info"]
-Task = Literal["binary", "multiclass"]
-Metric = Literal["auc", "accuracy"]
+Task = Literal["binary", "multiclass", "regression"]
+Metric = Literal[
+    "auc",
+    "accuracy",
+    "log_loss",
+    "brier",
+    "r2",
+    "squared_error",
+    "absolute_error",
+]
+Sentinel = Literal[
+    "single_column",
+    "duplicates",
+    "row_order",
+    "undeclared_unit",
+    "confounder",
+    "self_test",
+]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-MIN_ROWS_TO_COMPARE, MIN_CLASS_TO_COMPARE = 200, 30
+MIN_ROWS_TO_COMPARE, MIN_CLASS_TO_COMPARE, MIN_UNITS_TO_COMPARE = 200, 30, 20
 Hyperparameters = dict[str, float | int | str | bool]
 
 
@@ -168,9 +184,24 @@ class CleanStep(Record):
 class Cleaned(Record):
     """Features and labels, one row a sample; nothing in them was learned from the rows."""
 
+    task: Task
     features: Ref
-    labels: Ref = Field(description="int32 class codes, shape (n_rows,).")
-    classes: tuple[str, ...]
+    labels: Ref = Field(
+        description="int32 class codes, or the float64 values of a regression target; shape (n_rows,)."
+    )
+    aside: Ref | None = Field(
+        description="Columns that no model is shown, for the sentinels to look at."
+    )
+    units: Ref | None = Field(
+        description="int32 unit of each row; None: every row is a unit of its own."
+    )
+    times: Ref | None = Field(
+        description="int32 rank of each row's time, never falling; equal times share one."
+    )
+    unit: str = Field(description="What is independent, in words: row, or a column.")
+    n_units: int
+    order: str | None = Field(description="The column the rows are ordered by.")
+    classes: tuple[str, ...] = Field(description="Empty for a regression target.")
     counts: tuple[int, ...] = Field(description="Rows of each class.")
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
@@ -179,10 +210,11 @@ class Cleaned(Record):
 
     @property
     def comparable(self) -> bool:
-        """Whether there are rows enough to compare models at all (PROTOCOL section 1)."""
+        """Whether there are rows and units enough to compare models at all (PROTOCOL section 1)."""
         return (
             self.n_rows >= MIN_ROWS_TO_COMPARE
-            and min(self.counts) >= MIN_CLASS_TO_COMPARE
+            and self.n_units >= MIN_UNITS_TO_COMPARE
+            and min(self.counts, default=self.n_rows) >= MIN_CLASS_TO_COMPARE
         )
 
     def summary(self) -> str:
@@ -192,7 +224,9 @@ class Cleaned(Record):
         )
         more = ", ..." if len(self.classes) > 4 else ""
         n_columns = len(self.numeric) + len(self.categorical)
-        return f"{self.n_rows:,} rows, {n_columns} features; {shown}{more}"
+        units = "" if self.units is None else f", {self.n_units:,} units ({self.unit})"
+        ordered = "" if self.order is None else f", ordered by {self.order}"
+        return f"{self.n_rows:,} rows{units}{ordered}, {n_columns} features; {shown or 'a number to predict'}{more}"
 
 
 class Place(Record):
@@ -202,14 +236,27 @@ class Place(Record):
     fold: int
 
 
+_SCHEMES = {
+    "stratified": "stratified outer folds",
+    "shuffled": "shuffled outer folds",
+    "forward": "outer folds in time, each after the rows it learns from",
+    "blocks": "outer folds that are blocks of time",
+}
+
+
 class Split(Record):
     """Outer folds of each repeat, and inner folds inside each outer training part."""
 
+    scheme: Literal["stratified", "shuffled", "forward", "blocks"]
+    unit: str = Field(description="What a fold keeps whole, in words.")
     outer: Ref = Field(
-        description="int16 test fold of each row, shape (repeats, n_rows)."
+        description="int16 test fold of each row, shape (repeats, n_rows); -1: never in a test part."
     )
     inner: Ref = Field(
-        description="int16 inner fold, shape (repeats, folds, n_rows); -1 in the outer test part."
+        description=(
+            "int16 inner fold, shape (repeats, folds, n_rows); -1: in the outer test part, "
+            "-2: in neither part (later rows, or the gap beside a test part)."
+        )
     )
     repeats: int
     folds: int
@@ -223,21 +270,17 @@ class Split(Record):
         )
 
     def summary(self) -> str:
+        if self.scheme in ("forward", "blocks"):
+            return f"{self.folds} {_SCHEMES[self.scheme]}; {self.inner_folds} inner folds in each"
         times = f"{self.repeats} times" if self.repeats > 1 else "once"
-        return f"{self.folds} stratified outer folds, drawn {times}; {self.inner_folds} inner folds in each"
+        kept = "" if self.unit == "row" else f" that keep each {self.unit} whole"
+        return f"{self.folds} {_SCHEMES[self.scheme]}{kept}, drawn {times}; {self.inner_folds} inner folds in each"
 
 
 class Flag(Record):
     """A sentinel that fired."""
 
-    sentinel: Literal[
-        "single_column",
-        "duplicates",
-        "row_order",
-        "undeclared_unit",
-        "confounder",
-        "self_test",
-    ]
+    sentinel: Sentinel
     columns: tuple[str, ...]
     rows: tuple[int, ...] = Field(
         description="Some of the rows concerned, counted from 0 after cleaning."
@@ -254,6 +297,10 @@ class AuditReport(Record):
 
     flags: tuple[Flag, ...]
     looked_for: tuple[str, ...]
+    not_looked_for: dict[str, str] = Field(
+        default_factory=dict,
+        description="What could not be looked for, wholly or in part, and why.",
+    )
 
     @property
     def suspect(self) -> bool:
@@ -269,20 +316,26 @@ class AuditReport(Record):
         return f"{shown}{' (accepted in the study)' if not self.suspect else ' (unanswered)'}"
 
 
+STATISTICS = {"auc": "AUC", "spearman": "Spearman correlation"}
+
+
 class GateResult(Record):
     """Whether any of the gate's models beats chance on this data."""
 
     passed: bool
     word: Literal["signal", "no_signal", "underpowered"]
+    statistic: Literal["auc", "spearman"] = Field(
+        description="Mean fold AUC, or Spearman's correlation of out-of-fold predictions."
+    )
     score: float | None = Field(
-        description="Largest mean fold AUC among the gate's models; None if not tested."
+        description="Largest statistic among the gate's models; None if not tested."
     )
     chance_level: float
     p_value: float | None = Field(
         gt=0, le=1, description="Valid at the moment the test stopped."
     )
     alpha: float
-    scores: dict[str, float] = Field(description="Mean fold AUC of each model.")
+    scores: dict[str, float] = Field(description="The statistic of each model.")
     permutations: int = Field(
         description="How many decided; the test may stop before the last one drawn."
     )
@@ -290,18 +343,19 @@ class GateResult(Record):
         description="The score with labels permuted, in the order drawn."
     )
     detectable: float | None = Field(
-        description="Smallest AUC found with 80 % probability on these rows."
+        description="Smallest effect found with 80 % probability on these rows."
     )
     needed_rows: int | None = Field(
         description="Rows needed to find the smallest effect; None when passed."
     )
+    remark: str = Field(default="", description="Why it was not tested, in words.")
 
     def summary(self) -> str:
         if self.score is None or self.p_value is None:
-            return f"not tested: too few rows, about {self.needed_rows} are needed"
+            return f"not tested: {self.remark}"
         beat = "beats chance" if self.passed else f"does not beat chance ({self.word})"
         return (
-            f"AUC {self.score:.3f} {beat} {self.chance_level:.2f}: "
+            f"{STATISTICS[self.statistic]} {self.score:.3f} {beat} {self.chance_level:.2f}: "
             f"p = {self.p_value:.3g} after {self.permutations} permutations, alpha {self.alpha:g}"
         )
 
@@ -323,13 +377,17 @@ class ModelFit(Record):
     trials: tuple[Trial, ...]
     winner: int
     predictions: Ref | None = Field(
-        description="Class probabilities, shape (n_test, n_classes); None on all rows."
+        description=(
+            "Class probabilities, shape (n_test, n_classes), or predicted numbers, shape (n_test, 1); "
+            "None on all rows."
+        )
     )
     score: float | None = Field(
         description="The study's metric on the outer test part; None on all rows."
     )
     fit_s: float = circumstance("Seconds of search and final fit.")
     predict_s: float = circumstance("Seconds to predict the test part.")
+    size: int = Field(ge=0, description="Bytes of the fitted numbers of the model.")
 
 
 class FoldResult(Record):
@@ -345,6 +403,27 @@ class FoldResult(Record):
             if fit.score is not None
         )
         return f"repeat {self.place.repeat + 1} fold {self.place.fold + 1}: {shown}"
+
+
+class SelfTest(Record):
+    """The whole of tuning run on permuted labels: what scores above chance there has seen the answers."""
+
+    scores: dict[str, tuple[float, ...]] = Field(
+        description="Gate statistic of each model's predictions, one per permuted label vector."
+    )
+    p_values: dict[str, float] = Field(
+        description="One-sided t test of each model's mean against chance."
+    )
+    chance_level: float
+    flag: Flag | None
+
+    def summary(self) -> str:
+        shown = ", ".join(
+            f"{name} {sum(scores) / len(scores):.3f}"
+            for name, scores in self.scores.items()
+        )
+        word = "no alarm" if self.flag is None else "alarm"
+        return f"{word}: permuted labels score {shown}; chance {self.chance_level:g}"
 
 
 class FinalFit(Record):

@@ -1,14 +1,35 @@
 """The page a person reads: one file, no script, no network."""
 
+import functools
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 
-from assay.plans import Plan
-from assay.records import GateResult
+from assay.plans import LOSSES, Plan
+from assay.records import STATISTICS, Flag, GateResult, Sentinel
 from assay.study import Registration
 from assay.verdict import Evidence, Judgement
-from assay.words import ANSWERS, HEADLINES, METRICS
+from assay.words import (
+    ANSWERS,
+    HEADLINES,
+    METRICS,
+    SENTINELS,
+    claimed,
+    effect,
+    figure,
+    size,
+)
+
+
+class SentinelRow(NamedTuple):
+    """What one sentinel saw, or why it did not look."""
+
+    word: str
+    asked: str
+    found: str
+    evidence: str
+    answer: str
 
 
 def render(registration: Registration, evidence: Evidence, judgement: Judgement) -> str:
@@ -25,6 +46,7 @@ def render(registration: Registration, evidence: Evidence, judgement: Judgement)
     verdict = judgement.verdict
     study = registration.study
     sign, headline = HEADLINES[verdict.outcome]
+    shown_gate = None if verdict.outcome == "suspect_leak" else evidence.gate
     return template.render(
         study=study,
         plan=study.of(verdict.plan),
@@ -35,10 +57,56 @@ def render(registration: Registration, evidence: Evidence, judgement: Judgement)
         headline=headline,
         answers=ANSWERS,
         metric=METRICS[verdict.metric],
-        bars=_null_bars(evidence.gate) if evidence.gate else [],
+        is_loss=verdict.metric in LOSSES,
+        statistic=STATISTICS[verdict.signal.statistic],
+        claimed=claimed(verdict.claim),
+        effect=functools.partial(effect, verdict.signal.statistic),
+        figure=functools.partial(figure, verdict.metric),
+        size=size,
+        sentinels=sentinel_rows(evidence),
+        gate=shown_gate,
+        bars=_null_bars(shown_gate) if shown_gate else [],
         judgement=judgement,
         leads=_lead_lines(judgement, study.of(verdict.plan)),
     )
+
+
+def sentinel_rows(evidence: Evidence) -> list[SentinelRow]:
+    """Return a row for every alarm, every sentinel that kept quiet, and all that was not looked for."""
+    audit, tested = evidence.audit, evidence.self_test
+    flags, quiet = list(audit.flags), list(audit.looked_for)
+    not_asked = dict(audit.not_looked_for)
+    if tested is None:
+        not_asked["self_test"] = "the plan stopped before models were compared"
+    elif tested.flag is None:
+        quiet.append("self_test")
+    else:
+        flags.append(tested.flag)
+    rows = [_alarm(flag) for flag in flags]
+    alarmed = {flag.sentinel for flag in flags}
+    for word in dict.fromkeys([*quiet, *not_asked]):
+        sentinel, why = _sentinel_of(word), not_asked.get(word, "")
+        if word not in quiet:
+            rows.append(_row(word, "not looked for", why))
+        elif sentinel not in alarmed:
+            rows.append(
+                _row(word, "no alarm, looked in part" if why else "no alarm", why)
+            )
+    return sorted(rows, key=lambda row: list(SENTINELS).index(_sentinel_of(row.word)))
+
+
+def _sentinel_of(word: str) -> Sentinel:
+    """Return the sentinel a word belongs to: near duplicates are the business of duplicates."""
+    return next(sentinel for sentinel in SENTINELS if word.endswith(sentinel))
+
+
+def _row(word: str, found: str, evidence: str, answer: str = "") -> SentinelRow:
+    return SentinelRow(word, SENTINELS[_sentinel_of(word)], found, evidence, answer)
+
+
+def _alarm(flag: Flag) -> SentinelRow:
+    answer = f"Accepted: {flag.accepted}" if flag.accepted else flag.answer
+    return _row(flag.sentinel, "alarm", flag.evidence, answer)
 
 
 def _null_bars(gate: GateResult, n_bins: int = 24) -> list[dict[str, float]]:

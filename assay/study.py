@@ -327,10 +327,22 @@ def register(store: Store, study: Study) -> tuple[Registration, tuple[str, ...]]
             store.write_checked(
                 folder / f"{digest}.json", canonical_json(mine.model_dump(mode="json"))
             )
-    before = [one for one in earlier if one.order < mine.order]
-    return mine, tuple(
-        _deviation(one, study) for one in sorted(before, key=lambda one: one.order)
+    before = sorted(
+        (one for one in earlier if one.order < mine.order), key=lambda one: one.order
     )
+    return mine, tuple(
+        _deviation(one, study, begun=_mark(folder, one).exists()) for one in before
+    )
+
+
+def begin(store: Store, registration: Registration) -> None:
+    """Note that the registered study is about to look at scores."""
+    folder = store.folder / "registrations" / registration.study.name
+    store.write(_mark(folder, registration), b"")
+
+
+def _mark(folder: Path, registration: Registration) -> Path:
+    return folder / f"{registration.digest}.begun"
 
 
 def _registrations(store: Store, folder: Path) -> list[Registration]:
@@ -343,7 +355,7 @@ def _registrations(store: Store, folder: Path) -> list[Registration]:
     return found
 
 
-def _deviation(earlier: Registration, study: Study) -> str:
+def _deviation(earlier: Registration, study: Study, *, begun: bool) -> str:
     old, new = _flat(earlier.study.essence()), _flat(study.essence())
     changed = sorted(
         key
@@ -354,7 +366,11 @@ def _deviation(earlier: Registration, study: Study) -> str:
         f"{key} ({old.get(key)} -> {new.get(key)})" for key in changed[:4]
     )
     more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
-    return f"differs from registration {earlier.digest[:12]} of the same name in {shown or 'nothing but --set'}{more}"
+    known = "whose scores could be seen" if begun else "which never came to a score"
+    return (
+        f"differs from registration {earlier.digest[:12]} of the same name, {known}, in "
+        f"{shown or 'nothing but --set'}{more}"
+    )
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,462 +1,349 @@
-"""Training: many networks of one shape at once, on a leading replica axis.
+"""Training: many networks of one shape at once.
 
 A loop of ``model.fit`` calls spends nearly all its time outside arithmetic. Here the jobs that
-share a shape and a number of steps are stacked, and a whole epoch is one TensorFlow graph. A
-replica has its own rows, labels, learning rate, weight decay, dropout rate and early stopping.
+share a shape and a number of steps are stacked (see ``graph``), and a whole training is a few calls.
+Each has its own rows, labels, learning rate, weight decay, dropout and early stopping, and ends with
+the bits it would have alone.
 
-A replica's bits do not depend on what it is stacked with. That takes care: vectorised kernels treat
-the last few numbers of an array by other instructions than the rest, with other rounding. So the
-parameters of a replica lie in one row, padded to a whole number of vectors, and batches and
-stopping rows are whole numbers of vectors too. A test holds this.
-
-AdamW (Loshchilov & Hutter 2019) with a cosine schedule; early stopping on cross-entropy, the best
+AdamW (Loshchilov & Hutter 2019) with a cosine schedule; early stopping on the loss, the best
 epoch's weights kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.environment import pin
-from assay.network import Shape, Weights, first_weights
-from assay.seeds import generator_for
+from assay.graph import (
+    VECTOR,
+    Layout,
+    Loss,
+    State,
+    graph,
+    one_below_another,
+    outputs_of,
+    stay,
+    whole_vectors,
+)
+from assay.network import Shape, Weights, first_weights, in_units
+from assay.samples import Labels
+from assay.seeds import generator_for, seed_for
 
-pin()
-import tensorflow as tf  # noqa: E402  (its settings are read at import)
-
-tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
-
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.99, 1e-8
-_LEAST_GAIN = 1e-5  # in cross-entropy, for an epoch to count as better
-_ROWS_AT_ONCE = 16384
-_VECTOR = 16  # float32 numbers in the widest vector register
+_LEAST_GAIN = 1e-5  # in the loss, for an epoch to count as better
+_NUMBERS_AT_ONCE = 2**22  # in the largest array handed to one call: 16 MB
 
 
 @dataclass(frozen=True)
 class Job:
-    """One network to be trained on rows of a shared input matrix.
+    """One network to be trained on some rows of a matrix.
 
     Attributes
     ----------
+    inputs : shape (n_rows, n_inputs)
+        Prepared rows; jobs may share a matrix or bring their own.
     labels : shape (n_rows,)
-        Class codes of all rows of the matrix.
+        Class codes of all rows of the matrix, or the numbers to predict.
     rows : shape (n_train,)
-        Rows to train on.
-    stopping_rows : shape (n_stop,)
-        Rows whose cross-entropy decides when to stop; empty: train to the last epoch.
+        Rows to train on. Jobs of one seed with the same array here share its shuffling.
+    stopping_rows : shape (n_stopping,)
+        Rows whose loss decides when to stop; empty: train to the last epoch.
+    loss
+        What training makes small: cross-entropy of classes, or the error of a number.
     """
 
     shape: Shape
     seed: int
-    labels: NDArray[np.int32]
+    inputs: NDArray[np.float32]
+    labels: Labels
     rows: NDArray[np.int64]
     stopping_rows: NDArray[np.int64]
     learning_rate: float
     weight_decay: float
     dropout: float
+    loss: Loss = "cross_entropy"
+
+    def units(self) -> tuple[float, float]:
+        """Return the centre and scale by which numbers are put in standard units; 0 and 1 for classes.
+
+        The constant that the loss would choose on the training rows, and the error it would leave:
+        mean and standard deviation, or median and mean absolute deviation.
+        """
+        if self.loss == "cross_entropy":
+            return 0.0, 1.0
+        numbers = self.labels[self.rows]
+        if self.loss == "squared_error":
+            centre, scale = float(numbers.mean()), float(numbers.std())
+        else:
+            centre = float(np.median(numbers))
+            scale = float(np.abs(numbers - centre).mean())
+        return centre, scale or 1.0
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and in what portions.
-
-    ``patience`` counts epochs without a better one; ``noise`` seeds the dropout that all jobs share.
-    """
+    """How long and in what portions; ``patience`` counts epochs without a better one."""
 
     epochs: int
     patience: int
     batch_size: int
-    noise: int = 0
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: the weights of its best epoch, and the cross-entropy it had there."""
+    """A trained network: the weights of its best epoch, and the loss it had on the stopping rows.
+
+    A network for a number predicts in the units of its labels; the loss is in standard ones (see
+    :meth:`Job.units`). Without a finite loss or a finite weight there are no weights.
+    """
 
     weights: Weights
     epoch: int
     stopping_loss: float
 
 
-def train(
-    inputs: NDArray[np.float32], jobs: Sequence[Job], schedule: Schedule
-) -> list[Trained]:
+def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
     """Train every job; the order of ``jobs`` is the order of the results.
 
-    Parameters
-    ----------
-    inputs : shape (n_rows, n_inputs)
+    Jobs of one shape, loss and number of steps are trained together, whatever matrices they use.
 
     Raises
     ------
     ValueError
-        If a job has fewer than two rows to train on.
+        If a job has fewer than two rows to train on, one output for classes, or several for a
+        number.
     """
-    groups: dict[tuple[Shape, int, int, int], list[int]] = {}
+    groups: dict[tuple[Any, ...], list[int]] = {}
     for number, job in enumerate(jobs):
-        if len(job.rows) < 2:
-            raise ValueError(
-                f"job {number} has {len(job.rows)} rows to train on; 2 are needed"
-            )
-        batch = _whole_vectors(min(schedule.batch_size, len(job.rows)))
-        n_stopping = -(-len(job.stopping_rows) // _VECTOR)  # a sum's bits vary with it
-        key = (job.shape, len(job.rows) // batch, batch, n_stopping)
-        groups.setdefault(key, []).append(number)
+        _check(number, job)
+        batch = _batch(schedule, job)
+        n_stopping = -(-len(job.stopping_rows) // VECTOR)  # a sum's bits vary with it
+        key = (job.shape, job.loss, n_stopping)
+        groups.setdefault((*key, len(job.rows) // batch, batch), []).append(number)
     trained: dict[int, Trained] = {}
-    matrix = tf.constant(inputs)
-    for (shape, n_steps, batch, _), numbers in groups.items():
-        stack = _Stack(
-            shape, [jobs[number] for number in numbers], n_steps, batch, schedule
-        )
-        trained.update(zip(numbers, stack.run(matrix), strict=True))
+    for (*_, n_steps, batch), numbers in groups.items():
+        stack = _Stack([jobs[number] for number in numbers], n_steps, batch, schedule)
+        trained.update(zip(numbers, stack.run(), strict=True))
     return [trained[number] for number in range(len(jobs))]
 
 
-def _whole_vectors(n: int) -> int:
-    return n - n % _VECTOR if n >= _VECTOR else n
+def _check(number: int, job: Job) -> None:
+    if len(job.rows) < 2:
+        raise ValueError(
+            f"job {number} has {len(job.rows)} rows to train on; 2 are needed"
+        )
+    if (job.shape.n_outputs == 1) == (job.loss == "cross_entropy"):
+        raise ValueError(
+            f"job {number} has {job.shape.n_outputs} outputs for {job.loss}; "
+            f"classes take one each, a number takes one"
+        )
+
+
+def _batch(schedule: Schedule, job: Job) -> int:
+    n = min(schedule.batch_size, len(job.rows))
+    return whole_vectors(n) or n
 
 
 def predict(
     members: Sequence[Weights], inputs: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Return each member's class probabilities, shape (n_members, n_rows, n_classes)."""
-    stacked = [tf.constant(np.stack(layer)) for layer in _by_layer(members)]
-    predictor = _predictor(len(stacked))
-    parts = [
-        predictor(tf.constant(inputs[start : start + _ROWS_AT_ONCE]), stacked).numpy()
-        for start in range(0, len(inputs), _ROWS_AT_ONCE)
-    ]
-    return np.concatenate(parts, axis=1, dtype=np.float64)
+    """Return what each member predicts, shape (n_members, n_rows, n_outputs).
 
-
-def _by_layer(members: Sequence[Weights]) -> list[list[NDArray[np.float32]]]:
-    """Regroup weights by layer, biases with an axis for the rows they are added to."""
-    n_layers = len(members[0])
-    return [
-        [
-            weights[i] if weights[i].ndim == 2 else weights[i][None, :]
-            for weights in members
-        ]
-        for i in range(n_layers)
-    ]
-
-
-@lru_cache
-def _predictor(n_layers: int) -> Any:
-    """Return the prediction graph for a number of layers, traced once for networks of every size."""
-    any_size = tf.TensorSpec([None, None, None])
-    return tf.function(
-        _probabilities,
-        input_signature=[tf.TensorSpec([None, None]), [any_size] * n_layers],
-    )
-
-
-def _probabilities(inputs: Any, weights: list[Any]) -> Any:
-    n_members = tf.shape(weights[0])[0]
-    return tf.nn.softmax(_forward(tf.repeat(inputs[None], n_members, axis=0), weights))
-
-
-def _forward(hidden: Any, weights: Sequence[Any], drop: Any = None) -> Any:
-    """Return logits. ``hidden`` has shape (replicas, rows, inputs); ``drop`` drops hidden units.
-
-    Biases are spread over the rows by a product, because its gradient is a product too; the sum
-    over rows that an addition needs rounds differently with the replica's place in the stack.
+    Class probabilities; where a network has one output, the number it predicts.
     """
-    n_layers = len(weights) // 2
-    ones = tf.ones_like(hidden[:, :, :1])
-    for layer in range(n_layers):
-        hidden = tf.matmul(hidden, weights[2 * layer]) + tf.matmul(
-            ones, weights[2 * layer + 1]
-        )
-        if layer < n_layers - 1:
-            hidden = tf.nn.relu(hidden)
-            if drop is not None:
-                hidden = drop(hidden, layer)
-    return hidden
+    widest = max(layer.shape[0] for layer in members[0])
+    at_once = whole_vectors(_NUMBERS_AT_ONCE // (widest * len(members)))
+    return outputs_of(members, inputs, max(VECTOR, at_once)).astype(np.float64)
+
+
+# A stack -----------------------------------------------------------------------------------------
 
 
 class _Stack:
-    """Jobs of one shape and number of steps, trained together."""
+    """Jobs of one shape, loss and number of steps, trained together."""
 
     def __init__(
-        self,
-        shape: Shape,
-        jobs: list[Job],
-        n_steps: int,
-        batch: int,
-        schedule: Schedule,
+        self, jobs: list[Job], n_steps: int, batch: int, schedule: Schedule
     ) -> None:
-        self.jobs, self.schedule, self.n_steps, self.batch = (
-            jobs,
-            schedule,
-            n_steps,
-            batch,
-        )
-        self.graph = _graph(shape, any(job.dropout > 0 for job in jobs))
-        self.graph.start([first_weights(shape, job.seed) for job in jobs])
+        self.jobs, self.schedule = jobs, schedule
+        self.n_steps, self.batch = n_steps, batch
+        self.layout = Layout(jobs[0].shape)
+        drops = any(job.dropout > 0 for job in jobs)
+        self.graph = graph(jobs[0].shape.depth + 1, jobs[0].loss, drops)
+        matrices = {id(job.inputs): job.inputs for job in jobs}
+        self.matrix = one_below_another([*matrices.values()])
+        starts = np.cumsum([0, *map(len, matrices.values())]).tolist()
+        start_of = dict(zip(matrices, starts, strict=False))
+        self.starts = [start_of[id(job.inputs)] for job in jobs]
+        self.units = [job.units() for job in jobs]
+        self.targets = [self._targets(i, job.rows) for i, job in enumerate(jobs)]
+        keys = [(job.seed, id(job.inputs), id(job.rows)) for job in jobs]
+        orders = {
+            key: _Order(job.seed, job.rows + start)
+            for key, job, start in zip(keys, jobs, self.starts, strict=True)
+        }
+        self.orders = [*orders.values()]
+        self.feed = self._feed([[*orders].index(key) for key in keys])
 
-    def run(self, matrix: Any) -> list[Trained]:
+    def run(self) -> list[Trained]:
         """Train until every replica has stopped; a stopped replica leaves the stack."""
-        jobs, schedule = self.jobs, self.schedule
-        n_jobs, stops_early = len(jobs), bool(len(jobs[0].stopping_rows))
+        first = [first_weights(job.shape, job.seed) for job in self.jobs]
+        state = self.layout.start(first)
+        if not len(self.jobs[0].stopping_rows):
+            return self._to_the_last_epoch(state)
+        return self._to_the_best_epoch(state)
+
+    def _to_the_last_epoch(self, state: State) -> list[Trained]:
+        n_epochs, n_jobs = self.schedule.epochs, len(self.jobs)
+        at_once = max(1, _NUMBERS_AT_ONCE // (n_jobs * self.n_steps * self.batch))
+        for epoch in range(0, n_epochs, at_once):
+            to = min(epoch + at_once, n_epochs)
+            state = self._advance(state, self.feed, epoch, to)
+        rows, loss = state[0].numpy(), np.full(n_jobs, np.inf)
+        return self._trained(rows, np.full(n_jobs, n_epochs - 1), loss)
+
+    def _to_the_best_epoch(self, state: State) -> list[Trained]:
+        feed, n_jobs = self.feed, len(self.jobs)
         loss, epoch_of = np.full(n_jobs, np.inf), np.zeros(n_jobs, dtype=int)
-        kept: list[Weights] = [()] * n_jobs
-        active = np.arange(n_jobs)
-        feed = _Feed.of(jobs)
-        for epoch in range(schedule.epochs):
-            self.graph.epoch(matrix, *self._portion(active, epoch), *feed.tensors())
-            if not stops_early:
-                continue
-            losses = self.graph.stopping_loss(matrix, *feed.stopping()).numpy()
-            better = losses < loss[active] - _LEAST_GAIN
-            loss[active[better]], epoch_of[active[better]] = losses[better], epoch
-            for replica, weights in zip(
-                active[better],
-                self.graph.weights_of(np.flatnonzero(better)),
-                strict=True,
-            ):
-                kept[replica] = weights
-            going_on = epoch - epoch_of[active] < schedule.patience
+        kept = np.full(state[0].shape, np.nan, dtype=np.float32)
+        for epoch in range(self.schedule.epochs):
+            state = self._advance(state, feed, epoch, epoch + 1)
+            losses = self.graph.loss_on(
+                state[0], self.layout.forms, self.matrix, *feed.stopping()
+            ).numpy()
+            better = losses < loss[feed.job] - _LEAST_GAIN
+            which = feed.job[better]
+            loss[which], epoch_of[which] = losses[better], epoch
+            kept[which] = state[0].numpy()[better]
+            going_on = epoch - epoch_of[feed.job] < self.schedule.patience
             if not going_on.any():
                 break
             if not going_on.all():
-                stay = np.flatnonzero(going_on)
-                active, feed = active[stay], feed.keep(stay)
-                self.graph.keep(stay)
-        if not stops_early:
-            kept, epoch_of[:] = (
-                self.graph.weights_of(np.arange(n_jobs)),
-                schedule.epochs - 1,
-            )
+                still = np.flatnonzero(going_on)
+                feed, state = feed.keep(still), stay(state, still)
+        return self._trained(kept, epoch_of, loss)
+
+    def _advance(self, state: State, feed: "_Feed", epoch: int, to: int) -> State:
+        """Train from one epoch to another in one call."""
+        needed, place = np.unique(feed.order, return_inverse=True)
+        orders = [self.orders[number] for number in needed]
+        form = ((to - epoch) * self.n_steps, self.batch)
+        drawn = [one.draw(to - epoch, self.n_steps * self.batch) for one in orders]
+        rows = [
+            one.rows[places].reshape(form)
+            for one, places in zip(orders, drawn, strict=True)
+        ]
+        targets = [
+            self.targets[job][drawn[number]].reshape(form)
+            for job, number in zip(feed.job, place, strict=True)
+        ]
+        after: State = self.graph.advance(
+            state,
+            self.layout.forms,
+            self.layout.kernels,
+            self.matrix,
+            np.stack(rows, axis=1).astype(np.int32),
+            np.stack(targets, axis=1),
+            place.astype(np.int32),
+            feed.rates,
+            feed.noise,
+            epoch * self.n_steps,
+            float(self.schedule.epochs * self.n_steps),
+        )
+        return after
+
+    def _trained(
+        self,
+        rows: NDArray[np.float32],
+        epoch_of: NDArray[np.int64],
+        loss: NDArray[np.float64],
+    ) -> list[Trained]:
         return [
-            Trained(kept[i], int(epoch_of[i]), float(loss[i])) for i in range(n_jobs)
+            Trained(
+                in_units(self.layout.weights(row), *units)
+                if np.isfinite(row).all()
+                else (),
+                int(epoch),
+                float(least),
+            )
+            for row, units, epoch, least in zip(
+                rows, self.units, epoch_of, loss, strict=True
+            )
         ]
 
-    def _portion(
-        self, active: NDArray[np.int64], epoch: int
-    ) -> tuple[Any, Any, Any, Any, Any]:
-        """Return this epoch's rows of each replica, batch size, steps so far, all steps, and noise."""
-        n = self.n_steps * self.batch
-        order = [
-            generator_for(self.jobs[i].seed, "epoch", epoch).permutation(
-                self.jobs[i].rows
-            )[:n]
-            for i in active
+    def _targets(self, number: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        centre, scale = self.units[number]
+        return ((self.jobs[number].labels[rows] - centre) / scale).astype(np.float32)
+
+    def _feed(self, order: list[int]) -> "_Feed":
+        """Gather the jobs; stopping rows of unlike number are padded with rows that do not count."""
+        jobs = self.jobs
+        longest = -(-max(len(job.stopping_rows) for job in jobs) // VECTOR) * VECTOR
+        rows, targets, counted = np.zeros((3, len(jobs), longest))
+        for i, job in enumerate(jobs):
+            n = len(job.stopping_rows)
+            rows[i, :n] = job.stopping_rows + self.starts[i]
+            targets[i, :n] = self._targets(i, job.stopping_rows)
+            counted[i, :n] = 1.0 / n if n else 0.0
+        rates = [
+            [job.learning_rate, job.weight_decay, 1.0 / (1.0 - job.dropout)]
+            for job in jobs
         ]
-        total = self.schedule.epochs * self.n_steps
-        return (
-            tf.constant(np.stack(order).astype(np.int32)),
-            tf.constant(self.batch),
-            tf.constant(epoch * self.n_steps),
-            tf.constant(float(total)),
-            tf.constant(self.schedule.noise),
+        noise = [
+            [2 * seed_for(job.seed, "dropout") + 1, round(job.dropout * 2**32)]
+            for job in jobs
+        ]
+        return _Feed(
+            job=np.arange(len(jobs)),
+            order=np.array(order),
+            rates=np.array(rates, dtype=np.float32),
+            noise=np.array(noise, dtype=np.uint32),
+            stopping_rows=rows.astype(np.int32),
+            stopping_targets=targets.astype(np.float32),
+            counted=counted.astype(np.float32),
         )
+
+
+class _Order:
+    """The order in which jobs of one seed see the same rows, drawn epoch by epoch."""
+
+    def __init__(self, seed: int, rows: NDArray[np.int64]) -> None:
+        self.rows, self.generator = rows, generator_for(seed, "order")
+
+    def draw(self, n_epochs: int, n_used: int) -> NDArray[np.int64]:
+        """Return places among the rows, shape (n_epochs, n_used)."""
+        n = len(self.rows)
+        drawn = [self.generator.permutation(n)[:n_used] for _ in range(n_epochs)]
+        return np.stack(drawn)
 
 
 @dataclass(frozen=True)
 class _Feed:
-    """What differs between replicas, one entry each."""
-
-    labels: NDArray[np.int32]
-    rates: NDArray[np.float32]
-    stopping_rows: NDArray[np.int32]
-    counted: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, jobs: list[Job]) -> "_Feed":
-        """Gather the jobs; stopping rows of unlike number are padded with rows that do not count."""
-        longest = -(-max(len(job.stopping_rows) for job in jobs) // _VECTOR) * _VECTOR
-        rows = np.zeros((len(jobs), longest), dtype=np.int32)
-        counted = np.zeros((len(jobs), longest), dtype=np.float32)
-        for i, job in enumerate(jobs):
-            n = len(job.stopping_rows)
-            rows[i, :n] = job.stopping_rows
-            counted[i, :n] = 1.0 / n if n else 0.0
-        rates = np.array(
-            [[job.learning_rate, job.weight_decay, job.dropout] for job in jobs],
-            dtype=np.float32,
-        )
-        return cls(
-            np.stack([job.labels for job in jobs]).astype(np.int32),
-            rates,
-            rows,
-            counted,
-        )
-
-    def keep(self, stay: NDArray[np.int64]) -> "_Feed":
-        return _Feed(
-            self.labels[stay],
-            self.rates[stay],
-            self.stopping_rows[stay],
-            self.counted[stay],
-        )
-
-    def tensors(self) -> tuple[Any, Any]:
-        return tf.constant(self.labels), tf.constant(self.rates)
-
-    def stopping(self) -> tuple[Any, Any, Any]:
-        return (
-            tf.constant(self.labels),
-            tf.constant(self.stopping_rows),
-            tf.constant(self.counted),
-        )
-
-
-@lru_cache(maxsize=64)
-def _graph(shape: Shape, drops: bool) -> "_Graph":
-    return _Graph(shape, drops)
-
-
-class _Graph:
-    """Parameters and traced functions for one shape; the number of replicas may change.
-
-    Traced once per shape and process: a trace costs about as much as a small search.
+    """What differs between replicas, one entry each.
 
     Attributes
     ----------
-    parameters, means, squares : shape (replicas, n_parameters)
-        Weights, layer after layer, and AdamW's two moments of their gradients.
+    job, order : shape (n_replicas,)
+        Number of its job, and of the row order it follows.
+    rates : shape (n_replicas, 3)
+        Learning rate, weight decay, and by what dropout multiplies the units it keeps.
+    noise : shape (n_replicas, 2)
+        What makes its dropout its own, and the noise from which on a unit is kept.
+    stopping_rows, stopping_targets, counted : shape (n_replicas, n_stopping)
+        ``counted`` is a row's weight in the mean, 0 for rows that only pad.
     """
 
-    def __init__(self, shape: Shape, drops: bool) -> None:
-        self.drops = drops
-        self.forms: list[tuple[int, int]] = []
-        for n_in, n_out in shape.layers():
-            self.forms += [(n_in, n_out), (1, n_out)]
-        self.sizes = [rows * columns for rows, columns in self.forms]
-        self.padding = -sum(self.sizes) % _VECTOR
-        kernels = [
-            np.full(size, number % 2 == 0, np.float32)
-            for number, size in enumerate(self.sizes)
-        ]
-        self.decays = tf.constant(
-            np.concatenate([*kernels, np.zeros(self.padding, np.float32)])
-        )
-        replicas = tf.TensorShape([None, sum(self.sizes) + self.padding])
-        first = np.zeros((1, replicas[1]), np.float32)
-        self.parameters, self.means, self.squares = (
-            tf.Variable(first, shape=replicas) for _ in range(3)
-        )
-        rows, number = (
-            tf.TensorSpec([None, None], tf.int32),
-            tf.TensorSpec([], tf.int32),
-        )
-        matrix, real = tf.TensorSpec([None, shape.n_inputs]), tf.TensorSpec([])
-        rates = tf.TensorSpec([None, 3])
-        self.epoch = tf.function(
-            self._epoch,
-            input_signature=[matrix, rows, number, number, real, number, rows, rates],
-        )
-        counted = tf.TensorSpec([None, None])
-        self.stopping_loss = tf.function(
-            self._stopping_loss, input_signature=[matrix, rows, rows, counted]
-        )
+    job: NDArray[np.int64]
+    order: NDArray[np.int64]
+    rates: NDArray[np.float32]
+    noise: NDArray[np.uint32]
+    stopping_rows: NDArray[np.int32]
+    stopping_targets: NDArray[np.float32]
+    counted: NDArray[np.float32]
 
-    def start(self, members: list[Weights]) -> None:
-        """Take first weights and forget the moments of whatever was trained before."""
-        flat = [
-            np.concatenate([layer.ravel() for layer in weights]) for weights in members
-        ]
-        value = np.pad(np.stack(flat), ((0, 0), (0, self.padding)))
-        self.parameters.assign(value)
-        self.means.assign(np.zeros_like(value))
-        self.squares.assign(np.zeros_like(value))
+    def keep(self, stay: NDArray[np.int64]) -> "_Feed":
+        return _Feed(*(getattr(self, one.name)[stay] for one in fields(self)))
 
-    def keep(self, stay: NDArray[np.int64]) -> None:
-        """Let the other replicas leave the stack."""
-        for variable in (self.parameters, self.means, self.squares):
-            variable.assign(tf.gather(variable, stay))
-
-    def weights_of(self, replicas: NDArray[np.int64]) -> list[Weights]:
-        """Return plain kernels and biases of some replicas."""
-        rows = self.parameters.numpy()[replicas]
-        ends = np.cumsum(self.sizes)[:-1]
-        return [
-            tuple(
-                part.reshape(form).copy() if number % 2 == 0 else part.copy()
-                for number, (part, form) in enumerate(
-                    zip(np.split(row[: sum(self.sizes)], ends), self.forms, strict=True)
-                )
-            )
-            for row in rows
-        ]
-
-    def _layers(self) -> list[Any]:
-        parts = tf.split(self.parameters, [*self.sizes, self.padding], axis=1)
-        return [
-            tf.reshape(part, (-1, *form))
-            for part, form in zip(parts, self.forms, strict=False)
-        ]
-
-    def _epoch(
-        self,
-        matrix: Any,
-        order: Any,
-        batch: Any,
-        before: Any,
-        total: Any,
-        noise: Any,
-        labels: Any,
-        rates: Any,
-    ) -> None:
-        rate, decay, dropout = (rates[:, i, None] for i in range(3))
-        n_steps = tf.shape(order)[1] // batch
-        for step in tf.range(n_steps):
-            rows = order[:, step * batch : (step + 1) * batch]
-            count = before + step
-            drop = (
-                self._dropout(dropout[:, :, None], noise + count)
-                if self.drops
-                else None
-            )
-            layers = self._layers()
-            with tf.GradientTape() as tape:
-                tape.watch(layers)
-                logits = _forward(tf.gather(matrix, rows), layers, drop)
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    tf.gather(labels, rows, batch_dims=1), logits
-                )
-                loss = tf.reduce_sum(tf.reduce_mean(losses, axis=1))
-            gradients = [
-                tf.reshape(gradient, (-1, size))
-                for gradient, size in zip(
-                    tape.gradient(loss, layers), self.sizes, strict=True
-                )
-            ]
-            flat = tf.pad(tf.concat(gradients, axis=1), ((0, 0), (0, self.padding)))
-            self._update(flat, rate, decay, tf.cast(count, tf.float32) + 1.0, total)
-
-    def _update(self, gradient: Any, rate: Any, decay: Any, t: Any, total: Any) -> None:
-        """One AdamW step; kernels decay, biases do not. Warm-up over the first 20th of the steps."""
-        warm = tf.minimum(1.0, t / tf.maximum(1.0, 0.05 * total))
-        now = rate * warm * (0.025 + 0.975 * 0.5 * (1.0 + tf.cos(np.pi * t / total)))
-        bias_1, bias_2 = 1.0 - tf.pow(_BETA_1, t), 1.0 - tf.pow(_BETA_2, t)
-        self.means.assign_add((1.0 - _BETA_1) * (gradient - self.means))
-        self.squares.assign_add((1.0 - _BETA_2) * (tf.square(gradient) - self.squares))
-        change = (self.means / bias_1) / (tf.sqrt(self.squares / bias_2) + _EPSILON)
-        self.parameters.assign_sub(
-            now * (change + decay * self.decays * self.parameters)
-        )
-
-    def _dropout(self, rate: Any, count: Any) -> Any:
-        """Drop hidden units by one noise for all replicas, so that a replica's bits are its own."""
-
-        def drop(hidden: Any, layer: int) -> Any:
-            noise = tf.random.stateless_uniform(
-                tf.shape(hidden)[1:], tf.stack([count, layer])
-            )
-            return tf.where(noise[None] >= rate, hidden / (1.0 - rate), 0.0)
-
-        return drop
-
-    def _stopping_loss(self, matrix: Any, labels: Any, rows: Any, counted: Any) -> Any:
-        logits = _forward(tf.gather(matrix, rows), self._layers())
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-            tf.gather(labels, rows, batch_dims=1), logits
-        )
-        return tf.reduce_sum(losses * counted, axis=1)
+    def stopping(self) -> tuple[NDArray[Any], ...]:
+        return self.stopping_rows, self.stopping_targets, self.counted

@@ -1,59 +1,60 @@
 """Tune: in each outer training part, search and fit the deep model and its baselines alike.
 
 Every family of models gets the same number of trials, scored on the same inner folds by the same
-metric. Nothing here sees the rows of an outer test part before its model is final.
+metric. Nothing here sees the rows of an outer test part before its model is final, which a
+self-test on permuted labels holds.
 """
 
+import dataclasses
 import time
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+from scipy.stats import ttest_1samp
 from threadpoolctl import threadpool_limits
 
-from assay import preprocess
-from assay.errors import TrainingFailed
-from assay.metrics import score
-from assay.network import Shape, Weights, pack_weights, weights_digest
-from assay.plans import CleanPlan, TunePlan, Tuning
+from assay.baselines import Boosting, Linear
+from assay.errors import DataRefused
+from assay.metrics import score, statistic
+from assay.nets import Nets
+from assay.network import Weights, pack_weights, weights_digest
+from assay.part import TEST, Family, Fitted, Part, Prepare, on_training_rows
+from assay.permute import relabelled
+from assay.plans import LOSSES, AuditPlan, TunePlan, Tuning
 from assay.preprocess import Preparation
 from assay.progress import report
 from assay.records import (
     FinalFit,
+    Flag,
     FoldResult,
-    Hyperparameters,
+    Metric,
     ModelFit,
     Place,
     Ref,
+    SelfTest,
     Trial,
 )
-from assay.search import Scores, TryAll, search
+from assay.samples import Samples
+from assay.search import search
 from assay.seeds import seed_for
-from assay.train import Job, Schedule, predict, train
-
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float64]]
-
-_ROUNDS_WITHOUT_GAIN = 10
-_MOST_HALVINGS = 5
-_DIVERGED = 0.01  # below the trial's score, on rows the model was fitted on
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one family of models came to on one part of the data."""
+    """What one family of models came to on one part of the data.
+
+    ``predictions`` for the test part: class probabilities, shape (n_test, n_classes), or numbers,
+    shape (n_test, 1).
+    """
 
     trials: tuple[Trial, ...]
     winner: int
-    probabilities: NDArray[np.float64]
+    predictions: NDArray[np.float64]
     fit_s: float
     predict_s: float
+    size: int
 
 
 @dataclass(frozen=True)
@@ -77,20 +78,68 @@ class Final:
         )
 
 
+def tune_fold(
+    samples: Samples, inner: NDArray[np.int16], plan: Tuning, place: Place, seed: int
+) -> dict[str, Found]:
+    """Search, fit and predict one outer fold with every family of models.
+
+    Parameters
+    ----------
+    inner : shape (n_rows,)
+        Inner fold of each row of the outer training part; -1 marks the outer test part, -2 rows in
+        neither.
+
+    Raises
+    ------
+    TrainingFailed
+        If a family has no trial with a finite score.
+    DataRefused
+        If a training part has no row of a class.
+    """
+    seed = seed_for(seed, "tune", place.repeat, place.fold)
+    with threadpool_limits(1):
+        part = Part(samples, inner, plan)
+        families, found = _families(part, seed), {}
+        for number, (name, family) in enumerate(families.items()):
+            report(name, number, len(families))
+            found[name] = _found(part, family, seed_for(seed, name))
+        report("models", len(families), len(families))
+    return found
+
+
+def tune_all(
+    samples: Samples, outer: NDArray[np.int16], plan: Tuning, seed: int
+) -> Final:
+    """Search and fit the deep model on all rows, by the procedure that the outer folds measured.
+
+    Parameters
+    ----------
+    outer : shape (n_rows,)
+        Outer fold of each row, which become the inner ones; rows never tested join the first.
+    """
+    with threadpool_limits(1):
+        part, seed = Part(samples, np.maximum(outer, 0), plan), seed_for(seed, "final")
+        trials, winner, fitted, seconds = _searched(part, Nets(part, seed), seed)
+    none = np.empty((0, part.n_outputs))
+    found = Found(trials, winner, none, seconds, 0.0, fitted.size)
+    return Final(found, part.whole.preparation, fitted.members)
+
+
 def fold_result(
     place: Place,
     found: Mapping[str, Found],
     predictions: Mapping[str, Ref],
-    test_labels: NDArray[np.int32],
+    samples: Samples,
+    inner: NDArray[np.int16],
     plan: Tuning,
 ) -> FoldResult:
     """Describe an outer fold once its predictions are stored, scored on the test part's labels."""
-    models = {
-        name: _model_fit(
-            one, predictions[name], score(plan.metric, test_labels, one.probabilities)
-        )
-        for name, one in found.items()
-    }
+    labels = samples.labels[inner == TEST]
+    models = {}
+    for name, one in found.items():
+        value = score(plan.metric, labels, one.predictions)
+        scored = value if np.isfinite(value) else None  # one class, or equal numbers
+        models[name] = _model_fit(one, predictions[name], scored)
     return FoldResult(place=place, models=models)
 
 
@@ -102,329 +151,177 @@ def _model_fit(found: Found, predictions: Ref | None, scored: float | None) -> M
         score=scored,
         fit_s=found.fit_s,
         predict_s=found.predict_s,
+        size=found.size,
     )
 
 
-def tune_fold(
-    features: pd.DataFrame,
-    labels: NDArray[np.int32],
+# One part --------------------------------------------------------------------------------------
+
+
+def _families(part: Part, seed: int) -> dict[str, Family]:
+    return {
+        "linear" if part.regression else "logistic": Linear(part),
+        "boosting": Boosting(part, seed_for(seed, "boosting")),
+        "net": Nets(part, seed_for(seed, "net")),
+    }
+
+
+def _found(part: Part, family: Family, seed: int) -> Found:
+    """Search and fit a family, and predict the test part."""
+    trials, winner, fitted, fit_s = _searched(part, family, seed)
+    started = time.perf_counter()
+    predictions = fitted.predict(part.whole.inputs[part.test])
+    predict_s = time.perf_counter() - started
+    return Found(trials, winner, predictions, fit_s, predict_s, fitted.size)
+
+
+def _searched(
+    part: Part, family: Family, seed: int
+) -> tuple[tuple[Trial, ...], int, Fitted, float]:
+    """Return the trials, the winner's place, the winner fitted on the part, and the seconds it took."""
+    started = time.perf_counter()
+    trials, winner = search(family.space, part.plan.tune.trials, seed, family.try_all)
+    fitted = family.fit(trials[winner])
+    seconds = time.perf_counter() - started
+    told = [_in_own_direction(trial, part.plan.metric) for trial in trials]
+    told[winner] = told[winner].model_copy(update={"message": fitted.remark})
+    return tuple(told), winner, fitted, seconds
+
+
+def _in_own_direction(trial: Trial, metric: Metric) -> Trial:
+    """Return the trial with a loss as people read it, lower being better."""
+    if trial.score is None or metric not in LOSSES:
+        return trial
+    return trial.model_copy(update={"score": -trial.score})
+
+
+# Self-test -------------------------------------------------------------------------------------
+
+
+def tune_permuted(
+    samples: Samples,
     inner: NDArray[np.int16],
     plan: Tuning,
-    place: Place,
+    audit: AuditPlan,
     seed: int,
-) -> dict[str, Found]:
-    """Search, fit and predict one outer fold with every family of models.
+    prepare: Prepare = on_training_rows,
+) -> SelfTest:
+    """Tune on permuted labels: nothing may score above chance there (PROTOCOL section 5.5).
+
+    Each vector of labels takes one outer fold of the first repeat, with a light search. Labels are
+    permuted inside each inner fold and inside the test part: what was permuted in the test part
+    cannot be told by any honest pipeline, and no fold loses a class that it had. Rows in time are
+    permuted like others, because this tests the pipeline and not the series.
 
     Parameters
     ----------
-    inner : shape (n_rows,)
-        Inner fold of each row of the outer training part; -1 marks the outer test part.
+    inner : shape (n_folds, n_rows)
+        For each outer fold what :func:`tune_fold` takes.
+    prepare
+        The step of the pipeline that could look where it must not.
+
+    Returns
+    -------
+    SelfTest
+        With an alarm if a family's mean is above chance by a one-sided t test at
+        ``audit.alarm`` divided by the number of families.
 
     Raises
     ------
-    TrainingFailed
-        If a family has no trial with a finite score.
+    DataRefused
+        If no test part has rows of two classes.
     """
-    seed = seed_for(seed, "tune", place.repeat, place.fold)
+    light = plan.model_copy(update={"tune": _light(plan.tune)})
+    seed, unordered = (
+        seed_for(seed, "self_test"),
+        dataclasses.replace(samples, times=None),
+    )
+    folds = [fold for fold in inner if len(np.unique(samples.labels[fold == TEST])) > 1]
+    if not folds:
+        raise DataRefused(
+            "No outer fold has a test part with rows of two classes, so nothing can be scored. "
+            "Lower split.folds, or leave the rare classes out."
+        )
+    scores: dict[str, list[float]] = {}
     with threadpool_limits(1):
-        part = _Part(features, labels, inner, plan)
-        families: dict[str, Callable[[], tuple[tuple[Trial, ...], int, Predict]]] = {
-            "logistic": lambda: _fit_logistic(part, seed_for(seed, "logistic")),
-            "boosting": lambda: _fit_boosting(part, seed_for(seed, "boosting")),
-            "net": lambda: _fit_net(part, seed_for(seed, "net"))[:3],
+        for number in range(audit.self_test):
+            report("permuted labels", number, audit.self_test)
+            fold = folds[number % len(folds)]
+            labels = relabelled(unordered, fold, seed, number)
+            permuted = dataclasses.replace(samples, labels=labels)
+            part, own = Part(permuted, fold, light, prepare), seed_for(seed, number)
+            for name, family in _families(part, own).items():
+                found = _found(part, family, seed_for(own, name))
+                value = statistic(labels[part.test], found.predictions, samples.task)
+                scores.setdefault(name, []).append(value)
+        report("permuted labels", audit.self_test, audit.self_test)
+    return _self_test(scores, 0.0 if part.regression else 0.5, audit)
+
+
+def _light(plan: TunePlan) -> TunePlan:
+    """Return the plan with a search that takes seconds; what could leak is the same."""
+    strong, weak = plan.logistic.inverse_penalty
+    return plan.model_copy(
+        update={
+            "trials": min(2, plan.trials),
+            "seeds": 1,
+            "folds_per_trial": 1,
+            "epochs": min(10, plan.epochs),
+            "net": plan.net.model_copy(
+                update={"depth": plan.net.depth[:1], "width": plan.net.width[:1]}
+            ),
+            "logistic": plan.logistic.model_copy(
+                update={"inverse_penalty": (strong, (strong * weak) ** 0.5)}
+            ),
+            "boosting": plan.boosting.model_copy(
+                update={
+                    "max_rounds": min(5, plan.boosting.max_rounds),
+                    "leaves": plan.boosting.leaves[:1],
+                }
+            ),
         }
-        found = {}
-        for number, (name, fit) in enumerate(families.items()):
-            report(name, number, len(families))
-            found[name] = _timed(fit, part)
-        report("models", len(families), len(families))
-        return found
-
-
-def tune_all(
-    features: pd.DataFrame,
-    labels: NDArray[np.int32],
-    inner: NDArray[np.int16],
-    plan: Tuning,
-    seed: int,
-) -> Final:
-    """Search and fit the deep model on all rows, by the procedure that the outer folds measured."""
-    with threadpool_limits(1):
-        part = _Part(features, labels, inner, plan)
-        started = time.perf_counter()
-        trials, winner, _, members = _fit_net(part, seed_for(seed, "final"))
-        none = np.empty((0, part.n_classes))
-        found = Found(trials, winner, none, time.perf_counter() - started, 0.0)
-        return Final(found, part.whole.preparation, members)
-
-
-def _timed(
-    fit: Callable[[], tuple[tuple[Trial, ...], int, Predict]], part: "_Part"
-) -> Found:
-    started = time.perf_counter()
-    trials, winner, predicts = fit()
-    fitted = time.perf_counter()
-    probabilities = predicts(part.whole.inputs[part.test])
-    return Found(
-        trials, winner, probabilities, fitted - started, time.perf_counter() - fitted
     )
 
 
-# The data of one outer fold --------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """All rows, prepared by what some of them taught; ``train`` are those, without outliers."""
-
-    preparation: Preparation
-    inputs: NDArray[np.float32]
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-
-
-class _Part:
-    """One outer training part with its inner folds, and the test part it must not see."""
-
-    def __init__(
-        self,
-        features: pd.DataFrame,
-        labels: NDArray[np.int32],
-        inner: NDArray[np.int16],
-        plan: Tuning,
-    ) -> None:
-        self.labels, self.plan, self.inner = labels, plan, inner
-        self.n_classes = int(labels.max()) + 1
-        self.test = np.flatnonzero(inner < 0)
-        self.whole = _prepared(
-            features, labels, inner >= 0, np.zeros(len(inner), dtype=bool), plan.clean
-        )
-        self.trial_folds = [
-            _prepared(
-                features, labels, (inner >= 0) & (inner != k), inner == k, plan.clean
-            )
-            for k in range(plan.tune.folds_per_trial)
-        ]
-
-    def score(self, fold: _Prepared, probabilities: NDArray[np.float64]) -> float:
-        return score(self.plan.metric, self.labels[fold.validation], probabilities)
-
-
-def _prepared(
-    features: pd.DataFrame,
-    labels: NDArray[np.int32],
-    train_mask: NDArray[np.bool_],
-    validation: NDArray[np.bool_],
-    plan: CleanPlan,
-) -> _Prepared:
-    rows = np.flatnonzero(train_mask)
-    rows = rows[preprocess.kept_rows(features.iloc[rows], plan.outliers)]
-    preprocess.check_classes(labels, rows)
-    preparation = preprocess.fit(features.iloc[rows], plan)
-    return _Prepared(
-        preparation, preparation.apply(features), rows, np.flatnonzero(validation)
+def _self_test(
+    scores: Mapping[str, Sequence[float]], chance: float, audit: AuditPlan
+) -> SelfTest:
+    p_values = {name: _above(values, chance) for name, values in scores.items()}
+    worst = min(p_values, key=lambda name: p_values[name])
+    fired = p_values[worst] * len(p_values) <= audit.alarm
+    return SelfTest(
+        scores={name: tuple(values) for name, values in scores.items()},
+        p_values=p_values,
+        chance_level=chance,
+        flag=_flag(worst, scores[worst], p_values[worst], chance, audit)
+        if fired
+        else None,
     )
 
 
-def _one_by_one(
-    part: _Part, fit: Callable[[_Prepared, Hyperparameters], Any]
-) -> TryAll:
-    """Try trials one after another; a trial's score is the mean over the inner folds used."""
-
-    def try_all(asked: list[Hyperparameters]) -> Scores:
-        scores: Scores = []
-        for hyperparameters in asked:
-            by_fold = []
-            for fold in part.trial_folds:
-                model = fit(fold, hyperparameters)
-                by_fold.append(
-                    part.score(fold, model.predict_proba(fold.inputs[fold.validation]))
-                )
-            scores.append((float(np.mean(by_fold)), ""))
-        return scores
-
-    return try_all
+def _above(scores: Sequence[float], chance: float) -> float:
+    """Return the p-value of a one-sided t test that the mean is above chance."""
+    if not np.ptp(scores):
+        return 0.0 if scores[0] > chance else 1.0
+    return float(ttest_1samp(scores, chance, alternative="greater").pvalue)
 
 
-# Logistic regression ---------------------------------------------------------------------------
-
-
-def _fit_logistic(part: _Part, seed: int) -> tuple[tuple[Trial, ...], int, Predict]:
-    def fit(fold: _Prepared, hyperparameters: Hyperparameters) -> LogisticRegression:
-        model = LogisticRegression(
-            C=float(hyperparameters["inverse_penalty"]), max_iter=500
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # weak penalties; the score decides
-            return model.fit(fold.inputs[fold.train], part.labels[fold.train])
-
-    trials, winner = search(
-        part.plan.tune.logistic, part.plan.tune.trials, seed, _one_by_one(part, fit)
-    )
-    return trials, winner, fit(part.whole, trials[winner].hyperparameters).predict_proba
-
-
-# Boosted trees ---------------------------------------------------------------------------------
-
-
-def _fit_boosting(part: _Part, seed: int) -> tuple[tuple[Trial, ...], int, Predict]:
-    """The inner fold's best round gives each trial its rounds; the winner keeps their mean.
-
-    Newton steps on nearly pure leaves can grow without bound, in the winner's fit though in none of
-    its trials. A fit that scores lower on its own training rows than its trial did on inner ones has
-    gone that way: it is repeated at half the learning rate and twice the rounds, and the trial says so.
-    """
-    plan = part.plan.tune.boosting
-    rounds: dict[str, list[int]] = {}
-
-    def fit(
-        fold: _Prepared, hyperparameters: Hyperparameters
-    ) -> HistGradientBoostingClassifier:
-        model = _trees(hyperparameters, seed, plan.max_rounds, early_stopping=True)
-        model.fit(
-            fold.inputs[fold.train],
-            part.labels[fold.train],
-            X_val=fold.inputs[fold.validation],
-            y_val=part.labels[fold.validation],
-        )
-        best = max(1, int(np.argmax(model.validation_score_)))
-        rounds.setdefault(str(hyperparameters), []).append(best)
-        return model
-
-    trials, winner = search(plan, part.plan.tune.trials, seed, _one_by_one(part, fit))
-    won, whole = trials[winner].hyperparameters, part.whole
-    n_rounds = max(1, round(float(np.mean(rounds[str(won)]))))
-    labels, inputs = part.labels[whole.train], whole.inputs[whole.train]
-    for halvings in range(_MOST_HALVINGS):
-        slower = won | {"learning_rate": float(won["learning_rate"]) / 2**halvings}
-        final = _trees(slower, seed, n_rounds * 2**halvings, early_stopping=False)
-        final.fit(inputs, labels)
-        reached = score(part.plan.metric, labels, final.predict_proba(inputs))
-        if reached >= (trials[winner].score or 0.0) - _DIVERGED:
-            break
-    if halvings:
-        said = f"diverged on the whole training part; learning rate halved {halvings} times"
-        said_so = trials[winner].model_copy(update={"message": said})
-        trials = (*trials[:winner], said_so, *trials[winner + 1 :])
-    return trials, winner, final.predict_proba
-
-
-def _trees(
-    won: Hyperparameters, seed: int, rounds: int, *, early_stopping: bool
-) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
-        learning_rate=float(won["learning_rate"]),
-        max_leaf_nodes=int(won["leaves"]),
-        min_samples_leaf=int(won["min_rows_per_leaf"]),
-        l2_regularization=float(won["l2"]),
-        max_iter=rounds,
-        early_stopping=early_stopping,
-        n_iter_no_change=_ROUNDS_WITHOUT_GAIN,
-        random_state=seed,
-    )
-
-
-# The deep model --------------------------------------------------------------------------------
-
-
-def _fit_net(
-    part: _Part, seed: int
-) -> tuple[tuple[Trial, ...], int, Predict, tuple[Weights, ...]]:
-    """Search with every trial in one stack; train the winner from several seeds and average.
-
-    Seed s stops early on inner fold s and trains on the others, so that together the networks
-    have trained on every row of the part.
-    """
-    plan = part.plan.tune
-    trials, winner = search(
-        plan.net, plan.trials, seed, lambda asked: _try_nets(part, asked, seed)
-    )
-    won = trials[winner].hyperparameters
-    whole, kept = part.whole, np.zeros(len(part.inner), dtype=bool)
-    kept[whole.train] = True
-    jobs = [
-        _job(
-            part,
-            whole,
-            won,
-            rows=np.flatnonzero(kept & (part.inner != s)),
-            stopping_rows=np.flatnonzero(kept & (part.inner == s)),
-            seed=seed_for(seed, "winner", s),
-        )
-        for s in range(plan.seeds)
-    ]
-    members = tuple(
-        trained.weights
-        for trained in train(whole.inputs, jobs, _schedule(plan, seed))
-        if trained.weights
-    )
-    if len(members) < plan.seeds:
-        raise TrainingFailed(
-            f"{plan.seeds - len(members)} of {plan.seeds} networks of the winner had no finite loss."
-        )
-    return trials, winner, lambda inputs: predict(members, inputs).mean(axis=0), members
-
-
-def _try_nets(part: _Part, asked: list[Hyperparameters], seed: int) -> Scores:
-    scores = np.zeros((len(asked), len(part.trial_folds)))
-    for k, fold in enumerate(part.trial_folds):
-        jobs = [
-            _job(
-                part,
-                fold,
-                won,
-                fold.train,
-                fold.validation,
-                seed_for(seed, "trial", number),
-            )
-            for number, won in enumerate(asked)
-        ]
-        for number, trained in enumerate(
-            train(fold.inputs, jobs, _schedule(part.plan.tune, seed))
-        ):
-            if trained.weights:
-                probabilities = predict(
-                    [trained.weights], fold.inputs[fold.validation]
-                )[0]
-                scores[number, k] = part.score(fold, probabilities)
-            else:
-                scores[number, k] = np.nan
-    means = scores.mean(axis=1)
-    return [
-        (float(mean), "") if np.isfinite(mean) else (None, "the loss was never finite")
-        for mean in means
-    ]
-
-
-def _job(
-    part: _Part,
-    fold: _Prepared,
-    won: Hyperparameters,
-    rows: NDArray[np.int64],
-    stopping_rows: NDArray[np.int64],
-    seed: int,
-) -> Job:
-    shape = Shape(
-        fold.inputs.shape[1], part.n_classes, int(won["depth"]), int(won["width"])
-    )
-    return Job(
-        shape=shape,
-        seed=seed,
-        labels=part.labels,
-        rows=rows,
-        stopping_rows=stopping_rows,
-        learning_rate=float(won["learning_rate"]),
-        weight_decay=float(won["weight_decay"]),
-        dropout=float(won["dropout"]),
-    )
-
-
-def _schedule(plan: TunePlan, seed: int) -> Schedule:
-    return Schedule(
-        epochs=plan.epochs,
-        patience=plan.patience,
-        batch_size=plan.batch_size,
-        noise=seed_for(seed, "dropout") % 2**30,  # steps are counted on top of it
+def _flag(
+    name: str, scores: Sequence[float], p_value: float, chance: float, audit: AuditPlan
+) -> Flag:
+    accepted = (one.reason for one in audit.accept if one.sentinel == "self_test")
+    return Flag(
+        sentinel="self_test",
+        columns=(),
+        rows=(),
+        evidence=(
+            f"With labels permuted, '{name}' scores {np.mean(scores):.3f} on average over {len(scores)} "
+            f"permutations where chance is {chance:g} (p = {p_value:.2g}): some step sees the answers it is "
+            f"scored on, and every score would be too high."
+        ),
+        answer=(
+            "No study can cause this by itself; it is a fault in the preparation or the search. Report it. "
+            "To go on all the same, add {sentinel = 'self_test', reason = '...'} to audit.accept."
+        ),
+        accepted=next(accepted, None),
     )

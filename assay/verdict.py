@@ -14,6 +14,7 @@ from assay.records import (
     Metric,
     Record,
     Ref,
+    SelfTest,
     Snapshot,
     Split,
     ValidationReport,
@@ -34,6 +35,7 @@ class Signal(Record):
     """Does anything beat chance?"""
 
     answer: Literal["signal", "no_signal", "underpowered", "not_asked"]
+    statistic: Literal["auc", "spearman"]
     score: float | None
     chance: float
     p_value: float | None
@@ -45,7 +47,10 @@ class Claim(Record):
     """Is the deep model's score at least what the hypothesis says?"""
 
     answer: Literal["supported", "refuted", "undecided"]
-    at_least: float
+    at_least: float | None
+    at_most: float | None = Field(
+        default=None, description="The bound where the metric is a loss."
+    )
     score: float | None
     interval: tuple[float, float] | None = Field(
         description="One-sided bounds at the branch's alpha."
@@ -68,6 +73,14 @@ class Against(Record):
     needed_rows: int | None
 
 
+class Price(Record):
+    """What one model costs, on average over the outer folds."""
+
+    fit_s: float = circumstance("Seconds of search and fit per outer fold.")
+    predict_us: float = circumstance("Microseconds to predict one row.")
+    size: int = Field(description="Bytes of the fitted numbers.")
+
+
 class DeepLearning(Record):
     """Does deep learning earn its cost? Figures against the least favourable baseline."""
 
@@ -80,6 +93,10 @@ class DeepLearning(Record):
     against: dict[str, Against]
     seconds: dict[str, float] = circumstance(
         "Mean seconds of search and fit per outer fold, by model."
+    )
+    price: dict[str, Price]
+    gain_per_second: dict[str, float] = circumstance(
+        "Gain over each baseline per second that the net took longer to fit; absent where it took no longer."
     )
     needed_rows: int | None
     method: str
@@ -111,15 +128,21 @@ class Verdict(Record):
         return f"plan {self.plan}: {self.outcome}"
 
 
-class Evidence(Record):
-    """What a verdict on one plan rests on."""
+class Opened(Record):
+    """A plan's data: as read, as its suite found it, and as samples."""
 
     snapshot: Snapshot
     report: ValidationReport
     cleaned: Cleaned
+
+
+class Evidence(Opened):
+    """What a verdict on one plan rests on."""
+
     split: Split
     audit: AuditReport
     gate: GateResult | None = None
+    self_test: SelfTest | None = None
     results: tuple[FoldResult, ...] = ()
     final: FinalFit | None = None
 
@@ -146,7 +169,9 @@ class Judgement(Record):
         description="The metric's score of a predictor that ignores the features."
     )
     scores: dict[str, float] = Field(description="Mean outer-fold score of each model.")
-    fold_scores: dict[str, tuple[float, ...]]
+    fold_scores: dict[str, tuple[float | None, ...]] = Field(
+        description="None: the metric cannot be told on that fold."
+    )
 
     def summary(self) -> str:
         return self.verdict.summary()

@@ -99,6 +99,66 @@ def check(
 
 
 @app.command()
+def calibrate(
+    study: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[STUDY]",
+            help="Use this study's own table, with labels that mean nothing, instead of simulated worlds.",
+        ),
+    ] = None,
+    world: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this world, or all whose names begin so; repeatable."),
+    ] = None,
+    repetitions: Annotated[
+        int | None,
+        typer.Option(min=2, help="Tables of each world. Default: the world's own."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws other tables.")] = 1,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Default: one for each core.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the page here too, as Markdown.")
+    ] = None,
+    set_: Set = None,
+    data: Data = None,
+    artifacts: Artifacts = None,
+    json: Json = False,
+) -> None:
+    """Measure how often the words of a check are right, by simulation.
+
+    Tables are drawn whose truth is known, and each is taken to its verdict by the stages that check
+    runs. What is finished is kept: the same command goes on from there.
+    """
+    with _errors_in_words():
+        from flows.calibration import Wanted, calibrated, default_processes, open_own
+        from flows.tally import Tally, tell_rates
+
+        store = store_of(artifacts)
+        own = None
+        if study is not None:
+            declared = load(study, tuple(set_ or ()), data)
+            own = open_own(store, declared, identify(declared, study, data))
+        wanted = Wanted(tuple(world or ()), repetitions, seed, own)
+        words = _asked(study, set_, world, repetitions, seed)
+        with Tally() as tally:
+            calibration, folder = calibrated(
+                wanted,
+                store,
+                processes or default_processes(),
+                " ".join(["python flows/main.py calibrate", *words]),
+                tally.hear,
+            )
+        if output is not None:
+            output.write_bytes((folder / "calibration.md").read_bytes())
+        tell_rates(calibration, folder)
+        if json:
+            sys.stdout.write(calibration.model_dump_json() + "\n")
+
+
+@app.command()
 def plan(
     study: StudyFile, set_: Set = None, data: Data = None, artifacts: Artifacts = None
 ) -> None:
@@ -110,6 +170,21 @@ def plan(
         from flows.outlook import outlook
 
         tell_plan(outlook(store, declared, identity), finished=finished)
+
+
+def _asked(
+    study: Path | None,
+    set_: list[str] | None,
+    world: list[str] | None,
+    repetitions: int | None,
+    seed: int,
+) -> list[str]:
+    """Return the words of a calibrate command that decide what it finds."""
+    said = [] if study is None else [str(study)]
+    said += [f"--set {change}" for change in set_ or ()]
+    said += [f"--world {name}" for name in world or ()]
+    said += [] if repetitions is None else [f"--repetitions {repetitions}"]
+    return said + [f"--seed {seed}"] * (seed != 1)
 
 
 def _run(

@@ -14,11 +14,11 @@ if __name__ == "__main__":  # a finished run is answered without what stands bel
 from prefect import flow, tags
 
 from assay import runs
-from assay.plans import PlanName, Study
+from assay.plans import Plan, PlanName, Study
 from assay.progress import Begun, announce, listening
 from assay.store import Store
-from assay.study import Identity, identify, load, register, store_of
-from assay.verdict import Evidence, Judgement, Verdict
+from assay.study import Identity, begin, identify, load, register, store_of
+from assay.verdict import Evidence, Judgement, Opened, Verdict
 from flows.logbook import note, show
 from tasks import (
     audit,
@@ -28,6 +28,7 @@ from tasks import (
     gate,
     ingest,
     judge,
+    self_test,
     split,
     tune,
     validate,
@@ -62,7 +63,11 @@ def check_hypothesis(
         for name in declared.plans():
             announce(Begun(name, declared.of(name).claim))
             with tags(f"plan {name}"):
-                evidence, judgement = check_plan(store, declared, name, identity)
+                opened = open_plan(store, declared, name, identity)
+                begin(store, registration)
+                evidence, judgement = check_opened(
+                    store, opened, declared, name, identity
+                )
             if evidence.gate is None or evidence.gate.passed:
                 break
             plan_a = judgement.verdict if name == "a" else plan_a
@@ -80,30 +85,43 @@ def check_hypothesis(
     return verdict
 
 
-def check_plan(
-    store: Store, study: Study, name: PlanName, identity: Identity
-) -> tuple[Evidence, Judgement]:
-    """Take one plan all the way: each stage is handed the evidence of the ones before it."""
-    plan, alpha, seed = study.of(name), study.alpha_of(name), study.seed_of(name)
-
+def open_plan(store: Store, study: Study, name: PlanName, identity: Identity) -> Opened:
+    """Read a plan's table, hold it to its suite, and turn it into samples."""
     snapshot = ingest(store, identity.sources[name])
     report = validate(store, snapshot, identity.suites[name])
-    cleaned = clean(store, snapshot, report, plan.cleaning())
+    cleaned = clean(store, snapshot, report, study.of(name).cleaning())
+    return Opened(snapshot=snapshot, report=report, cleaned=cleaned)
+
+
+def check_opened(
+    store: Store, opened: Opened, study: Study, name: PlanName, identity: Identity
+) -> tuple[Evidence, Judgement]:
+    """Take a plan whose data is open to its verdict: each stage is handed the evidence of those before."""
+    plan, alpha, seed = study.of(name), study.alpha_of(name), study.seed_of(name)
+    cleaned = opened.cleaned
+
     folds = split(store, cleaned, plan.split, seed)
     audited = audit(store, cleaned, plan.audit, seed)
-    evidence = Evidence(
-        snapshot=snapshot, report=report, cleaned=cleaned, split=folds, audit=audited
-    )
+    evidence = Evidence(**dict(opened), split=folds, audit=audited)
     if not audited.suspect:
         gated = gate(store, cleaned, folds, plan.gating(alpha), seed)
         evidence = evidence.model_copy(update={"gate": gated})
         if gated.passed and cleaned.comparable:
-            results = tuple(
-                tune(store, cleaned, folds, place, plan.tuning(), seed)
-                for place in folds.places()
-            )
-            fitted = final(store, cleaned, folds, plan.tuning(), seed)
-            evidence = evidence.model_copy(update={"results": results, "final": fitted})
+            evidence = compare(store, evidence, plan, seed)
     return evidence, judge(
         store, evidence, plan.judging(study.name, name, alpha), identity
     )
+
+
+def compare(store: Store, evidence: Evidence, plan: Plan, seed: int) -> Evidence:
+    """Score the models on every outer fold, once permuted labels have shown that chance scores chance."""
+    cleaned, folds, tuning = evidence.cleaned, evidence.split, plan.tuning()
+    tested = self_test(store, cleaned, folds, tuning, plan.audit, seed)
+    evidence = evidence.model_copy(update={"self_test": tested})
+    if tested.flag is not None and tested.flag.accepted is None:
+        return evidence
+    results = tuple(
+        tune(store, cleaned, folds, place, tuning, seed) for place in folds.places()
+    )
+    fitted = final(store, cleaned, folds, tuning, seed)
+    return evidence.model_copy(update={"results": results, "final": fitted})

@@ -6,7 +6,17 @@ from assay.plans import Plan, PlanName, Study
 from assay.records import Cleaned, FoldResult, Split
 from assay.store import Store
 from assay.study import Identity
-from tasks import audit, clean, final, gate, ingest, split, tune, validate
+from tasks import (
+    audit,
+    clean,
+    final,
+    gate,
+    ingest,
+    self_test,
+    split,
+    tune,
+    validate,
+)
 
 _N_FAMILIES = 3
 
@@ -88,6 +98,22 @@ def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
         )
         said = [f"{stopped}: no model would be tuned on plan A."]
         return Outlook(lines, said if gated.passed else said + _plan_b(study))
+    tested = (
+        self_test.stored(store, cleaned, folds, plan.tuning(), plan.audit, seed)
+        if cleaned and folds
+        else None
+    )
+    seen(
+        "self_test",
+        tested,
+        tested.summary()
+        if tested
+        else f"tuning on {plan.audit.self_test} permuted label vectors, with a light search",
+    )
+    if tested is not None and tested.flag is not None and tested.flag.accepted is None:
+        return Outlook(
+            lines, ["The self-test's alarm is unanswered: nothing after it would run."]
+        )
     sentences = _tuning(store, plan, seed, cleaned, folds, lines)
     return Outlook(lines, sentences + _detectable(cleaned, alpha) + _plan_b(study))
 
@@ -101,9 +127,8 @@ def _tuning(
     lines: list[Line],
 ) -> list[str]:
     """Add the lines of the outer folds; return what is left to fit and about how long it takes."""
-    n_folds = (
-        len(folds.places()) if folds else plan.split.folds * (plan.split.repeats or 3)
-    )
+    repeats = 1 if plan.order else plan.split.repeats or 3
+    n_folds = len(folds.places()) if folds else plan.split.folds * repeats
     done: list[FoldResult] = []
     fitted = None
     if cleaned is not None and folds is not None:
@@ -147,14 +172,22 @@ def _tuning(
 
 
 def _detectable(cleaned: Cleaned | None, alpha: float) -> list[str]:
+    """Say what the gate could find; units are counted, for rows of one may tell no more than one row."""
     if cleaned is None:
         return ["What the gate could detect is known once the data is cleaned."]
-    from assay.metrics import detectable_auc
+    from assay.metrics import detectable_auc, detectable_spearman
 
-    smallest = min(cleaned.counts)
-    found = detectable_auc(smallest, cleaned.n_rows - smallest, alpha)
+    n = cleaned.n_units
+    if cleaned.task == "regression":
+        found = detectable_spearman(n, alpha)
+        effect = f"a Spearman correlation of about {found:.3f}"
+    else:
+        rarest = max(1, round(min(cleaned.counts) * n / cleaned.n_rows))
+        found = detectable_auc(rarest, n - rarest, alpha)
+        effect = f"an AUC of about {found:.3f}"
+    units = "" if cleaned.units is None else f" among {n:,} units"
     return [
-        f"The gate finds an AUC of about {found:.3f} with a probability of 80 % (normal approximation)."
+        f"The gate finds {effect}{units} with a probability of 80 % (normal approximation)."
     ]
 
 

@@ -95,7 +95,7 @@ def tell(verdict: Verdict, folder: Path, seconds: float, *, stored: bool) -> Non
         console.print(f"  {escape(sentence)}")
     source = "answered from the finished run" if stored else "computed"
     console.print(
-        f"[dim]  {escape(_near(folder))}/report.html ({source} in {seconds:.1f} s)[/]"
+        f"[dim]  {escape(near(folder))}/report.html ({source} in {seconds:.1f} s)[/]"
     )
 
 
@@ -112,7 +112,7 @@ def tell_plan(outlook: "Outlook", *, finished: bool) -> None:
         console.print("  The run is finished: check answers from it at once.")
 
 
-def _near(folder: Path) -> str:
+def near(folder: Path) -> str:
     """Return a path as short as it can be said from here."""
     here = Path.cwd()
     return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)

@@ -7,7 +7,7 @@ from tasks.gate import gate
 from tasks.ingest import ingest
 from tasks.judge import judge
 from tasks.split import split
-from tasks.tune import final, tune
+from tasks.tune import final, self_test, tune
 from tasks.validate import validate
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "gate",
     "ingest",
     "judge",
+    "self_test",
     "split",
     "tune",
     "validate",

@@ -10,7 +10,6 @@ from tasks.policies import stage
 def audit(store: Store, cleaned: Cleaned, plan: AuditPlan, seed: int) -> AuditReport:
     """Look for leaks before anything is scored."""
     from assay.audit import audit_samples
+    from assay.samples import opened
 
-    return audit_samples(
-        store.get_table(cleaned.features), store.get_array(cleaned.labels), plan, seed
-    )
+    return audit_samples(opened(store, cleaned), plan, seed)

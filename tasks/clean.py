@@ -13,7 +13,4 @@ def clean(
     """Turn the validated table into features and labels."""
     from assay.clean import clean_table
 
-    samples = clean_table(store.get_table(snapshot.table), report, plan)
-    return samples.record(
-        store.put_table(samples.features), store.put_array(samples.labels)
-    )
+    return clean_table(store.get_table(snapshot.table), report, plan).keep(store)

@@ -12,12 +12,7 @@ def gate(
 ) -> GateResult:
     """Ask whether anything beats chance; a stop is a result, not an error."""
     from assay.gate import chance_gate
+    from assay.samples import opened
 
-    folds = store.get_array(split.outer)[0]
-    return chance_gate(
-        store.get_table(cleaned.features),
-        store.get_array(cleaned.labels),
-        folds,
-        plan,
-        seed,
-    )
+    outer, inner = store.get_array(split.outer)[0], store.get_array(split.inner)[0]
+    return chance_gate(opened(store, cleaned), outer, inner, plan, seed)

@@ -13,11 +13,17 @@ def judge(
 ) -> Judgement:
     """Turn the evidence into a verdict."""
     from assay.judge import judge_evidence
+    from assay.samples import opened
 
-    labels, outer = (
-        store.get_array(evidence.cleaned.labels),
+    samples, outer = (
+        opened(store, evidence.cleaned),
         store.get_array(evidence.split.outer),
     )
     return judge_evidence(
-        evidence, labels, outer, store.get_folds(evidence.predictions()), plan, identity
+        evidence,
+        samples,
+        outer,
+        store.get_folds(evidence.predictions()),
+        plan,
+        identity,
     )

@@ -9,7 +9,9 @@ import functools
 import inspect
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast
 
@@ -32,6 +34,20 @@ P = ParamSpec("P")
 R = TypeVar("R", bound=Record)
 
 _RETRY_DELAYS_S = [1.0, 5.0]
+_plain: ContextVar[bool] = ContextVar("plain", default=False)
+
+
+@contextmanager
+def plain_stages() -> Iterator[None]:
+    """Let stages be the plain functions they wrap inside the block: no task, no cache, no events.
+
+    For running one pipeline thousands of times on tables that nobody will ask for again.
+    """
+    before = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(before)
 
 
 class Stage(Generic[P, R]):
@@ -41,6 +57,7 @@ class Stage(Generic[P, R]):
         self, function: Callable[Concatenate[Store, P], R], timeout_s: float
     ) -> None:
         functools.update_wrapper(self, function)
+        self._function = function
         self.name = function.__name__
         self._signature = inspect.signature(function)
         # Taken before any stage runs: what is loaded later must still be what was digested here.
@@ -61,6 +78,8 @@ class Stage(Generic[P, R]):
 
     def __call__(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the stage as a Prefect task named after what it works on."""
+        if _plain.get():
+            return cast("R", _normal(self._function(store, *args, **kwargs)))
         label = self.label(store, *args, **kwargs)
         announce(Started(self.name, label))
         begun = time.perf_counter()

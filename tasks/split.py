@@ -9,7 +9,8 @@ from tasks.policies import stage
 @stage(timeout_s=600)
 def split(store: Store, cleaned: Cleaned, plan: SplitPlan, seed: int) -> Split:
     """Draw the outer and inner folds once, for every later stage."""
-    from assay.split import stratified_folds
+    from assay.samples import opened
+    from assay.split import draw_folds
 
-    folds = stratified_folds(store.get_array(cleaned.labels), cleaned, plan, seed)
+    folds = draw_folds(opened(store, cleaned), plan, seed)
     return folds.record(store.put_array(folds.outer), store.put_array(folds.inner))

@@ -12,6 +12,7 @@ from assay.canonical import digest_bytes
 from assay.ingest import Table, snapshot
 from assay.plans import Cleaning, CleanPlan, LabelRule, Study
 from assay.records import Cleaned, ExpectationOutcome, Ref, Snapshot, ValidationReport
+from assay.samples import Samples
 from assay.study import Source, Suite
 
 NOWHERE = Ref(kind="bytes", digest="0" * 64, size=0)
@@ -131,7 +132,13 @@ def make_report(*outcomes: ExpectationOutcome) -> ValidationReport:
 
 def make_cleaning(target: str | LabelRule = "answer", **changes: Any) -> Cleaning:
     """Return what cleaning depends on; ``clean`` may be given as a dict."""
-    values = {"positive": None, "task": "binary", "clean": CleanPlan()} | changes
+    values = {
+        "positive": None,
+        "task": "binary",
+        "unit": "row",
+        "order": None,
+        "clean": CleanPlan(),
+    } | changes
     return Cleaning(target=target, **values)
 
 
@@ -139,8 +146,15 @@ def make_cleaned(labels: NDArray[np.int32]) -> Cleaned:
     """Return the record of samples with these class codes and one numeric feature."""
     counts = np.bincount(labels)
     return Cleaned(
+        task="binary" if len(counts) == 2 else "multiclass",
         features=NOWHERE,
         labels=NOWHERE,
+        aside=None,
+        units=None,
+        times=None,
+        unit="row",
+        n_units=len(labels),
+        order=None,
         classes=tuple(f"class {code}" for code in range(len(counts))),
         counts=tuple(int(n) for n in counts),
         numeric=("height",),
@@ -148,3 +162,34 @@ def make_cleaned(labels: NDArray[np.int32]) -> Cleaned:
         n_rows=len(labels),
         log=(),
     )
+
+
+def make_samples(
+    labels: NDArray[Any], aside: dict[str, Any] | None = None, **known: Any
+) -> Samples:
+    """Return samples with these labels; columns of the features are given by name.
+
+    ``units`` and ``times`` are what else is known of the rows. Text is text, all else numbers.
+    """
+    rows = {name: known.pop(name) for name in ("units", "times") if name in known}
+    names = {name: known.pop(name) for name in ("unit", "order") if name in known}
+    number = labels.dtype.kind == "f"
+    n_classes = 0 if number else int(labels.max()) + 1
+    task = "regression" if number else "binary" if n_classes == 2 else "multiclass"
+    return Samples(
+        features=_typed(known),
+        labels=labels,
+        task=task,
+        classes=tuple(f"class {code}" for code in range(n_classes)),
+        aside=_typed(aside or {}),
+        **{name: np.asarray(codes, dtype=np.int32) for name, codes in rows.items()},
+        **names,
+    )
+
+
+def _typed(columns: dict[str, Any]) -> pd.DataFrame:
+    table = pd.DataFrame(columns)
+    texts = {
+        name: "str" for name in table.columns if table[name].dtype.kind not in "fiub"
+    }
+    return table.astype({name: texts.get(name, "float64") for name in table.columns})

@@ -27,6 +27,7 @@ from assay.records import (
     Trial,
     ValidationReport,
 )
+from assay.samples import Labels, Samples
 from assay.study import Identity, Registration
 from assay.verdict import Evidence
 
@@ -60,6 +61,26 @@ def line_table(
     values = generator.normal(size=(n, n_columns))
     along = values[:, 0] + generator.normal(scale=0.5, size=n)
     return _table(values), (along.argsort().argsort() * n_classes // n).astype(np.int32)
+
+
+def number_table(
+    n: int, seed: int, n_columns: int = 4, noise: float = 0.5
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """A number near 100 that bends along the first column."""
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=(n, n_columns))
+    bent = values[:, 0] + np.abs(values[:, 0]) + noise * generator.normal(size=n)
+    return _table(values), 100 + 10 * bent
+
+
+def samples_of(table: tuple[pd.DataFrame, Labels], **known: Any) -> Samples:
+    """Samples of a table and its labels; ``known`` says what else is known of the rows."""
+    features, labels = table
+    if labels.dtype.kind == "f":
+        return Samples(features, labels, task="regression", **known)
+    names = tuple(f"class {code}" for code in range(int(labels.max()) + 1))
+    task = "binary" if len(names) == 2 else "multiclass"
+    return Samples(features, labels, task=task, classes=names, **known)
 
 
 def _table(values: NDArray[np.float64]) -> pd.DataFrame:
@@ -110,9 +131,16 @@ class Case:
     """Everything ``judge_evidence`` is handed after the folds were scored."""
 
     evidence: Evidence
-    labels: NDArray[np.int32]
+    labels: Labels
     folds: NDArray[np.int16]
     predictions: dict[str, list[list[NDArray[np.float64]]]]
+    units: NDArray[np.int32] | None = None
+    unit: str = "row"
+
+    @property
+    def samples(self) -> Samples:
+        features = pd.DataFrame(index=range(len(self.labels)))
+        return samples_of((features, self.labels), units=self.units, unit=self.unit)
 
 
 def scored_case(
@@ -148,6 +176,38 @@ def scored_case(
     )
 
 
+def number_case(
+    noise: dict[str, float], *, n: int = 400, repeats: int = 3, seed: int = 0
+) -> Case:
+    """Models that see a number, of mean 50 and variance 100, through noise of this size."""
+    generator = np.random.default_rng(seed)
+    labels = generator.normal(50, 10, size=n)
+    folds = np.stack(
+        [generator.permutation(np.arange(n) % 5) for _ in range(repeats)]
+    ).astype(np.int16)
+    predictions = {
+        name: [
+            [
+                (of + size * generator.normal(size=len(of)))[:, None]
+                for of in (labels[folds[j] == f] for f in range(5))
+            ]
+            for j in range(repeats)
+        ]
+        for name, size in noise.items()
+    }
+    results = tuple(
+        _fold_result(j, f, {m: p[j][f] for m, p in predictions.items()}, 1.0)
+        for j in range(repeats)
+        for f in range(5)
+    )
+    evidence = evidence_of(gate=gate_result("signal", "spearman"), n=n, repeats=repeats)
+    cleaned = evidence.cleaned.model_copy(
+        update={"task": "regression", "classes": (), "counts": ()}
+    )
+    evidence = evidence.model_copy(update={"cleaned": cleaned, "results": results})
+    return Case(evidence, labels, folds, predictions)
+
+
 def _fold_result(
     repeat: int, fold: int, by_model: dict[str, NDArray[np.float64]], fit_s: float
 ) -> FoldResult:
@@ -159,6 +219,7 @@ def _fold_result(
             score=0.5,
             fit_s=fit_s,
             predict_s=fit_s / 10,
+            size=1000,
         )
         for name, p in by_model.items()
     }
@@ -176,8 +237,9 @@ def ref(*what: str | int, kind: Any = "array") -> Ref:
     return Ref(kind=kind, digest=digest(*what), size=1)
 
 
-def gate_result(word: str) -> GateResult:
+def gate_result(word: str, statistic: str = "auc") -> GateResult:
     tested: dict[str, Any] = {
+        "statistic": statistic,
         "score": 0.9 if word == "signal" else 0.52,
         "p_value": 0.02 if word == "signal" else 0.6,
         "scores": {"logistic": 0.5, "net": 0.52},
@@ -190,11 +252,12 @@ def gate_result(word: str) -> GateResult:
         word = "underpowered"
         tested |= {"score": None, "p_value": None, "scores": {}, "permutations": 0}
         tested |= {"null_scores": (), "detectable": None}
+        tested |= {"remark": "too few rows, about 60 are needed"}
     return GateResult.model_validate(
         {
             "passed": word == "signal",
             "word": word,
-            "chance_level": 0.5,
+            "chance_level": 0.5 if statistic == "auc" else 0.0,
             "alpha": 0.05,
             **tested,
         }
@@ -249,8 +312,15 @@ def evidence_of(
             ),
         ),
         cleaned=Cleaned(
+            task="binary",
             features=ref("features", kind="table"),
             labels=ref("labels"),
+            aside=None,
+            units=None,
+            times=None,
+            unit="row",
+            n_units=n,
+            order=None,
             classes=("no", "yes"),
             counts=(n - n // 2, n // 2),
             numeric=("x0", "x1"),
@@ -259,6 +329,8 @@ def evidence_of(
             log=(CleanStep(what=remark, n=1, why=remark),),
         ),
         split=Split(
+            scheme="stratified",
+            unit="row",
             outer=ref("outer"),
             inner=ref("inner"),
             repeats=repeats,
@@ -277,6 +349,7 @@ def judging(**changed: Any) -> Judging:
             "plan": "a",
             "metric": "auc",
             "at_least": 0.8,
+            "at_most": None,
             "margin": 0.02,
             "smallest_effect": 0.6,
             "alpha": 0.05,

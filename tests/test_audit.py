@@ -1,195 +1,123 @@
-import numpy as np
-import pandas as pd
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import norm
+"""The audit as a whole: what it hands on of its sentinels, and how a study answers."""
 
-from assay.audit import _column_auc, audit_samples, leak_p_value
+import re
+import tomllib
+
+import numpy as np
+import pytest
+
+from assay.audit import audit_samples
+from assay.errors import StudyError
 from assay.plans import AuditPlan
-from tests.factories import make_labels
+from assay.records import AuditReport
+from tests.factories import make_labels, make_samples
 
 SEED = 7
-
-
-def of_auc(area: float, labels, seed: int = 0):
-    """Return a normal column whose true AUC for class 1 is ``area``."""
-    noise = np.random.default_rng(seed).normal(size=len(labels))
-    return noise + np.sqrt(2) * norm.ppf(area) * (labels == 1)
-
-
-def audit(labels, plan: AuditPlan | None = None, **columns):
-    return audit_samples(pd.DataFrame(columns), labels, plan or AuditPlan(), SEED)
 
 
 def accepting(*accepts: dict[str, object]) -> AuditPlan:
     return AuditPlan.model_validate({"accept": accepts})
 
 
-# A single column -------------------------------------------------------------------------------
+def audit(labels, plan: AuditPlan | None = None, **columns) -> AuditReport:
+    return audit_samples(make_samples(labels, **columns), plan or AuditPlan(), SEED)
 
 
-@pytest.mark.parametrize("counts", [(50, 50), (300, 300), (500, 40)])
-def test_an_exact_copy_of_the_target_alarms_either_way_round_and_as_text(counts):
-    labels = make_labels(*counts)
-    report = audit(
-        labels,
-        copy=labels.astype(float),
-        mirrored=-2.0 * labels,
-        spelled=np.where(labels == 1, "y", "n"),
-        honest=of_auc(0.8, labels),
-    )
-
-    assert [flag.columns for flag in report.flags] == [
-        ("copy",),
-        ("mirrored",),
-        ("spelled",),
-    ]
-    assert report.suspect
+def leaky(n: int = 160):
+    """Return labels, and columns of which one copies them."""
+    labels = make_labels(n // 2, n // 2)
+    noise = np.random.default_rng(0).normal(size=(2, n))
+    return labels, {"copy": labels.astype(float), "x": noise[0], "z": noise[1]}
 
 
-def test_a_copy_of_one_class_of_many_alarms():
-    labels = make_labels(60, 60, 60)
+def test_a_table_without_a_leak_passes_and_says_what_was_looked_for():
+    labels, columns = leaky(200)
+    del columns["copy"]
+    report = audit(labels, **columns)
 
-    assert audit(labels, third=(labels == 2).astype(float)).suspect
-
-
-def test_honest_columns_do_not_alarm():
-    """Twenty columns of true AUC .90 at each of two sizes, and not one alarm."""
-    for counts in ((100, 100), (400, 200)):
-        labels = make_labels(*counts)
-        columns = {f"x{n}": of_auc(0.9, labels, seed=n) for n in range(20)}
-
-        assert audit(labels, **columns).flags == ()
-
-
-def test_columns_of_unique_texts_do_not_alarm():
-    """Rates are counted on other folds' rows; on the row itself every name would be a leak."""
-    labels = make_labels(100, 100)
-
-    assert (
-        audit(
-            labels, name=[f"name {n}" for n in range(200)], x=of_auc(0.6, labels)
-        ).flags
-        == ()
-    )
+    assert report.flags == ()
+    assert not report.suspect
+    assert set(report.looked_for) == {
+        "single_column",
+        "duplicates",
+        "near_duplicates",
+        "row_order",
+    }
 
 
-def test_an_accepted_column_keeps_its_flag_with_the_reason():
-    labels = make_labels(100, 100)
+def test_what_was_not_looked_for_is_said_with_its_reason():
+    labels, columns = leaky(200)
+    report = audit(labels, **columns)
+
+    assert set(report.not_looked_for) == {"undeclared_unit", "confounder"}
+    assert all(report.not_looked_for.values())
+    assert not set(report.not_looked_for) & set(report.looked_for)
+
+
+def test_of_a_tiny_table_only_what_can_be_seen_is_claimed():
+    labels = make_labels(12, 12)
+    x = np.random.default_rng(1).normal(size=24)
+    report = audit(labels, x=x, town=np.tile(["a", "b"], 12))
+
+    assert report.looked_for == ("single_column", "duplicates")
+
+
+def test_an_accepted_alarm_keeps_its_flag_with_the_reason():
+    labels, columns = leaky()
     plan = accepting(
         {"sentinel": "single_column", "columns": ["copy"], "reason": "pitch"}
     )
-    report = audit(labels, plan, copy=labels.astype(float))
+    report = audit(labels, plan, **columns)
 
     assert [flag.accepted for flag in report.flags] == ["pitch"]
     assert not report.suspect
 
 
-def test_accepting_one_column_does_not_accept_another():
-    labels = make_labels(100, 100)
+def test_accepting_one_column_or_another_sentinel_answers_nothing():
+    labels, columns = leaky()
     plan = accepting(
-        {"sentinel": "single_column", "columns": ["other"], "reason": "r"},
+        {"sentinel": "single_column", "columns": ["x"], "reason": "r"},
         {"sentinel": "single_column", "reason": "no column named"},
-        {"sentinel": "duplicates", "columns": ["copy"], "reason": "r"},
+        {"sentinel": "confounder", "columns": ["copy"], "reason": "r"},
     )
 
-    assert audit(labels, plan, copy=labels.astype(float)).suspect
+    assert audit(labels, plan, **columns).suspect
 
 
-def test_what_a_flag_says_can_be_written_into_the_study():
-    labels = make_labels(100, 100)
-    (flag,) = audit(labels, copy=labels.astype(float)).flags
+def test_what_an_alarm_says_can_be_written_into_the_study():
+    """Each answer, read as TOML, accepts the alarm it stands beside and no other."""
+    labels, columns = leaky()
+    order = np.argsort(labels, kind="stable")
+    sorted_columns = {name: values[order] for name, values in columns.items()}
+    report = audit(labels[order], **sorted_columns)
 
-    assert "AUC 1.0000" in flag.evidence
-    assert "columns = ['copy']" in flag.answer
-    assert "clean.drop" in flag.answer
-
-
-@given(st.integers(10, 60), st.integers(10, 60), st.data())
-def test_the_leak_p_value_falls_as_the_auc_rises(n1, n0, data):
-    low, high = sorted(data.draw(st.tuples(st.floats(0.5, 1), st.floats(0.5, 1))))
-    p_low, p_high = (
-        leak_p_value(area, n1, n1 + n0, 0.95, SEED) for area in (low, high)
-    )
-
-    assert 0 <= p_high <= p_low <= 1
+    assert {flag.sentinel for flag in report.flags} == {"single_column", "row_order"}
+    for flag in report.flags:
+        (written,) = re.findall(r"\{sentinel.*?\}", flag.answer)
+        accept = tomllib.loads(f"accept = [{written}]")["accept"]
+        answered = audit(labels[order], accepting(*accept), **sorted_columns)
+        assert [one.accepted is not None for one in answered.flags] == [
+            one == flag for one in report.flags
+        ]
 
 
-@given(st.integers(0, 999))
-def test_a_columns_auc_ignores_direction_scale_and_order(seed):
-    labels = make_labels(20, 30)
-    column = pd.Series(of_auc(0.7, labels, seed))
-    area = _column_auc(column, labels == 1, SEED)
+def test_a_column_set_aside_is_no_leak():
+    """No model is shown it, so however well it tells the label, it does not give it away."""
+    labels, columns = leaky()
+    copy = columns.pop("copy")
 
-    assert 0.5 <= area <= 1
-    assert _column_auc(-3 * column + 1, labels == 1, SEED) == pytest.approx(area)
-    order = np.random.default_rng(seed).permutation(50)
-    assert _column_auc(column[order], (labels == 1)[order], SEED) == pytest.approx(area)
+    assert audit(labels, aside={"copy": copy + 0.5}, **columns).flags == ()
 
 
-def test_ties_count_half():
-    positive = np.array([False, False, True, True])
+def test_a_source_that_is_not_there_is_a_mistake_in_the_study():
+    labels, columns = leaky()
 
-    assert _column_auc(pd.Series([1.0, 2.0, 2.0, 3.0]), positive, SEED) == 0.875
-    assert _column_auc(pd.Series([5.0, 5.0, 5.0, 5.0]), positive, SEED) == 0.5
-
-
-# Copies ----------------------------------------------------------------------------------------
-
-
-def test_copies_alarm_where_a_column_is_continuous():
-    labels = make_labels(50, 50)
-    x = of_auc(0.7, labels)
-    x[[90, 95]] = x[[0, 1]]
-    (flag,) = audit(labels, x=x).flags
-
-    assert flag.sentinel == "duplicates"
-    assert flag.rows == (90, 95)
-    assert flag.evidence.startswith("2 of 100 rows")
-
-
-def test_equal_rows_of_a_table_without_a_continuous_column_are_ordinary():
-    labels = make_labels(50, 50)
-    rolls = np.random.default_rng(1).integers(0, 6, size=(2, 100)).astype(float)
-
-    assert audit(labels, one=rolls[0], other=rolls[1]).flags == ()
-
-
-def test_a_single_copy_does_not_alarm():
-    labels = make_labels(50, 50)
-    x = of_auc(0.7, labels)
-    x[90] = x[0]
-
-    assert audit(labels, x=x).flags == ()
-
-
-def test_accepted_copies_keep_their_flag_with_the_reason():
-    labels = make_labels(50, 50)
-    x = of_auc(0.7, labels)
-    x[50:60] = x[:10]
-    report = audit(
-        labels, accepting({"sentinel": "duplicates", "reason": "twins"}), x=x
-    )
-
-    assert [flag.accepted for flag in report.flags] == ["twins"]
-    assert not report.suspect
+    with pytest.raises(StudyError, match=r"audit\.sources names a column 'site'"):
+        audit(labels, AuditPlan(sources=("site",)), **columns)
 
 
 def test_the_same_audit_says_the_same():
-    labels = make_labels(60, 60)
-    columns = {"copy": labels.astype(float), "town": np.where(labels > 0, "a", "b")}
+    labels, columns = leaky(200)
+    columns["town"] = np.random.default_rng(3).choice(["a", "b", "c"], size=200)
 
-    assert audit(labels, **columns) == audit(labels, **columns)
-
-
-def test_a_column_that_leaks_by_being_empty_is_seen():
-    """Models are shown whether a cell was missing, so the sentinel must look at that too."""
-    generator = np.random.default_rng(0)
-    labels = np.repeat([0, 1], 100).astype(np.int32)
-    refund = np.where(labels == 1, generator.normal(size=200), np.nan)
-    features = pd.DataFrame({"refund": refund, "x": generator.normal(size=200)})
-
-    report = audit_samples(features, labels, AuditPlan(), seed=1)
-
-    assert [flag.columns for flag in report.flags] == [("refund",)]
+    assert audit(np.sort(labels), **columns) == audit(np.sort(labels), **columns)

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import tomllib
@@ -32,12 +33,14 @@ from assay.plans import CleanPlan, LabelRule, SplitPlan, Study, TunePlan
 from assay.records import FinalFit, ModelFit, Trial
 from assay.store import Store
 from assay.study import Suite, load
+from assay.train import predict
 from tests.model_factories import (
     evidence_of,
     gate_result,
     identity,
     judging,
     line_table,
+    number_case,
     plan,
     ref,
     registration,
@@ -100,6 +103,36 @@ def test_a_study_with_every_section_reads_back_the_same(tmp_path):
     assert loaded(study_text(declared), tmp_path) == declared
 
 
+def test_a_study_of_a_number_and_a_series_reads_back_the_same(tmp_path):
+    """Every key of the second protocol: order, gap, a loss, its margin, sources, the self-test."""
+    series = plan(
+        task="regression",
+        metric="absolute_error",
+        at_least=None,
+        at_most=12.5,
+        margin=0.25,
+        smallest_effect=0.15,
+        order="when 'it' was",
+        split=SplitPlan(folds=4, inner_folds=3, time="blocks", gap=7),
+        audit={
+            "sources": ["scanner", 'clinic "A"'],
+            "self_test": 30,
+            "smallest_leak": 0.05,
+            "accept": [
+                {"sentinel": "undeclared_unit", "reason": "new rows share them"}
+            ],
+        },
+        gate={"permutations": 199, "stop": "never", "hidden": 8, "steps": 100},
+    )
+    people = plan(unit="person id", metric="log_loss", at_least=None, at_most=0.6)
+    declared = study(plan={"a": series, "b": people})
+    text = study_text(declared)
+
+    assert loaded(text, tmp_path) == declared
+    assert tomllib.loads(text)["plan"]["a"]["order"] == "when 'it' was"
+    assert tomllib.loads(text)["plan"]["b"]["unit"] == "person id"
+
+
 words = st.text(
     st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30
 ).filter(lambda text: text.strip())
@@ -142,20 +175,32 @@ def test_overrides_are_said_in_a_comment_and_cannot_leave_it(texts):
 # The files of a run ----------------------------------------------------------------------------
 
 
-def model_of(seed=0, n_members=2):
+def model_of(seed=0, n_members=2, n_outputs=2):
     features, _ = line_table(60, seed)
     features["colour"] = np.array(["red", "green", "blue"], dtype=object)[
         np.arange(60) % 3
     ]
     preparation = preprocess.fit(features, CleanPlan())
-    shape = Shape(preparation.n_inputs, n_classes=2, depth=1, width=8)
+    shape = Shape(preparation.n_inputs, n_outputs, depth=1, width=8)
     members = [first_weights(shape, number) for number in range(n_members)]
     return Model(preparation.packed(), pack_weights(members), features)
 
 
-def judged(case):
+def judged(case, **changed):
     return judge_evidence(
-        case.evidence, case.labels, case.folds, case.predictions, judging(), identity()
+        case.evidence,
+        case.samples,
+        case.folds,
+        case.predictions,
+        judging(**changed),
+        identity(),
+    )
+
+
+def scored_of(case):
+    evidence = case.evidence
+    return Scored(
+        evidence.cleaned, case.labels, case.folds, evidence.results, case.predictions
     )
 
 
@@ -167,11 +212,14 @@ def case():
 @pytest.fixture(scope="module")
 def whole(case):
     """Every file of a run that went all the way."""
-    evidence = case.evidence
-    scored = Scored(
-        evidence.cleaned, case.labels, case.folds, evidence.results, case.predictions
+    return run_files(
+        registration(),
+        SUITE,
+        case.evidence,
+        judged(case),
+        scored_of(case),
+        model_of(),
     )
-    return run_files(registration(), SUITE, evidence, judged(case), scored, model_of())
 
 
 def test_a_whole_run_leaves_verdict_report_predictions_and_model(whole):
@@ -183,7 +231,9 @@ def test_a_whole_run_leaves_verdict_report_predictions_and_model(whole):
 
 def test_a_run_that_stopped_leaves_no_predictions_and_no_model(case):
     evidence = evidence_of(gate=gate_result("no_signal"))
-    found = judge_evidence(evidence, case.labels, case.folds, {}, judging(), identity())
+    found = judge_evidence(
+        evidence, case.samples, case.folds, {}, judging(), identity()
+    )
     files = run_files(registration(), SUITE, evidence, found, None, None)
 
     assert set(files) == ALWAYS
@@ -192,11 +242,14 @@ def test_a_run_that_stopped_leaves_no_predictions_and_no_model(case):
 
 
 def test_the_same_run_twice_leaves_the_same_bytes(case, whole):
-    evidence = case.evidence
-    scored = Scored(
-        evidence.cleaned, case.labels, case.folds, evidence.results, case.predictions
+    again = run_files(
+        registration(),
+        SUITE,
+        case.evidence,
+        judged(case),
+        scored_of(case),
+        model_of(),
     )
-    again = run_files(registration(), SUITE, evidence, judged(case), scored, model_of())
 
     assert [path for path in whole if whole[path] != again[path]] == []
 
@@ -254,6 +307,7 @@ def test_the_bundled_model_predicts_from_its_files_alone(whole):
 
     assert by_hand.shape[1] == form["n_inputs"]
     assert form["classes"] == ["no", "yes"]
+    assert form["task"] == "binary"
     assert np.array_equal(by_hand, preprocess.unpack(model.preparation).apply(rows))
     members = unpack_weights(model.weights)
     hidden = [np.maximum(by_hand @ w[0] + w[1], 0) @ w[2] + w[3] for w in members]
@@ -262,18 +316,64 @@ def test_the_bundled_model_predicts_from_its_files_alone(whole):
     assert found == pytest.approx(expected, abs=1e-6)
 
 
+def test_the_bundle_of_a_number_predicts_it_and_says_so():
+    """One column per model, labels as they are; the saved net has no softmax."""
+    case = number_case({"linear": 8.0, "net": 4.0}, n=200, repeats=2)
+    model = model_of(n_outputs=1)
+    judgement = judged(case, metric="r2", at_least=0.5)
+    files = run_files(
+        registration(), SUITE, case.evidence, judgement, scored_of(case), model
+    )
+    table = pd.read_parquet(io.BytesIO(files["predictions.parquet"]))
+    form = json.loads(files["bundle/prep.json"])
+    rows = model.features.iloc[:9]
+    inputs = preprocess.unpack(model.preparation).apply(rows)
+    found = np.asarray(from_archive(files["bundle/model.keras"])(inputs))
+
+    assert list(table) == ["repeat", "row", "fold", "label", "linear", "net"]
+    assert np.array_equal(table["label"], np.tile(case.labels, 2))
+    for fold in range(5):
+        part = table[(table["repeat"] == 1) & (table["fold"] == fold)]
+        assert np.array_equal(part["net"], case.predictions["net"][1][fold][:, 0])
+    assert form["task"] == "regression"
+    assert form["classes"] == []
+    assert found == pytest.approx(
+        predict(unpack_weights(model.weights), inputs).mean(axis=0), abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("make", [scored_case, number_case])
+def test_rows_that_no_fold_tests_have_no_line(make):
+    """The first block of a series: predicted by nothing, so nothing is said of it."""
+    case = make({"logistic": 1.0, "net": 2.0}, n=200, repeats=1)
+    first = case.folds[0] == 0
+    outer = np.where(first, -1, case.folds - 1).astype(np.int16)
+    later = {name: [of[0][1:]] for name, of in case.predictions.items()}
+    scored = dataclasses.replace(scored_of(case), outer=outer, predictions=later)
+    judgement = judged(case, metric="auc" if make is scored_case else "r2")
+    files = run_files(registration(), SUITE, case.evidence, judgement, scored, None)
+    table = pd.read_parquet(io.BytesIO(files["predictions.parquet"]))
+
+    assert table["row"].tolist() == np.flatnonzero(~first).tolist()
+    assert set(table["fold"]) == {0, 1, 2, 3}
+    of_net = [name for name in table if name.startswith("net")]
+    part = table.loc[table["fold"] == 0, of_net].to_numpy()
+    assert np.array_equal(part, case.predictions["net"][0][1])
+
+
 def test_nothing_in_a_bundle_is_a_pickle(whole):
     for path, content in whole.items():
         assert not content.startswith(b"\x80"), path
     assert b"pickle" not in whole["bundle/prep.json"]
 
 
+@pytest.mark.parametrize("n_outputs", [1, 2])
 @pytest.mark.parametrize("bad", [np.nan, 1e30])
 def test_a_saved_model_that_does_not_predict_what_was_trained_is_not_exported(
-    case, bad
+    case, bad, n_outputs
 ):
     """Weights that are no numbers, or beyond float32's reach, predict nothing that can be compared."""
-    evidence, model = case.evidence, model_of()
+    evidence, model = case.evidence, model_of(n_outputs=n_outputs)
     model.weights["0_0"][:] = bad
     model.weights["0_2"][:] = bad
 
@@ -293,6 +393,7 @@ def final_of(store, model):
             score=None,
             fit_s=1.0,
             predict_s=0.0,
+            size=1000,
         ),
         preparation=store.put_arrays(model.preparation),
         weights=store.put_arrays(model.weights),

@@ -8,7 +8,7 @@ from assay.clean import clean_table
 from assay.errors import DataRefused, StudyError
 from assay.plans import Cleaning, CleanPlan, LabelRule
 from assay.records import ExpectationOutcome
-from tests.factories import NOWHERE, make_cleaning, make_report, make_table
+from tests.factories import make_cleaning, make_report, make_table
 
 
 def clean(frame, plan: Cleaning | None = None, report=None):
@@ -35,7 +35,7 @@ def test_the_positive_class_comes_last():
 @given(st.lists(st.sampled_from(["2", "10", "9", "a", "²", "٣", "B"]), min_size=2))
 def test_classes_sort_as_numbers_where_they_are_numbers(names):
     names = [*names, *names, "2", "10", "2", "10"]
-    frame = pd.DataFrame({"x": np.arange(len(names)), "answer": names})
+    frame = pd.DataFrame({"x": np.arange(len(names)) / 3, "answer": names})
     classes = clean(frame, make_cleaning(task="multiclass")).classes
 
     assert set(classes) == set(names)
@@ -54,7 +54,7 @@ def test_whole_numbers_are_classes_without_a_point():
 
 
 def test_at_least_makes_the_label_from_a_number_and_takes_the_column_away():
-    frame = pd.DataFrame({"stars": [1, 4, 3.9, 5], "x": [1.0, 2.0, 3.0, 4.0]})
+    frame = pd.DataFrame({"stars": [1, 4, 3.9, 5], "x": [1.5, 2.0, 3.0, 4.0]})
     rule = LabelRule(column="stars", at_least=4, positive="good", negative="bad")
     samples = clean(frame, make_cleaning(rule))
 
@@ -65,7 +65,7 @@ def test_at_least_makes_the_label_from_a_number_and_takes_the_column_away():
 
 
 def test_one_of_makes_the_label_from_values_as_people_write_them():
-    frame = pd.DataFrame({"digit": [1.0, 2.0, 7.0], "x": [1.0, 2.0, 3.0]})
+    frame = pd.DataFrame({"digit": [1.0, 2.0, 7.0], "x": [1.5, 2.0, 3.0]})
     rule = LabelRule(column="digit", one_of=("1", "7"))
 
     assert clean(frame, make_cleaning(rule)).labels.tolist() == [1, 0, 1]
@@ -198,7 +198,7 @@ def test_a_target_may_have_any_name():
 def test_numbers_become_floats_and_everything_else_text():
     frame = pd.DataFrame(
         {
-            "n": [1, 2, 3],
+            "n": [1, 2, 2],
             "gap": [1.5, np.nan, 2.5],
             "flag": [True, False, True],
             "word": ["a", None, "b"],
@@ -209,18 +209,14 @@ def test_numbers_become_floats_and_everything_else_text():
         }
     )
     samples = clean(frame)
-    record = samples.record(NOWHERE, NOWHERE)
+    numbers, texts = ["n", "gap", "flag"], ["word", "mixed", "day", "kind"]
 
-    assert record.numeric == ("n", "gap", "flag")
-    assert record.categorical == ("word", "mixed", "day", "kind")
-    assert set(samples.features[list(record.numeric)].dtypes) == {np.dtype("float64")}
+    assert set(samples.features[numbers].dtypes) == {np.dtype("float64")}
     assert samples.features["flag"].tolist() == [1.0, 0.0, 1.0]
-    assert set(map(str, samples.features[list(record.categorical)].dtypes)) == {"str"}
+    assert set(map(str, samples.features[texts].dtypes)) == {"str"}
     assert samples.features.isna().sum().to_dict() == {
         "n": 0, "gap": 1, "flag": 0, "word": 1, "mixed": 1, "day": 1, "kind": 1,
     }  # fmt: skip
-    assert record.counts == (2, 1)
-    assert record.n_rows == 3
 
 
 def test_what_validation_carried_stands_in_the_log():
@@ -248,3 +244,320 @@ def test_cleaning_leaves_the_table_it_was_handed(seed):
     clean(table, make_cleaning(clean=CleanPlan(duplicates="drop")))
 
     pd.testing.assert_frame_equal(table, before)
+
+
+# Ids -------------------------------------------------------------------------------------------
+
+
+def steps(samples) -> dict[str, int]:
+    return {step.what: step.n for step in samples.log}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"row {n}" for n in range(60)],
+        list(range(100, 160)),
+        list(range(160, 100, -1)),
+        [float(n) for n in range(60)],
+        pd.date_range("2020-01-01", periods=60),
+    ],
+)
+def test_a_column_that_only_names_the_rows_is_set_aside(values):
+    samples = clean(make_table().assign(number=values))
+
+    assert list(samples.features.columns) == ["height", "weight", "town"]
+    assert list(samples.aside.columns) == ["number"]
+    assert steps(samples)["column 'number' left out"] == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(1).permutation(60),  # distinct, in no order
+        np.arange(60) / 3,  # in order, but a measurement
+        np.arange(60) // 2,  # two rows each
+        [None, *(f"row {n}" for n in range(59))],
+    ],
+)
+def test_a_column_that_may_say_something_stays(values):
+    assert "kept" in clean(make_table().assign(kept=values)).features.columns
+
+
+def test_an_id_does_not_hide_that_rows_are_copies():
+    table = pd.concat([make_table(), make_table()], ignore_index=True)
+
+    assert clean(table.assign(number=range(120))).n_units == 60
+
+
+# Units -----------------------------------------------------------------------------------------
+
+
+def test_the_units_column_says_which_rows_belong_together_and_is_shown_to_no_model():
+    table = make_table().assign(person=[f"p{n % 7}" for n in range(60)])
+    samples = clean(table, make_cleaning(unit="person"))
+
+    assert "person" not in samples.features.columns
+    assert samples.aside["person"].tolist() == table.person.tolist()
+    assert (samples.unit, samples.n_units) == ("person", 7)
+    assert pd.Series(samples.units).groupby(table.person).nunique().max() == 1
+    assert pd.Series(table.person).groupby(samples.units).nunique().max() == 1
+
+
+def test_rows_without_a_unit_are_units_of_their_own():
+    person = pd.Series([f"p{n % 5}" for n in range(60)], dtype="str")
+    person[[3, 50]] = None
+    samples = clean(make_table().assign(person=person), make_cleaning(unit="person"))
+
+    assert samples.n_units == 7
+    assert np.count_nonzero(samples.units == samples.units[3]) == 1
+    assert np.count_nonzero(samples.units == samples.units[50]) == 1
+    assert steps(samples)["units unknown"] == 2
+
+
+def test_a_unit_that_no_row_has_is_refused():
+    with pytest.raises(DataRefused, match="'person' has no value in any row"):
+        clean(make_table().assign(person=np.nan), make_cleaning(unit="person"))
+
+
+def test_without_units_and_copies_every_row_is_independent():
+    samples = clean(make_table())
+
+    assert samples.units is None
+    assert (samples.unit, samples.n_units) == ("row", 60)
+
+
+# Copies ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [2, 3, 6])
+def test_exact_copies_share_a_unit_however_many_there_are(times):
+    """Also where most rows are copies, so that no column has values for half of the rows."""
+    table = pd.concat([make_table()] * times, ignore_index=True)
+    samples = clean(table.sample(frac=1, random_state=1).reset_index(drop=True))
+
+    assert samples.unit == "row with its copies"
+    assert samples.n_units == 60
+    assert np.all(np.bincount(samples.units) == times)
+    assert samples.features.groupby(samples.units).nunique().max().max() == 1
+    assert steps(samples)["rows kept together"] == 60 * (times - 1)
+
+
+def test_equal_rows_of_few_levels_are_no_copies():
+    """600 rows in 81 cells: keeping cells together would take each out of its own training data."""
+    generator = np.random.default_rng(3)
+    levels = {name: generator.integers(3, size=600) for name in "abcd"}
+    frame = pd.DataFrame({**levels, "answer": ["p", "q"] * 300})
+
+    assert clean(frame).units is None
+
+
+def test_two_columns_of_few_levels_that_say_the_same_make_no_copies():
+    month = np.arange(120) % 12
+    frame = pd.DataFrame({"month": month, "name": [f"m{m}" for m in month]})
+
+    assert clean(frame.assign(answer=["p", "q"] * 60)).units is None
+
+
+def test_copies_with_different_labels_are_copies():
+    table = pd.concat([make_table(), make_table()], ignore_index=True)
+    table.loc[60:, "answer"] = "yes"
+
+    assert clean(table).n_units == 60
+
+
+def test_missing_cells_and_signs_of_zero_are_equal_in_copies():
+    frame = make_table(20)
+    frame["weight"] = np.where(np.arange(20) < 2, [0.0] * 20, frame.weight)
+    frame.loc[1] = frame.loc[0]
+    frame.loc[1, "weight"] = -0.0
+    frame.loc[[2, 3], "height"] = np.nan
+    frame.loc[3, ["weight", "town"]] = frame.loc[2, ["weight", "town"]]
+    units = clean(frame).units
+
+    assert units[0] == units[1]
+    assert units[2] == units[3]
+    assert units.max() == 17
+
+
+def test_units_that_share_a_copy_are_joined():
+    """Rows 0-2 are of person a, 3-5 of b, and row 5 copies row 0: a fold must keep all six."""
+    table = make_table(9).assign(person=list("aaabbbccc"))
+    table.loc[5, ["height", "weight", "town"]] = table.loc[
+        0, ["height", "weight", "town"]
+    ]
+    samples = clean(table, make_cleaning(unit="person"))
+
+    assert samples.units.tolist() == [0] * 6 + [1] * 3
+    assert steps(samples)["units joined to others"] == 1
+
+
+@given(st.lists(st.integers(0, 9), min_size=4, max_size=30), st.integers(0, 99))
+def test_units_are_the_finest_that_part_neither_persons_nor_copies(persons, seed):
+    generator = np.random.default_rng(seed)
+    n = len(persons)
+    rows = np.where(generator.random(n) < 0.3, generator.integers(n, size=n), range(n))
+    values = generator.normal(size=n)[rows]
+    frame = pd.DataFrame({"x": values, "z": values**2, "person": persons})
+    frame = frame.assign(answer=["p", "q"] * (n // 2) + ["p"] * (n % 2))
+    samples = clean(frame, make_cleaning(unit="person"))
+    linked = np.equal.outer(persons, persons)
+    if len(set(values)) > n / 2:
+        linked |= np.equal.outer(values, values)
+    for _ in range(n):
+        linked = linked @ linked
+
+    assert np.array_equal(np.equal.outer(samples.units, samples.units), linked)
+
+
+# Time ------------------------------------------------------------------------------------------
+
+
+def timed(times, **changes):
+    table = make_table(len(times)).assign(day=times)
+    return table, clean(table, make_cleaning(order="day", **changes))
+
+
+def test_rows_come_in_order_of_time():
+    order = np.random.default_rng(2).permutation(60)
+    table, samples = timed(order * 1.5)
+
+    assert samples.order == "day"
+    assert "day" not in samples.features.columns
+    assert samples.times.tolist() == list(range(60))
+    for name in ("height", "town"):
+        assert samples.features[name].tolist() == (
+            table.sort_values("day")[name].tolist()
+        )
+    assert [samples.classes[code] for code in samples.labels] == (
+        table.sort_values("day").answer.tolist()
+    )
+
+
+def test_equal_times_keep_the_order_of_the_file_and_share_a_rank():
+    table, samples = timed([3, 1, 1, 2, 3, 1])
+
+    assert samples.times.tolist() == [0, 0, 0, 1, 2, 2]
+    assert samples.features.weight.tolist() == table.weight[[1, 2, 5, 3, 0, 4]].tolist()
+    assert steps(samples)["rows with an equal time"] == 3
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2024-01-03", "2024-01-01T10:00", "2024-01-02 23:59"],
+        ["2024-01-01T00:30+09:00", "2023-12-30", "2023-12-31T15:29Z"],
+        pd.to_datetime(["2024-03-01", "2024-01-01", "2024-02-01"]),
+        pd.to_datetime(["2024-03-01", "2024-01-01", "2024-02-01"], utc=True),
+        ["2021", "9", "10"],
+        [2**60 + 2, 2**60, 2**60 + 1],
+        [3.5, -1e30, 0.0],
+        ["20240103", "20240101", "20240102"],
+    ],
+)
+def test_dates_and_numbers_of_any_size_are_ordered_as_what_they_are(times):
+    """Neither as text nor rounded to what a float can hold."""
+    _, samples = timed(times)
+
+    assert samples.times.tolist() == [0, 1, 2]
+    assert samples.aside.day.tolist()[2] == timed(times)[0].day.map(_as_kept)[0]
+
+
+def _as_kept(value):
+    return str(value) if isinstance(value, str | pd.Timestamp) else float(value)
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([1.0, None, 2.0], "no value in row 2, so"),
+        ([None, None, 2.0], "no value in row 1 and 1 more, so"),
+        (["2024-01-01", "soon", "2024-01-02"], "has 'soon' in row 2, but every row"),
+        (["31/12/2023", "2024-01-01", "2024-01-02"], "has '31/12/2023' in row 1"),
+        ([1.0, np.inf, 2.0], "has 'inf' in row 2"),
+        (["2024-01-02", "5", "2024-01-01"], "has '5' in row 2"),
+        ([True, False, None], "no value in row 3"),
+    ],
+)
+def test_a_time_that_is_missing_or_no_time_is_refused_with_its_row(times, said):
+    with pytest.raises(DataRefused, match=said):
+        timed(times)
+
+
+def test_a_time_is_not_asked_of_rows_that_have_no_target():
+    table = make_table(12).assign(day=[None, *range(11)])
+    table.loc[0, "answer"] = None
+
+    assert clean(table, make_cleaning(order="day")).n_rows == 11
+
+
+def test_gaps_in_time_are_told():
+    _, samples = timed([*range(30), *range(400, 430)])
+
+    assert steps(samples)["gaps in time"] == 1
+    assert "371 times the usual one" in samples.log[-1].why
+
+
+@pytest.mark.parametrize("times", [range(60), pd.bdate_range("2024", periods=60)])
+def test_even_times_and_weekends_are_no_gaps(times):
+    assert "gaps in time" not in steps(timed(list(times))[1])
+
+
+def test_ordered_rows_have_no_units_whatever_is_copied():
+    table = pd.concat([make_table(30), make_table(30)], ignore_index=True)
+
+    assert clean(table.assign(day=range(60)), make_cleaning(order="day")).units is None
+
+
+def test_copies_in_time_are_dropped_only_with_their_time():
+    table = pd.concat([make_table(10), make_table(10)], ignore_index=True)
+    plan = make_cleaning(order="day", clean=CleanPlan(duplicates="drop"))
+
+    assert clean(table.assign(day=range(20)), plan).n_rows == 20
+    assert clean(table.assign(day=[*range(10)] * 2), plan).n_rows == 10
+
+
+# A number to predict -----------------------------------------------------------------------------
+
+
+def numbered(values, **changes):
+    table = make_table(len(values)).assign(price=values).drop(columns="answer")
+    return clean(table, make_cleaning("price", task="regression", **changes))
+
+
+@given(
+    st.lists(st.floats(-1e38, 1e38), min_size=3, max_size=20, unique=True),
+    st.booleans(),
+)
+def test_numbers_to_predict_come_back_to_the_last_bit(values, as_text):
+    samples = numbered([repr(v) for v in values] if as_text else values)
+
+    assert samples.labels.dtype == np.float64
+    assert samples.labels.tolist() == values
+    assert samples.classes == ()
+    assert samples.counts() == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([1.0, 2.0, "cheap"], "'price' has 'cheap' in row 3"),
+        (["1", "2", "1e999"], "'price' has '1e999' in row 3"),
+        (["1", "2", "1,000"], "'price' has '1,000' in row 3"),
+        ([4.0, 4.0, 4.0], r"one value \(4\) in every row"),
+    ],
+)
+def test_what_is_no_number_to_predict_is_refused_with_its_row(values, said):
+    with pytest.raises(DataRefused, match=said):
+        numbered(values)
+
+
+def test_rows_without_a_number_to_predict_go():
+    assert numbered([1.0, None, 3.0, 4.0]).labels.tolist() == [1.0, 3.0, 4.0]
+
+
+def test_numbers_follow_their_rows_into_the_order_of_time():
+    table = make_table(5).assign(price=[5.0, 4.0, 3.0, 2.0, 1.0], day=[4, 0, 3, 1, 2])
+    plan = make_cleaning("price", task="regression", order="day")
+
+    assert clean(table.drop(columns="answer"), plan).labels.tolist() == [4, 2, 1, 3, 5]

@@ -25,6 +25,7 @@ STAGES = (
     "split",
     "audit",
     "gate",
+    "self_test",
     "tune",
     "final",
     "judge",

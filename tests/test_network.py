@@ -14,6 +14,7 @@ from assay.network import (
     as_keras,
     first_weights,
     from_archive,
+    in_units,
     pack_weights,
     unpack_weights,
     weights_digest,
@@ -27,9 +28,10 @@ pytestmark = [
 ]
 
 SHAPES = [
-    Shape(n_inputs=3, n_classes=2, depth=1, width=5),
-    Shape(n_inputs=7, n_classes=10, depth=2, width=17),
-    Shape(n_inputs=1, n_classes=3, depth=3, width=16),
+    Shape(n_inputs=3, n_outputs=2, depth=1, width=5),
+    Shape(n_inputs=7, n_outputs=10, depth=2, width=17),
+    Shape(n_inputs=1, n_outputs=3, depth=3, width=16),
+    Shape(n_inputs=4, n_outputs=1, depth=2, width=8),
 ]
 
 
@@ -84,6 +86,27 @@ def test_the_keras_model_predicts_the_mean_of_the_members(shape, n_members):
     found = np.asarray(as_keras(members)(inputs, training=False))
 
     assert found == pytest.approx(predict(members, inputs).mean(axis=0), abs=1e-6)
+
+
+def test_a_network_for_a_number_has_no_softmax_and_one_for_classes_has():
+    names = [
+        {layer.name for layer in as_keras(members_of(shape)).layers}
+        for shape in (SHAPES[3], SHAPES[0])
+    ]
+
+    assert ["softmax" in one for one in names] == [False, True]
+
+
+def test_a_network_in_other_units_predicts_the_same_numbers_in_them():
+    """Celsius to Fahrenheit, without touching a hidden layer."""
+    shape = SHAPES[3]
+    celsius, inputs = members_of(shape, 1)[0], inputs_of(shape)
+    fahrenheit = in_units(celsius, centre=32.0, scale=1.8)
+
+    assert weights_digest([fahrenheit[:-2]]) == weights_digest([celsius[:-2]])
+    assert predict([fahrenheit], inputs) == pytest.approx(
+        32 + 1.8 * predict([celsius], inputs), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)

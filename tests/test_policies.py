@@ -8,7 +8,7 @@ from assay.errors import AssayError
 from assay.plans import SplitPlan
 from assay.records import Place
 from assay.store import Store
-from tasks.policies import RecordSerializer, Stage
+from tasks.policies import RecordSerializer, Stage, plain_stages
 
 
 def place_of(store: Store, place: Place, seed: int) -> Place:
@@ -70,3 +70,13 @@ def test_only_records_can_be_read_back():
     assert serializer.loads(serializer.dumps(FIRST["place"])) == FIRST["place"]
     with pytest.raises(KeyError):
         serializer.loads(b'{"record": "os.system", "value": {}}')
+
+
+def test_a_plain_stage_computes_and_leaves_nothing_behind(tmp_path: Path):
+    store = Store(tmp_path)
+
+    with plain_stages():
+        found = stage_of()(store, Place(repeat=0, fold=1), seed=2)
+
+    assert found == Place(repeat=0, fold=3)
+    assert not list(tmp_path.rglob("*"))

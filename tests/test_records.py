@@ -32,6 +32,7 @@ def make_fit(fit_s: float = 1.0, score: float | None = 0.9) -> ModelFit:
         score=score,
         fit_s=fit_s,
         predict_s=0.1,
+        size=8,
     )
 
 
@@ -112,7 +113,13 @@ def test_every_kind_of_record_has_a_name_of_its_own():
 @given(st.integers(1, 5), st.integers(2, 6))
 def test_a_split_has_one_place_per_repeat_and_fold(repeats, folds):
     split = Split(
-        outer=NOWHERE, inner=NOWHERE, repeats=repeats, folds=folds, inner_folds=2
+        scheme="stratified",
+        unit="row",
+        outer=NOWHERE,
+        inner=NOWHERE,
+        repeats=repeats,
+        folds=folds,
+        inner_folds=2,
     )
 
     assert len(set(split.places())) == repeats * folds
@@ -122,6 +129,8 @@ def test_samples_too_few_to_compare_models_on_say_so():
     assert make_cleaned(make_labels(150, 50)).comparable
     assert not make_cleaned(make_labels(150, 49)).comparable
     assert not make_cleaned(make_labels(171, 29)).comparable
+    few_units = make_cleaned(make_labels(150, 50)).model_copy(update={"n_units": 19})
+    assert not few_units.comparable
 
 
 def test_an_audit_is_suspect_until_every_flag_is_answered():

@@ -1,18 +1,22 @@
+import html
 import html.parser
+import re
 import typing
 
 import pytest
 
 from assay.judge import judge_evidence
-from assay.report import render
+from assay.records import AuditReport, Flag, SelfTest
+from assay.report import render, sentinel_rows
 from assay.verdict import OutcomeWord
-from assay.words import HEADLINES
+from assay.words import HEADLINES, SENTINELS
 from tests.model_factories import (
     evidence_of,
     flag,
     gate_result,
     identity,
     judging,
+    number_case,
     plan,
     registration,
     scored_case,
@@ -49,9 +53,9 @@ def tags_of(page):
     return parser.seen
 
 
-def judged(evidence, case, predictions):
+def judged(evidence, case, predictions, **plan):
     return judge_evidence(
-        evidence, case.labels, case.folds, predictions, judging(), identity()
+        evidence, case.samples, case.folds, predictions, judging(**plan), identity()
     )
 
 
@@ -148,6 +152,126 @@ def test_a_failed_plan_a_a_deviation_and_an_accepted_alarm_are_on_the_page():
     assert "Plan A failed first" in page
     assert "differs in margin" in page
     assert "Accepted: we know it" in page
+
+
+def text_of(page):
+    """The page as one line of text."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def test_a_page_of_a_number_names_its_metric_its_statistic_and_its_claim():
+    case = number_case({"linear": 6.0, "net": 1.0})
+    loss = {"metric": "squared_error", "at_least": None, "at_most": 2.5, "margin": 1.0}
+    declared = study(plan={"a": plan(task="regression", **loss)})
+    found = judged(case.evidence, case, case.predictions, **loss)
+    text = text_of(render(registration(declared), case.evidence, found))
+
+    assert "Predicted a number" in text
+    assert "mean squared error 2.5 or less" in text
+    assert "a Spearman correlation of 0.580 or more would be found" in text
+    assert "lower is better; a gain is positive where the net is better" in text
+    assert "AUC" not in text
+
+
+def test_units_and_order_are_on_the_page():
+    evidence = evidence_of(gate=gate_result("no_signal"))
+    units = {"units": evidence.cleaned.labels, "n_units": 40, "unit": "brand"}
+    of_units = evidence.model_copy(
+        update={"cleaned": evidence.cleaned.model_copy(update=units)}
+    )
+    in_time = evidence.model_copy(
+        update={
+            "cleaned": evidence.cleaned.model_copy(update={"order": "day"}),
+            "split": evidence.split.model_copy(update={"scheme": "forward"}),
+        }
+    )
+    found = judged(evidence, scored_case({"net": 1.0}), {})
+    declared = study(plan={"a": plan(order="day", split={"gap": 7})})
+
+    assert "40 units (brand); folds keep each whole" in text_of(
+        render(registration(), of_units, found)
+    )
+    assert (
+        "Order day; models learn from earlier rows only, and the first block is never "
+        "tested, 7 rows beside a test part left out"
+    ) in text_of(render(registration(declared), in_time, found))
+
+
+def self_tested(evidence, flag=None):
+    tested = SelfTest(
+        scores={"net": (0.5, 0.7), "logistic": (0.4, 0.5)},
+        p_values={"net": 0.2, "logistic": 0.9},
+        chance_level=0.5,
+        flag=flag,
+    )
+    return evidence.model_copy(update={"self_test": tested})
+
+
+def test_every_sentinel_has_a_row_whether_it_fired_kept_quiet_or_did_not_look():
+    audit = AuditReport(
+        flags=(flag("we know it"), flag()),
+        looked_for=("single_column", "duplicates", "near_duplicates", "row_order"),
+        not_looked_for={
+            "near_duplicates": "200 of 900 rows were compared",
+            "confounder": "no column says where rows came from",
+            "undeclared_unit": "a unit is declared",
+        },
+    )
+    evidence = evidence_of(gate=None).model_copy(update={"audit": audit})
+    rows = sentinel_rows(evidence)
+
+    assert [(row.word, row.found) for row in rows] == [
+        ("single_column", "alarm"),
+        ("single_column", "alarm"),
+        ("duplicates", "no alarm"),
+        ("near_duplicates", "no alarm, looked in part"),
+        ("row_order", "no alarm"),
+        ("undeclared_unit", "not looked for"),
+        ("confounder", "not looked for"),
+        ("self_test", "not looked for"),
+    ]
+    assert rows[0].answer == "Accepted: we know it"
+    assert rows[1].answer == "Leave it out."
+    assert rows[5].evidence == "a unit is declared"
+    assert {row.word for row in rows} >= set(SENTINELS)
+
+
+def test_the_self_test_has_its_figures_on_the_page():
+    case = scored_case({"logistic": 1.0, "net": 1.0})
+    evidence = self_tested(case.evidence)
+    text = text_of(
+        render(registration(), evidence, judged(evidence, case, case.predictions))
+    )
+
+    assert "Self-test: AUC on permuted labels, where chance is 0.5" in text
+    assert "net 0.600 0.500 0.700 2 0.2" in text
+    assert "logistic 0.450 0.400 0.500 2 0.9" in text
+
+
+def test_an_alarm_of_the_self_test_leaves_no_score_on_the_page():
+    alarm = Flag(
+        sentinel="self_test",
+        columns=(),
+        rows=(),
+        evidence="permuted labels score an AUC of 0.7",
+        answer="Report it.",
+    )
+    evidence = self_tested(evidence_of(gate=gate_result("signal")), alarm)
+    found = judged(evidence, scored_case({"net": 1.0}), {})
+    text = text_of(render(registration(), evidence, found))
+
+    assert "permuted labels score an AUC of 0.7" in text
+    assert "withheld" in text
+    assert "beats chance" not in text
+    assert "0.900" not in text
+
+
+def test_what_each_model_costs_is_on_the_page():
+    """A second to fit and .1 s to predict 80 rows each, 1000 bytes, no longer than the other."""
+    text = text_of(page_of("dl_earns"))
+
+    assert "net 1.00 1250.0 1 kB –" in text
+    assert "logistic 1.00 1250.0 1 kB no longer to fit" in text
 
 
 def test_every_bar_and_line_lies_inside_its_picture():

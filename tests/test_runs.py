@@ -21,11 +21,11 @@ def make_verdict(**changes: Any) -> Verdict:
         "plan": "a",
         "outcome": "no_signal",
         "metric": "auc",
-        "signal": Signal(answer="no_signal", score=0.5, chance=0.5, p_value=0.4, permutations=99, detectable=0.6),
+        "signal": Signal(answer="no_signal", statistic="auc", score=0.5, chance=0.5, p_value=0.4, permutations=99, detectable=0.6),
         "claim": Claim(answer="undecided", at_least=0.7, score=None, interval=None),
         "deep_learning": DeepLearning(
             answer="not_asked", delta=None, lower=None, upper=None, margin=0.02, against={}, seconds={},
-            needed_rows=None, method="",
+            price={}, gain_per_second={}, needed_rows=None, method="",
         ),
         "flags": (),
         "deviations": (),

@@ -11,7 +11,7 @@ from assay.environment import ROOT
 from assay.errors import DataRefused, StudyError
 from assay.plans import Study
 from assay.store import Store
-from assay.study import identify, load, register, source_of, suite_of
+from assay.study import begin, identify, load, register, source_of, suite_of
 from tests.factories import make_plan, make_rule, make_study, make_suite, write_study
 
 STUDIES = sorted((ROOT / "hypotheses").glob("*.toml"))
@@ -109,7 +109,7 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.target={column='x',at_lest=3}", "[plan.a.target]: unknown key 'at_lest'. Did you mean 'at_least'?"),
         ("plan.a.clean.drop=[{colum='x',reason='y'}]", "[plan.a.clean.drop.0]: unknown key 'colum'"),
         ("plan.a.clean.drop=[{column='x'}]", "[plan.a.clean.drop.0]: reason is missing."),
-        ("plan.b.claim=x", "[plan.b]: at_least is missing."),
+        ("plan.b.claim=x", "[plan.b]: source is missing."),
         ("plan.a.split.folds=1", "[plan.a.split]: folds = 1, but it should be greater than or equal to 2."),
         ("plan.a.split.folds=2.5", "folds = 2.5, but it should be a valid integer"),
         ("plan.a.split.folds=many", 'folds = "many", but it should be a valid integer'),
@@ -119,8 +119,14 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("alpha=0", "alpha = 0, but it should be greater than 0."),
         ("plan.a.at_least=1", "[plan.a]: at_least = 1, but it should be less than 1."),
         ("plan.a.claim=' '", "claim = \" \", but it should match"),
-        ("plan.a.metric=f1", "metric = \"f1\", but it should be 'auc' or 'accuracy'."),
-        ("plan.a.unit=speaker", "unit = \"speaker\", but it should be 'row'."),
+        ("plan.a.metric=f1", "metric = \"f1\", but it should be 'auc', 'accuracy', 'log_loss', "),
+        ("plan.a.metric=r2", "metric = 'r2', but a binary target takes auc, accuracy, log_loss, brier."),
+        ("plan.a.metric=brier", "'brier' is a loss: state the claim as at_most, and leave at_least out."),
+        ("plan.a.at_most=0.2", "'auc' is a score: state the claim as at_least, and leave at_most out."),
+        ("plan.a.margin=0.5", "margin = 0.5, but auc takes less than 0.5."),
+        ("plan.a.smallest_effect=0.5", "smallest_effect = 0.5, but an AUC above chance is more than 0.5."),
+        ("plan.a.unit=answer", "unit = 'answer' is the target's own column."),
+        ("plan.a.split.time=backward", "time = \"backward\", but it should be 'forward' or 'blocks'."),
         ("plan.a.target=3", "[plan.a]: target = 3, but it should be a valid string."),
         ("plan.a.target={column='x'}", "[plan.a.target]: give either at_least or one_of."),
         ("plan.a.target={column='x',one_of=[]}", "[plan.a.target]: one_of = []"),
@@ -177,6 +183,29 @@ def test_any_override_makes_a_study_or_is_refused(tmp_path_factory, key, value):
     except StudyError:
         return
     assert study.overrides == (f"{key}={value}",)
+
+
+def test_the_defaults_of_a_plan_are_those_of_its_task(path):
+    classes, number = load(path), load(path, ("plan.a.task=regression",))
+
+    assert (classes.of("a").metric, classes.of("a").smallest_effect) == ("auc", 0.6)
+    assert (number.of("a").metric, number.of("a").smallest_effect) == ("r2", 0.2)
+
+
+def test_a_loss_in_the_targets_units_needs_a_margin_in_them(tmp_path):
+    def written(**changes):
+        plan = make_plan(task="regression", metric="absolute_error", at_most=3.5)
+        del plan["at_least"]
+        return write_study(tmp_path, plan={"a": plan | changes})
+
+    assert "declare margin in them too" in refusal(written(), "seed=1")
+    assert load(written(margin=2.5)).of("a").margin == 2.5
+
+
+def test_units_that_run_through_time_are_refused(path):
+    said = refusal(path, "plan.a.unit=who", "plan.a.order=day")
+
+    assert "unit and order cannot both be declared" in said
 
 
 def test_overrides_are_applied_and_recorded(path):
@@ -338,9 +367,16 @@ def test_a_changed_study_says_in_words_what_changed(store):
 
     assert (first.order, second.order) == (0, 1)
     assert deviation == (
-        f"differs from registration {first.digest[:12]} of the same name in "
+        f"differs from registration {first.digest[:12]} of the same name, which never came to a score, in "
         "alpha (0.05 -> 0.1), plan.a.at_least (0.7 -> 0.6)"
     )
+
+
+def test_a_deviation_says_whether_the_earlier_scores_could_be_seen(store):
+    first, _ = register(store, make_study())
+    begin(store, first)
+
+    assert "whose scores could be seen" in register(store, make_study(alpha=0.1))[1][0]
 
 
 def test_the_first_registration_never_deviates_whatever_came_after_it(store):

@@ -1,33 +1,45 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.datasets import load_digits
-from sklearn.model_selection import StratifiedKFold
 
+from assay import preprocess
 from assay.canonical import digest_array
-from assay.errors import TrainingFailed
-from assay.metrics import auc
+from assay.errors import DataRefused, TrainingFailed
+from assay.metrics import auc, score
 from assay.network import weights_digest
 from assay.plans import (
+    AuditPlan,
     BoostingSpace,
     CleanPlan,
     NetSpace,
     OutlierPlan,
+    SplitPlan,
     TunePlan,
     Tuning,
 )
+from assay.preprocess import Preparation
 from assay.records import Place
-from assay.tune import _fit_boosting, _Part, fold_result, tune_all, tune_fold
-from tests.model_factories import line_table, noise_table, ref, shuffled_folds
+from assay.split import draw_folds
+from assay.tune import fold_result, tune_all, tune_fold, tune_permuted
+from tests.model_factories import (
+    line_table,
+    noise_table,
+    number_table,
+    ref,
+    samples_of,
+    shuffled_folds,
+)
 
 pytestmark = pytest.mark.slow
 
 PLACE = Place(repeat=0, fold=0)
 FAMILIES = {"logistic", "boosting", "net"}
+LOSSES = ["squared_error", "absolute_error"]
 
 
-def tuning(**changed):
+def tuning(metric="auc", **changed):
     plan = TunePlan.model_validate(
         {
             "trials": 2,
@@ -40,13 +52,14 @@ def tuning(**changed):
             **changed,
         }
     )
-    return Tuning(tune=plan, clean=CleanPlan(), metric="auc")
+    return Tuning(tune=plan, clean=CleanPlan(), metric=metric)
 
 
 def parts_of(labels, seed=1):
     """Inner folds 0 to 2 of the training part; -1 in the test part."""
-    outer = shuffled_folds(labels, 4, seed)
-    inner = shuffled_folds(labels, 3, seed + 1)
+    codes = labels if labels.dtype.kind == "i" else np.zeros(len(labels))
+    outer = shuffled_folds(codes, 4, seed)
+    inner = shuffled_folds(codes, 3, seed + 1)
     inner[outer == 0] = -1
     return inner
 
@@ -54,31 +67,37 @@ def parts_of(labels, seed=1):
 def said(found):
     """Everything that must be equal in an equal run."""
     return {
-        name: (one.trials, one.winner, digest_array(one.probabilities))
+        name: (one.trials, one.winner, digest_array(one.predictions), one.size)
         for name, one in found.items()
     }
 
 
 @pytest.fixture(scope="module")
 def tuned():
-    features, labels = line_table(240, seed=3)
-    inner = parts_of(labels)
-    return (
-        features,
-        labels,
-        inner,
-        tune_fold(features, labels, inner, tuning(), PLACE, 7),
-    )
+    samples = samples_of(line_table(240, seed=3))
+    inner = parts_of(samples.labels)
+    return samples, inner, tune_fold(samples, inner, tuning(), PLACE, 7)
+
+
+@pytest.fixture(scope="module", params=["r2", *LOSSES])
+def tuned_number(request):
+    samples = samples_of(number_table(240, seed=3, noise=0.2))
+    inner, plan = parts_of(samples.labels), tuning(request.param, epochs=40, patience=9)
+    return samples, inner, plan, tune_fold(samples, inner, plan, PLACE, 7)
+
+
+# Classes ---------------------------------------------------------------------------------------
 
 
 def test_every_family_predicts_probabilities_for_the_test_part(tuned):
-    _, labels, inner, found = tuned
+    samples, inner, found = tuned
 
     assert set(found) == FAMILIES
     for one in found.values():
-        assert one.probabilities.shape == ((inner < 0).sum(), 2)
-        assert one.probabilities.sum(axis=1) == pytest.approx(1)
-        assert auc(labels[inner < 0], one.probabilities) > 0.8
+        assert one.predictions.shape == ((inner < 0).sum(), 2)
+        assert one.predictions.sum(axis=1) == pytest.approx(1)
+        assert auc(samples.labels[inner < 0], one.predictions) > 0.8
+        assert one.size > 0
 
 
 def test_every_family_gets_the_same_number_of_trials(tuned):
@@ -91,9 +110,9 @@ def test_every_family_gets_the_same_number_of_trials(tuned):
 
 
 def test_the_same_place_twice_gives_the_same_bits_and_another_place_does_not(tuned):
-    features, labels, inner, found = tuned
-    again = tune_fold(features, labels, inner, tuning(), PLACE, 7)
-    elsewhere = tune_fold(features, labels, inner, tuning(), Place(repeat=1, fold=0), 7)
+    samples, inner, found = tuned
+    again = tune_fold(samples, inner, tuning(), PLACE, 7)
+    elsewhere = tune_fold(samples, inner, tuning(), Place(repeat=1, fold=0), 7)
 
     assert said(again) == said(found)
     assert said(elsewhere)["net"] != said(found)["net"]
@@ -101,75 +120,172 @@ def test_the_same_place_twice_gives_the_same_bits_and_another_place_does_not(tun
 
 def test_rows_of_the_test_part_never_influence_what_is_fitted(tuned):
     """Half of the test part is given absurd features and turned labels: nothing else moves."""
-    features, labels, inner, found = tuned
+    samples, inner, found = tuned
     test = np.flatnonzero(inner < 0)
     spoilt, kept = test[::2], np.arange(len(test)) % 2 == 1
-    features, labels = features.copy(), labels.copy()
+    features, labels = samples.features.copy(), samples.labels.copy()
     features.iloc[spoilt] = 1e6
     labels[spoilt] = 1 - labels[spoilt]
-    changed = tune_fold(features, labels, inner, tuning(), PLACE, 7)
+    changed = tune_fold(samples_of((features, labels)), inner, tuning(), PLACE, 7)
 
     for name in FAMILIES:
         assert changed[name].trials == found[name].trials
         assert changed[name].winner == found[name].winner
         assert np.array_equal(
-            changed[name].probabilities[kept], found[name].probabilities[kept]
+            changed[name].predictions[kept], found[name].predictions[kept]
         ), name
 
 
+def test_rows_in_neither_part_influence_nothing_and_are_not_predicted(tuned):
+    """Later rows of a series, or the gap beside a test part: as if they were not there."""
+    samples, inner, found = tuned
+    more = samples_of(
+        (
+            pd.concat([samples.features, 1e6 + samples.features[:30]]),
+            np.concatenate([samples.labels, 1 - samples.labels[:30]]),
+        )
+    )
+    marked = np.concatenate([inner, np.full(30, -2, dtype=np.int16)])
+
+    assert said(tune_fold(more, marked, tuning(), PLACE, 7)) == said(found)
+
+
 def test_outliers_are_left_out_of_training_and_still_predicted():
-    features, labels = line_table(240, seed=3)
-    inner = parts_of(labels)
+    samples = samples_of(line_table(240, seed=3))
+    inner = parts_of(samples.labels)
     far = np.concatenate(
         [np.flatnonzero(inner < 0)[:3], np.flatnonzero(inner >= 0)[:3]]
     )
-    features.iloc[far] = 50.0
+    samples.features.iloc[far] = 50.0
     plan = tuning().model_copy(
         update={"clean": CleanPlan(outliers=OutlierPlan(rule="iqr"))}
     )
-    found = tune_fold(features, labels, inner, plan, PLACE, 7)
+    found = tune_fold(samples, inner, plan, PLACE, 7)
 
     for one in found.values():
-        assert one.probabilities.shape == ((inner < 0).sum(), 2)
-        assert np.isfinite(one.probabilities).all()
+        assert one.predictions.shape == ((inner < 0).sum(), 2)
+        assert np.isfinite(one.predictions).all()
 
 
 def test_more_inner_folds_and_more_classes_work_alike():
-    features, labels = line_table(240, seed=4, n_classes=3)
-    inner = parts_of(labels)
-    found = tune_fold(features, labels, inner, tuning(folds_per_trial=2), PLACE, 7)
+    samples = samples_of(line_table(240, seed=4, n_classes=3))
+    inner = parts_of(samples.labels)
+    found = tune_fold(samples, inner, tuning(folds_per_trial=2), PLACE, 7)
 
     for one in found.values():
-        assert one.probabilities.shape == ((inner < 0).sum(), 3)
-        assert one.probabilities.sum(axis=1) == pytest.approx(1)
+        assert one.predictions.shape == ((inner < 0).sum(), 3)
+        assert one.predictions.sum(axis=1) == pytest.approx(1)
 
 
-def test_a_fold_result_scores_the_test_part_and_names_no_seconds_as_essence(tuned):
-    _, labels, inner, found = tuned
-    refs = {name: ref(name) for name in found}
-    slower = {name: dataclasses.replace(one, fit_s=99.0) for name, one in found.items()}
-    one, other = (
-        fold_result(PLACE, models, refs, labels[inner < 0], tuning())
-        for models in (found, slower)
-    )
+def test_one_row_in_fifty_of_a_class_is_enough_to_tune_on():
+    """Stopping rows with a positive or two, in a stack with others."""
+    features, _ = line_table(600, seed=4)
+    rare = np.zeros(600, dtype=np.int32)
+    rare[np.argsort(features["x0"].to_numpy())[-12:]] = 1
+    samples = samples_of((features, rare))
+    inner = parts_of(rare)
+    found = tune_fold(samples, inner, tuning(epochs=20, patience=20), PLACE, 7)
 
-    assert one.models["net"].score == auc(labels[inner < 0], found["net"].probabilities)
-    assert one.essence_digest() == other.essence_digest()
+    for one in found.values():
+        assert auc(rare[inner < 0], one.predictions) > 0.8
+        assert all(trial.score is not None for trial in one.trials)
+
+
+def test_an_inner_fold_of_one_class_fails_every_trial_and_says_why():
+    samples = samples_of(line_table(240, seed=3))
+    inner = parts_of(samples.labels)
+    train = np.flatnonzero(inner >= 0)
+    inner[train] = np.where(samples.labels[train] == 1, 1 + train % 2, train % 3)
+
+    with pytest.raises(TrainingFailed, match="auc needs two classes"):
+        tune_fold(samples, inner, tuning(), PLACE, 7)
 
 
 def test_a_net_that_never_has_a_finite_loss_fails_the_search():
     """A learning rate beyond all reason leaves no trial with weights to keep."""
-    features, labels = noise_table(120, seed=1)
+    samples = samples_of(noise_table(120, seed=1))
     plan = tuning(net=NetSpace(depth=(2,), width=(8,), learning_rate=(1e30, 1e32)))
 
     with pytest.raises(TrainingFailed, match="finite"):
-        tune_fold(features, labels, parts_of(labels), plan, PLACE, 7)
+        tune_fold(samples, parts_of(samples.labels), plan, PLACE, 7)
 
 
-def test_the_final_model_is_fitted_on_all_rows_and_twice_the_same():
-    features, labels = line_table(150, seed=5)
-    folds = shuffled_folds(labels, 3, 1)
-    one, again = (tune_all(features, labels, folds, tuning(), 7) for _ in range(2))
+# Numbers ---------------------------------------------------------------------------------------
+
+
+def test_every_family_predicts_a_number_in_its_own_units(tuned_number):
+    samples, inner, _, found = tuned_number
+    labels = samples.labels[inner < 0]
+
+    assert set(found) == {"linear", "boosting", "net"}
+    for name, one in found.items():
+        assert one.predictions.shape == (len(labels), 1)
+        assert score("r2", labels, one.predictions) > 0.4, name
+        assert one.size > 0
+
+
+def test_trials_say_a_loss_as_people_read_it_and_the_least_wins(tuned_number):
+    *_, plan, found = tuned_number
+
+    for one in found.values():
+        scores = [trial.score for trial in one.trials]
+        best = max(scores) if plan.metric == "r2" else min(scores)
+        assert scores[one.winner] == best
+        assert plan.metric == "r2" or min(scores) > 0
+
+
+def test_the_same_numbers_twice_give_the_same_bits(tuned_number):
+    samples, inner, plan, found = tuned_number
+
+    assert said(tune_fold(samples, inner, plan, PLACE, 7)) == said(found)
+
+
+# Records ---------------------------------------------------------------------------------------
+
+
+def test_a_fold_result_scores_the_test_part_and_names_no_seconds_as_essence(tuned):
+    samples, inner, found = tuned
+    refs = {name: ref(name) for name in found}
+    slower = {name: dataclasses.replace(one, fit_s=99.0) for name, one in found.items()}
+    one, other = (
+        fold_result(PLACE, models, refs, samples, inner, tuning())
+        for models in (found, slower)
+    )
+    net = one.models["net"]
+
+    assert net.score == auc(samples.labels[inner < 0], found["net"].predictions)
+    assert net.size == found["net"].size
+    assert one.essence_digest() == other.essence_digest()
+
+
+def test_a_fold_result_says_a_loss_in_its_own_direction(tuned_number):
+    samples, inner, plan, found = tuned_number
+    refs = {name: ref(name) for name in found}
+    result = fold_result(PLACE, found, refs, samples, inner, plan)
+
+    for name, fit in result.models.items():
+        expected = score(
+            plan.metric, samples.labels[inner < 0], found[name].predictions
+        )
+        assert fit.score == expected > 0
+
+
+def test_a_test_part_that_the_metric_cannot_tell_has_no_score(tuned):
+    samples, inner, found = tuned
+    labels = np.where(inner < 0, 0, samples.labels).astype(np.int32)
+    refs = {name: ref(name) for name in found}
+    alike = dataclasses.replace(samples, labels=labels)
+    result = fold_result(PLACE, found, refs, alike, inner, tuning())
+
+    assert {fit.score for fit in result.models.values()} == {None}
+
+
+@pytest.mark.parametrize("table", [line_table, number_table])
+def test_the_final_model_is_fitted_on_all_rows_and_twice_the_same(table):
+    samples = samples_of(table(150, seed=5))
+    folds = shuffled_folds(np.zeros(150), 3, 1)
+    plan = tuning("auc" if samples.task == "binary" else "r2")
+    one, again = (tune_all(samples, folds, plan, 7) for _ in range(2))
 
     assert len(one.members) == 2
     assert one.preparation.n_inputs == 4
@@ -177,39 +293,184 @@ def test_the_final_model_is_fitted_on_all_rows_and_twice_the_same():
     record = one.record(ref("preparation"), ref("weights"))
     assert record.weights_digest == weights_digest(one.members)
     assert record.model.predictions is None
+    assert record.model.size == sum(w.nbytes for one in one.members for w in one)
     assert set(one.packed_weights()) == {f"{m}_{i}" for m in range(2) for i in range(4)}
 
 
-def test_boosted_trees_that_diverge_on_the_whole_part_are_fitted_again_more_slowly():
-    """Steps without bound ruin a fit none of whose trials failed: scored on training rows, it shows."""
-    table, codes = load_digits(return_X_y=True, as_frame=True)
-    labels = codes.to_numpy(dtype=np.int32)
-    outer = folds_of(labels, 6)
-    inner = np.full(len(labels), -1, dtype=np.int16)
-    inner[outer != 0] = folds_of(labels[outer != 0], 6)
-    steep = BoostingSpace(
-        learning_rate=(0.45, 0.5),
-        leaves=(5,),
-        min_rows_per_leaf=(2,),
-        l2=(1e-3, 2e-3),
-        max_rounds=30,
+def test_rows_that_no_outer_fold_tests_are_fitted_with_the_first():
+    """The first block of a series, from which everything later is predicted."""
+    samples = samples_of(line_table(150, seed=5))
+    folds = shuffled_folds(samples.labels, 4, 1) - 1
+    one, other = (
+        tune_all(samples, outer.astype(np.int16), tuning(), 7)
+        for outer in (folds, np.maximum(folds, 0))
     )
-    plan = Tuning(
-        tune=TunePlan(trials=1, boosting=steep), clean=CleanPlan(), metric="auc"
+
+    assert weights_digest(one.members) == weights_digest(other.members)
+
+
+# Self-test -------------------------------------------------------------------------------------
+
+
+def permuted(samples, prepare=None, *, vectors=10, metric=None, seed=1, **plan):
+    """Run the self-test on the folds that a study would draw."""
+    split = SplitPlan.model_validate({"inner_folds": 4, **plan})
+    inner = draw_folds(samples, split, seed).inner[0]
+    default = "r2" if samples.task == "regression" else "auc"
+    step = {} if prepare is None else {"prepare": prepare}
+    return tune_permuted(
+        samples,
+        inner,
+        tuning(metric or default),
+        AuditPlan(self_test=vectors),
+        seed,
+        **step,
     )
-    features = table.loc[:, table.nunique() > 1].astype(float)
-
-    part = _Part(features, labels, inner, plan)
-    trials, winner, predicts = _fit_boosting(part, 6)
-
-    probabilities = predicts(part.whole.inputs[part.test])
-    assert "diverged" in trials[winner].message
-    assert auc(labels[part.test], probabilities) > 0.99
 
 
-def folds_of(labels: "np.ndarray", seed: int) -> "np.ndarray":
-    number = np.empty(len(labels), dtype=np.int16)
-    splitter = StratifiedKFold(5, shuffle=True, random_state=seed)
-    for fold, (_, test) in enumerate(splitter.split(labels, labels)):
-        number[test] = fold
-    return number
+def scaled_on_all_rows(samples, rows, plan):
+    """What does not look at labels cannot be seen on permuted ones."""
+    return preprocess.fit(samples.features, plan)
+
+
+def selected_on_all_rows(samples, rows, plan):
+    """Ten columns of many, chosen with the labels of the test part too."""
+    labels = pd.Series(samples.labels)
+    strength = samples.features.corrwith(labels).abs()
+    return preprocess.fit(
+        samples.features[strength.nlargest(10).index].iloc[rows], plan
+    )
+
+
+def selected_on_training_rows(samples, rows, plan):
+    seen = dataclasses.replace(
+        samples,
+        features=samples.features.iloc[rows].reset_index(drop=True),
+        labels=samples.labels[rows],
+    )
+    return selected_on_all_rows(seen, np.arange(len(rows)), plan)
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded(Preparation):
+    """A preparation that has a column more: each town's mean label, over whatever rows taught it."""
+
+    means: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def apply(self, features):
+        of_town = features["town"].map(self.means).fillna(0.0).to_numpy(np.float32)
+        return np.column_stack([super().apply(features), of_town])
+
+
+def encoded_on_all_rows(samples, rows, plan):
+    means = pd.Series(samples.labels).groupby(samples.features["town"].to_numpy())
+    fitted = preprocess.fit(samples.features[["x0"]].iloc[rows], plan)
+    spread = (means.mean() - samples.labels.mean()) / samples.labels.std()
+    return Encoded(**vars(fitted), means=spread.to_dict())
+
+
+def towns(samples):
+    """Forty towns that have nothing to do with anything."""
+    names = [f"town {n % 40}" for n in range(samples.n_rows)]
+    return dataclasses.replace(samples, features=samples.features.assign(town=names))
+
+
+def wide(table):
+    """Sixty columns, the first of which tell of the labels before they are permuted."""
+    return samples_of(table(200, 1, n_columns=60))
+
+
+@pytest.mark.parametrize("table", [line_table, number_table])
+@pytest.mark.parametrize(
+    "prepare", [None, scaled_on_all_rows, selected_on_training_rows]
+)
+def test_an_honest_pipeline_scores_chance_on_permuted_labels(table, prepare):
+    """PROTOCOL section 5.5: neither the clean pipeline alarms nor one whose scaler saw all rows."""
+    tested = permuted(wide(table), prepare, vectors=20)
+
+    assert tested.flag is None
+    assert len(tested.scores) == 3
+    for name, scores in tested.scores.items():
+        assert len(scores) == 20
+        assert np.mean(scores) == pytest.approx(tested.chance_level, abs=0.06), name
+        assert 0.003 < tested.p_values[name] <= 1
+
+
+@pytest.mark.parametrize("table", [line_table, number_table])
+def test_columns_selected_on_all_rows_are_caught(table):
+    """Measured there: AUC .658, an alarm every time."""
+    tested = permuted(wide(table), selected_on_all_rows)
+
+    assert tested.flag is not None
+    assert tested.flag.sentinel == "self_test"
+    assert tested.flag.columns == ()
+    assert tested.flag.accepted is None
+    assert min(tested.p_values.values()) < 1e-3
+
+
+@pytest.mark.parametrize("table", [line_table, number_table])
+def test_a_target_encoding_on_all_rows_is_caught(table):
+    """Measured there: AUC .730, an alarm every time."""
+    tested = permuted(towns(samples_of(table(200, 1))), encoded_on_all_rows)
+
+    assert tested.flag is not None
+    assert "permuted" in tested.flag.evidence
+
+
+def test_an_alarm_that_the_study_accepts_carries_its_reason():
+    samples = wide(line_table)
+    inner = draw_folds(samples, SplitPlan(), 1).inner[0]
+    audit = AuditPlan.model_validate(
+        {
+            "self_test": 10,
+            "accept": [{"sentinel": "self_test", "reason": "known and wanted"}],
+        }
+    )
+    tested = tune_permuted(
+        samples, inner, tuning(), audit, 1, prepare=selected_on_all_rows
+    )
+
+    assert tested.flag is not None
+    assert tested.flag.accepted == "known and wanted"
+
+
+def test_the_self_test_is_the_same_twice_and_other_with_another_seed():
+    samples = samples_of(line_table(200, 1))
+    one, again = (permuted(samples, vectors=5) for _ in range(2))
+
+    assert one == again
+    assert one.scores != permuted(samples, vectors=5, seed=2).scores
+
+
+def test_units_stay_whole_and_rare_classes_and_series_are_tested_too():
+    """Twenty units of ten rows; one row in twenty of a class; rows in time, forward; seven classes."""
+    features, labels = line_table(200, 1)
+    units = np.repeat(np.arange(20, dtype=np.int32), 10)
+    constant = (units % 2).astype(np.int32)
+    rare = (np.arange(200) % 20 == 0).astype(np.int32)
+    times = np.arange(200, dtype=np.int32)
+    cases = [
+        samples_of((features, constant), units=units, unit="person"),
+        samples_of((features, labels), units=units, unit="person"),
+        samples_of((features, rare)),
+        samples_of((features, labels), times=times, order="day"),
+        samples_of(number_table(200, 1), times=times, order="day"),
+        samples_of(line_table(210, 1, n_classes=7)),
+    ]
+    for samples in cases:
+        tested = permuted(samples, vectors=5, inner_folds=3)
+        assert tested.flag is None
+        assert {len(scores) for scores in tested.scores.values()} == {5}
+
+
+def test_outer_folds_of_one_class_are_passed_over_and_refused_when_there_is_no_other():
+    samples = samples_of(line_table(200, 1))
+    inner = draw_folds(samples, SplitPlan(folds=2, inner_folds=3), 1).inner[0]
+    for code in (0, 1):
+        inner[1, (inner[1] == -1) & (samples.labels == code)] = -2 if code else -1
+    audit = AuditPlan(self_test=5)
+    tested = tune_permuted(samples, inner, tuning(), audit, 1)
+
+    assert {len(scores) for scores in tested.scores.values()} == {5}
+    with pytest.raises(DataRefused, match="two classes"):
+        tune_permuted(samples, inner[1:], tuning(), audit, 1)

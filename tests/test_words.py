@@ -3,11 +3,15 @@ import typing
 import pytest
 
 from assay.judge import judge_evidence
+from assay.records import Metric, Sentinel
 from assay.verdict import OutcomeWord
 from assay.words import (
     HEADLINES,
     METRICS,
+    SENTINELS,
     claim_sentence,
+    figure,
+    price_sentence,
     sentences,
     signal_sentence,
 )
@@ -16,21 +20,25 @@ from tests.model_factories import (
     gate_result,
     identity,
     judging,
+    number_case,
     scored_case,
 )
 
 
-@pytest.fixture(scope="module")
-def scored():
-    case = scored_case({"logistic": 1.0, "net": 1.0})
+def verdict_of(case, **plan):
     return judge_evidence(
         case.evidence,
-        case.labels,
+        case.samples,
         case.folds,
         case.predictions,
-        judging(at_least=0.6),
+        judging(**plan),
         identity(),
     ).verdict
+
+
+@pytest.fixture(scope="module")
+def scored():
+    return verdict_of(scored_case({"logistic": 1.0, "net": 1.0}), at_least=0.6)
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +46,21 @@ def stopped():
     case = scored_case({"net": 1.0})
     evidence = evidence_of(gate=gate_result("no_signal"))
     return judge_evidence(
-        evidence, case.labels, case.folds, {}, judging(), identity()
+        evidence, case.samples, case.folds, {}, judging(), identity()
     ).verdict
 
 
-def test_every_outcome_has_a_headline_and_every_metric_a_name():
+def test_every_outcome_metric_and_sentinel_has_its_words():
     assert set(HEADLINES) == set(typing.get_args(OutcomeWord))
     assert all(sign and headline for sign, headline in HEADLINES.values())
-    assert set(METRICS) == {"auc", "accuracy"}
+    assert set(METRICS) == set(typing.get_args(Metric))
+    assert set(SENTINELS) == set(typing.get_args(Sentinel))
 
 
-def test_a_scored_verdict_says_signal_claim_and_deep_learning_with_numbers(scored):
-    signal, claim, reason = sentences(scored)
+def test_a_scored_verdict_says_signal_claim_deep_learning_and_price_with_numbers(
+    scored,
+):
+    signal, claim, reason, price = sentences(scored)
 
     assert (
         signal
@@ -57,14 +68,71 @@ def test_a_scored_verdict_says_signal_claim_and_deep_learning_with_numbers(score
     )
     assert claim == claim_sentence(scored)
     assert f"{scored.claim.score:.4f}" in claim
-    assert "supported" in claim
+    assert "AUC 0.6 or more is supported" in claim
     assert reason == scored.reason
+    assert price == (
+        "The net took 1.0 s a fold to search and fit, 1.0 times as long as logistic, "
+        "and its numbers fill 1 kB."
+    )
+
+
+def test_a_number_is_spoken_of_by_spearman_and_a_loss_from_above():
+    case = number_case({"linear": 6.0, "net": 1.0})
+    verdict = verdict_of(case, metric="absolute_error", at_least=None, at_most=2.5)
+
+    assert "Spearman correlation 0.900 against 0.00" in signal_sentence(verdict)
+    assert "mean absolute error 2.5 or less is supported: the net has 0." in (
+        claim_sentence(verdict)
+    )
+    assert "(lower is better); the gain lies between +" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "shown"),
+    [
+        ("auc", 0.5, "0.5000"),
+        ("r2", -1.25, "-1.2500"),
+        ("log_loss", 2, "2.0000"),
+        ("squared_error", 2.01, "2.010"),
+        ("squared_error", 999.99, "1,000"),
+        ("absolute_error", 1234567.8, "1,234,568"),
+        ("absolute_error", 0.00012344, "0.0001234"),
+    ],
+)
+def test_a_figure_has_the_digits_of_its_metric(metric, value, shown):
+    assert figure(metric, value) == shown
+
+
+def test_a_signed_figure_has_its_sign_and_no_negative_zero():
+    assert figure("auc", 0.01, signed=True) == "+0.0100"
+    assert figure("squared_error", -45210, signed=True) == "-45,210"
+    assert figure("auc", -1e-9, signed=True) == "+0.0000"
+
+
+def test_the_price_is_told_beside_the_baseline_the_net_gains_least_over(scored):
+    case = scored_case({"logistic": 0.4, "boosting": 0.9, "net": 1.5}, fit_s=0.0)
+
+    assert "times" not in price_sentence(verdict_of(case))
+    deep = scored.deep_learning
+    dear = deep.price["net"].model_copy(update={"fit_s": 31.4, "size": 2_600_000})
+    verdict = scored.model_copy(
+        update={
+            "deep_learning": deep.model_copy(
+                update={"price": deep.price | {"net": dear}}
+            )
+        }
+    )
+    assert price_sentence(verdict) == (
+        "The net took 31.4 s a fold to search and fit, 31 times as long as logistic, "
+        "and its numbers fill 2.6 MB."
+    )
 
 
 def test_a_stopped_verdict_says_only_why(stopped):
     assert sentences(stopped) == [stopped.reason]
     assert signal_sentence(stopped) == ""
     assert claim_sentence(stopped) == ""
+    assert price_sentence(stopped) == ""
 
 
 def test_plan_a_comes_first_and_deviations_last(scored, stopped):
@@ -72,4 +140,4 @@ def test_plan_a_comes_first_and_deviations_last(scored, stopped):
 
     assert said[0].startswith("Plan A ended in no_signal (No model beat chance")
     assert said[-1] == "Deviation: this study differs from registration 12ab."
-    assert len(said) == 5
+    assert len(said) == 6

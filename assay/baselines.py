@@ -1,0 +1,174 @@
+"""Baselines: what deep learning is held against, tuned in the same parts by the same search.
+
+Logistic regression, or ridge regression for a number; and boosted trees.
+"""
+
+import itertools
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from assay.metrics import chance_score, goodness
+from assay.part import Fitted, Part, Prepared, Score
+from assay.records import Hyperparameters, Trial
+
+_ROUNDS_WITHOUT_GAIN = 10
+_MOST_HALVINGS = 5
+_DIVERGED = 0.01  # below the trial's score, on rows the model was fitted on
+
+
+# Linear models ---------------------------------------------------------------------------------
+
+
+class Linear:
+    """Logistic regression of classes, ridge regression of a number, on the prepared inputs."""
+
+    def __init__(self, part: Part) -> None:
+        self.part, self.space = part, part.plan.tune.logistic
+
+    def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
+        return [
+            self.part.scored(
+                [
+                    _predictions(self._model(fold, one), fold.inputs[fold.validation])
+                    for fold in self.part.trial_folds
+                ]
+            )
+            for one in asked
+        ]
+
+    def fit(self, trial: Trial) -> Fitted:
+        model = self._model(self.part.whole, trial.hyperparameters)
+        size = np.asarray(model.coef_).nbytes + np.asarray(model.intercept_).nbytes
+        return Fitted(lambda inputs: _predictions(model, inputs), size)
+
+    def _model(self, fold: Prepared, hyperparameters: Hyperparameters) -> Any:
+        strength = float(hyperparameters["inverse_penalty"])
+        inputs, labels = fold.inputs[fold.train], self.part.labels[fold.train]
+        if self.part.regression:
+            return Ridge(alpha=1 / strength).fit(inputs.astype(np.float64), labels)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # weak penalties; the score decides
+            return LogisticRegression(C=strength, max_iter=500).fit(inputs, labels)
+
+
+# Boosted trees ---------------------------------------------------------------------------------
+
+
+class Boosting:
+    """Boosted trees; the inner fold's best round gives a trial its rounds and its score."""
+
+    def __init__(self, part: Part, seed: int) -> None:
+        self.part, self.seed, self.space = part, seed, part.plan.tune.boosting
+        self.rounds: list[float] = []  # of each trial, mean over the inner folds used
+
+    def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
+        scores = []
+        for one in asked:
+            tried = [self._stopped_early(fold, one) for fold in self.part.trial_folds]
+            self.rounds.append(float(np.mean([best for best, _ in tried])))
+            scores.append(self.part.scored([predictions for _, predictions in tried]))
+        return scores
+
+    def _stopped_early(
+        self, fold: Prepared, hyperparameters: Hyperparameters
+    ) -> tuple[int, NDArray[np.float64]]:
+        """Return the best round, and what the trees up to it predict for the validation rows."""
+        validation = fold.inputs[fold.validation]
+        model = self._trees(hyperparameters, self.space.max_rounds, stops_early=True)
+        model.fit(
+            fold.inputs[fold.train],
+            self.part.labels[fold.train],
+            X_val=validation,
+            y_val=self.part.labels[fold.validation],
+        )
+        best = max(1, int(np.nanargmax(model.validation_score_)))
+        staged = (
+            model.staged_predict(validation)
+            if self.part.regression
+            else model.staged_predict_proba(validation)
+        )
+        return best, _as_columns(next(itertools.islice(staged, best - 1, None)))
+
+    def fit(self, trial: Trial) -> Fitted:
+        """Fit the winner with its trial's rounds, again and more slowly where that diverges.
+
+        Newton steps on nearly pure leaves can grow without bound, in the winner's fit though in
+        none of its trials. A fit that scores lower on its own training rows than its trial did on
+        inner ones has gone that way: it is repeated at half the learning rate and twice the rounds.
+        """
+        part, won = self.part, trial.hyperparameters
+        n_rounds = max(1, round(self.rounds[trial.number]))
+        inputs = part.whole.inputs[part.whole.train]
+        labels = part.labels[part.whole.train]
+        least = (trial.score or 0.0) - self._tolerance(labels)
+        for halvings in range(_MOST_HALVINGS):
+            slower = won | {"learning_rate": float(won["learning_rate"]) / 2**halvings}
+            model = self._trees(slower, n_rounds * 2**halvings, stops_early=False)
+            predictions = _predictions(model.fit(inputs, labels), inputs)
+            if (
+                np.isfinite(predictions).all()
+                and goodness(part.plan.metric, labels, predictions) >= least
+            ):
+                break
+        remark = (
+            f"diverged on the whole training part; learning rate halved {halvings} times"
+            if halvings
+            else ""
+        )
+        return Fitted(
+            lambda rows: _predictions(model, rows), _size(model), remark=remark
+        )
+
+    def _tolerance(self, labels: NDArray[Any]) -> float:
+        """Return how far below its trial a fit may score; errors count in units of a constant's."""
+        metric = self.part.plan.metric
+        in_target_units = metric in ("squared_error", "absolute_error")
+        return _DIVERGED * (chance_score(metric, labels) if in_target_units else 1.0)
+
+    def _trees(
+        self, hyperparameters: Hyperparameters, rounds: int, *, stops_early: bool
+    ) -> Any:
+        settings: dict[str, Any] = {
+            "learning_rate": float(hyperparameters["learning_rate"]),
+            "max_leaf_nodes": int(hyperparameters["leaves"]),
+            "min_samples_leaf": int(hyperparameters["min_rows_per_leaf"]),
+            "l2_regularization": float(hyperparameters["l2"]),
+            "max_iter": rounds,
+            "early_stopping": stops_early,
+            "n_iter_no_change": _ROUNDS_WITHOUT_GAIN,
+            "random_state": self.seed,
+        }
+        if not self.part.regression:
+            return HistGradientBoostingClassifier(**settings)
+        absolute = self.part.plan.metric == "absolute_error"
+        loss = "absolute_error" if absolute else "squared_error"
+        return HistGradientBoostingRegressor(loss=loss, **settings)
+
+
+def _size(model: Any) -> int:
+    return sum(tree.nodes.nbytes for trees in model._predictors for tree in trees)
+
+
+# Predictions -----------------------------------------------------------------------------------
+
+
+def _predictions(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return class probabilities, or numbers in one column."""
+    if hasattr(model, "predict_proba"):
+        return _as_columns(model.predict_proba(inputs))
+    return _as_columns(model.predict(inputs))
+
+
+def _as_columns(predictions: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(predictions.reshape(len(predictions), -1), dtype=np.float64)

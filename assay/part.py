@@ -1,0 +1,149 @@
+"""One outer training part with its inner folds, prepared: what every family of models is tuned on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay import preprocess
+from assay.metrics import goodness
+from assay.plans import BoostingSpace, CleanPlan, LogisticSpace, NetSpace, Tuning
+from assay.preprocess import Preparation
+from assay.records import Hyperparameters, Trial
+from assay.samples import Samples
+
+Predict = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+Prepare = Callable[[Samples, NDArray[np.int64], CleanPlan], Preparation]
+Score = tuple[float | None, str]  # higher is better; None with the reason
+
+TEST = -1  # in ``inner``; -2 is in neither part
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A family's winner, fitted on the whole part.
+
+    Attributes
+    ----------
+    predict
+        Returns class probabilities, shape (n_rows, n_classes), or numbers, shape (n_rows, 1).
+    size
+        Bytes of the fitted numbers.
+    members
+        The networks, where the family is one of networks.
+    remark
+        What the trial should say of it.
+    """
+
+    predict: Predict
+    size: int
+    members: tuple[tuple[NDArray[np.float32], ...], ...] = ()
+    remark: str = ""
+
+
+class Family(Protocol):
+    """A family of models: what it varies, how it is tried on inner folds, how its winner is fitted."""
+
+    @property
+    def space(self) -> NetSpace | LogisticSpace | BoostingSpace:
+        """What the search varies."""
+
+    def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
+        """Return the mean goodness of each trial over the inner folds used."""
+
+    def fit(self, trial: Trial) -> Fitted:
+        """Fit the winning trial on the whole part."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All rows, prepared by what some of them taught; ``train`` are those, without outliers."""
+
+    preparation: Preparation
+    inputs: NDArray[np.float32]
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+def on_training_rows(
+    samples: Samples, rows: NDArray[np.int64], plan: CleanPlan
+) -> Preparation:
+    """Fit the preparation on some rows, which is all it may look at, and on no label."""
+    return preprocess.fit(samples.features.iloc[rows], plan)
+
+
+class Part:
+    """One outer training part with its inner folds, and the test part it must not see.
+
+    Parameters
+    ----------
+    inner : shape (n_rows,)
+        Inner fold of each row of the training part; -1 marks the test part, -2 rows in neither.
+    prepare
+        Fits the preparation on training rows. The self-test's own tests put a leak here.
+
+    Raises
+    ------
+    DataRefused
+        If a training part has no row of a class.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        inner: NDArray[np.int16],
+        plan: Tuning,
+        prepare: Prepare = on_training_rows,
+    ) -> None:
+        self.labels, self.plan, self.inner = samples.labels, plan, inner
+        self.regression = samples.task == "regression"
+        self.n_outputs = 1 if self.regression else len(samples.classes)
+        self.test = np.flatnonzero(inner == TEST)
+        self._prepare, learned = prepare, inner >= 0
+        self.whole = self._prepared(samples, learned, np.zeros_like(learned))
+        self.trial_folds = [
+            self._prepared(samples, learned & (inner != k), inner == k)
+            for k in range(plan.tune.folds_per_trial)
+        ]
+
+    def scored(self, by_fold: Sequence[NDArray[np.float64] | None]) -> Score:
+        """Return a trial's mean goodness over the inner folds used, or None and the reason.
+
+        Parameters
+        ----------
+        by_fold
+            Predictions for each fold's validation rows; None where training came to nothing.
+        """
+        values = []
+        for fold, predictions in zip(self.trial_folds, by_fold, strict=True):
+            if predictions is None or not np.isfinite(predictions).all():
+                return None, "training gave nothing finite"
+            labels = self.labels[fold.validation]
+            values.append(goodness(self.plan.metric, labels, predictions))
+        mean = float(np.mean(values))
+        if not np.isfinite(mean):
+            what = "values" if self.regression else "classes"
+            return None, (
+                f"{self.plan.metric} needs two {what}, and the rows of an inner fold have one"
+            )
+        return mean, ""
+
+    def _prepared(
+        self,
+        samples: Samples,
+        learned: NDArray[np.bool_],
+        validation: NDArray[np.bool_],
+    ) -> Prepared:
+        rows, plan = np.flatnonzero(learned), self.plan.clean
+        rows = rows[preprocess.kept_rows(samples.features.iloc[rows], plan.outliers)]
+        if not self.regression:
+            preprocess.check_classes(samples.labels, rows)
+        preparation = self._prepare(samples, rows, plan)
+        return Prepared(
+            preparation,
+            preparation.apply(samples.features),
+            rows,
+            np.flatnonzero(validation),
+        )

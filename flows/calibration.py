@@ -1,0 +1,294 @@
+"""Many tables of known truth, each taken through the stages of a check, in processes side by side."""
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from assay.calibrate import (
+    Calibration,
+    as_json,
+    as_markdown,
+    rates,
+)
+from assay.canonical import digest_json
+from assay.environment import code_digest, lock_digest
+from assay.errors import StudyError
+from assay.ledger import Ledger, Repetition, repetition
+from assay.plans import PlanName, Study
+from assay.seeds import seed_for
+from assay.store import Store
+from assay.study import Identity
+from assay.verdict import Evidence, Opened, Verdict
+from assay.worlds import WORLDS, World, own_world, relabelled_samples, snapshot_of
+
+_MOST_AT_ONCE = 10
+_BATCHES_OF_A_PROCESS = 100  # TensorFlow keeps a little of every table
+# What a repetition runs through: a change to any of it, and to nothing else, asks for new ones.
+_STAGES = ("clean", "split", "audit", "gate", "tune", "judge")
+_REACHED = ("assay.worlds", "assay.ledger", *(f"tasks.{name}" for name in _STAGES))
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class OwnTable:
+    """A study's own samples, opened once; each repetition gives them labels that mean nothing."""
+
+    study: Study
+    opened: Opened
+    artifacts: str
+
+    def world(self) -> World:
+        columns = (column.name for column in self.opened.snapshot.columns)
+        return own_world(self.study, tuple(columns))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some repetitions of one world: what a process is handed."""
+
+    world: str
+    numbers: list[int]
+    seed: int
+    own: OwnTable | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks a calibration for; None: the default."""
+
+    worlds: tuple[str, ...]
+    repetitions: int | None
+    seed: int
+    own: OwnTable | None = None
+
+    def chosen(self) -> dict[str, World]:
+        """Return the worlds whose names begin as one of those asked for; all without any.
+
+        Raises
+        ------
+        StudyError
+            If no world's name begins so.
+        """
+        if self.own is not None:
+            world = self.own.world()
+            return {world.name: world}
+        for name in self.worlds:
+            if not any(world.startswith(name) for world in WORLDS):
+                raise StudyError(
+                    f"--world {name}: no world's name begins so. There are: {', '.join(WORLDS)}."
+                )
+        return {
+            name: world
+            for name, world in WORLDS.items()
+            if not self.worlds or name.startswith(self.worlds)
+        }
+
+
+def calibrated(
+    wanted: Wanted, store: Store, processes: int, command: str, tell: Tell
+) -> tuple[Calibration, Path]:
+    """Take every wanted world to its number of tables and count.
+
+    What one program finished under one seed lies in one folder, so that a stopped calibration goes
+    on and no rate mixes two programs. ``tell`` hears of a world, how many of its tables are
+    finished, and how many are wanted.
+
+    Returns
+    -------
+    tuple
+        The rates, and the folder with ``calibration.md`` and ``calibration.json``.
+    """
+    worlds, own = wanted.chosen(), wanted.own
+    counts = {
+        name: wanted.repetitions or world.repetitions for name, world in worlds.items()
+    }
+    program = code_digest(*_REACHED)
+    place = digest_json([program, lock_digest()])[:12]
+    folder = store.folder / "calibrations" / f"{place}-{wanted.seed}"
+    if own is not None:
+        inputs = [own.study.essence_digest(), own.opened.cleaned.essence_digest()]
+        folder = folder / digest_json(inputs)[:12]
+    with store.lock(f"calibration-{folder.name}"):
+        done = _finish(wanted, counts, folder, processes, tell)
+    calibration = Calibration(
+        command=command,
+        program=program,
+        lock=lock_digest(),
+        seed=wanted.seed,
+        repetitions={name: len(found) for name, found in done.items()},
+        cpu_s=sum(one.cpu_s for found in done.values() for one in found),
+        rates=tuple(
+            one for name, found in done.items() for one in rates(worlds[name], found)
+        ),
+    )
+    page = as_markdown(calibration, worlds)
+    store.write(folder / "calibration.md", page.encode())
+    store.write(folder / "calibration.json", as_json(calibration).encode())
+    return calibration, folder
+
+
+def _finish(
+    wanted: Wanted, counts: dict[str, int], folder: Path, processes: int, tell: Tell
+) -> dict[str, list[Repetition]]:
+    """Return every world's repetitions by number: those in the folder, and those still to be made."""
+    ledgers = {name: Ledger(folder / f"{name}.jsonl") for name in counts}
+    done = {
+        name: {one.number: one for one in ledger.read() if one.number < counts[name]}
+        for name, ledger in ledgers.items()
+    }
+    for name, n in counts.items():
+        tell(name, len(done[name]), n)
+    batches = [
+        _Batch(name, numbers, wanted.seed, wanted.own)
+        for name, n in counts.items()
+        for numbers in _gaps(set(done[name]), n)
+    ]
+    for batch, finished in _spread(batches, processes):
+        ledgers[batch.world].add(finished)
+        done[batch.world] |= {one.number: one for one in finished}
+        tell(batch.world, len(done[batch.world]), counts[batch.world])
+    return {
+        name: [found[number] for number in sorted(found)]
+        for name, found in done.items()
+    }
+
+
+def _gaps(there: set[int], n: int) -> Iterator[list[int]]:
+    """Yield the numbers under n that are not there, a few at a time."""
+    missing = [number for number in range(n) if number not in there]
+    for start in range(0, len(missing), _MOST_AT_ONCE):
+        yield missing[start : start + _MOST_AT_ONCE]
+
+
+def open_own(store: Store, study: Study, identity: Identity) -> OwnTable:
+    """Read, validate and clean plan A's table of a study."""
+    from flows.main import open_plan
+    from tasks.policies import plain_stages
+
+    with plain_stages():
+        opened = open_plan(store, study, "a", identity)
+    return OwnTable(study, opened, str(store.folder))
+
+
+def _spread(
+    waiting: list[_Batch], processes: int
+) -> Iterator[tuple[_Batch, list[Repetition]]]:
+    """Yield batches as they are finished. Processes are spawned: TensorFlow does not survive a fork."""
+    if not waiting:
+        return
+    context = get_context("spawn")
+    lifeline, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        processes,
+        mp_context=context,
+        initializer=_follow,
+        initargs=(lifeline,),
+        max_tasks_per_child=_BATCHES_OF_A_PROCESS,
+    )
+    try:
+        running = {pool.submit(_repeat_all, batch): batch for batch in waiting}
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
+        pool.shutdown()
+    finally:
+        held.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _follow(lifeline: Connection) -> None:
+    """End this process as soon as the one that holds the other end closes it or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that asked for it answers it
+
+    def watch() -> None:
+        with suppress(EOFError, OSError):
+            lifeline.recv()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+# One repetition --------------------------------------------------------------------------------------
+
+
+def _repeat_all(batch: _Batch) -> list[Repetition]:
+    return [
+        repeat(batch.world, number, batch.seed, batch.own) for number in batch.numbers
+    ]
+
+
+def repeat(
+    name: str, number: int, seed: int, own: OwnTable | None = None
+) -> Repetition:
+    """Take one table of a world to its verdict, plan B included, as ``check_hypothesis`` would."""
+    from flows.main import check_opened
+    from tasks.policies import plain_stages
+
+    begun = time.process_time()
+    taken: dict[PlanName, Evidence] = {}
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder, plain_stages():
+        store = Store(Path(folder))
+        world = WORLDS[name] if own is None else own.world()
+        study = world.study(seed_for(seed, "study", name, number))
+        plan_a: Verdict | None = None
+        for plan in study.plans():
+            opened = (
+                _open_world(store, world, study, plan, seed, number)
+                if own is None
+                else _open_relabelled(store, own, seed, number)
+            )
+            evidence, judgement = check_opened(
+                store, opened, study, plan, _nobody(study)
+            )
+            taken[plan] = evidence
+            if evidence.gate is None or evidence.gate.passed:
+                break
+            plan_a = judgement.verdict if plan == "a" else plan_a
+    return repetition(
+        name, number, judgement.verdict, taken, time.process_time() - begun
+    )
+
+
+def _open_world(
+    store: Store, world: World, study: Study, plan: PlanName, seed: int, number: int
+) -> Opened:
+    from tasks import clean
+
+    snapshot, report = snapshot_of(store, world, seed, number)
+    cleaned = clean(store, snapshot, report, study.of(plan).cleaning())
+    return Opened(snapshot=snapshot, report=report, cleaned=cleaned)
+
+
+def _open_relabelled(store: Store, own: OwnTable, seed: int, number: int) -> Opened:
+    theirs = Store(Path(own.artifacts))
+    cleaned = relabelled_samples(theirs, own.opened.cleaned, seed, number).keep(store)
+    return own.opened.model_copy(update={"cleaned": cleaned})
+
+
+def _nobody(study: Study) -> Identity:
+    return Identity(
+        name=study.name,
+        sources={},
+        suites={},
+        study=study.essence_digest(),
+        program=code_digest(*_REACHED),
+        lock=lock_digest(),
+    )
+
+
+def default_processes() -> int:
+    """Return one process for each core this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

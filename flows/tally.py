@@ -1,0 +1,98 @@
+"""What a person sees of a calibration: a bar for each world while it runs, then the rates."""
+
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from assay.calibrate import Calibration
+from flows.terminal import near
+
+
+class Tally:
+    """A bar for each world at work and one for all; without a terminal, a line for each finished world."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description:20}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._bars: dict[str, TaskID] = {}
+        self._all = self._progress.add_task("all worlds", total=0)
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def __enter__(self) -> "Tally":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def hear(self, world: str, done: int, wanted: int) -> None:
+        """Take in how many tables of a world are finished."""
+        before = self._seen.get(world, (0, 0))[0]
+        self._seen[world] = (done, wanted)
+        if world not in self._bars:
+            self._bars[world] = self._progress.add_task(world, total=wanted)
+        at_work = 0 < done < wanted
+        self._progress.update(self._bars[world], completed=done, visible=at_work)
+        finished, total = (
+            sum(counts) for counts in zip(*self._seen.values(), strict=True)
+        )
+        self._progress.update(self._all, completed=finished, total=total)
+        if done >= wanted and before < wanted:
+            self._console.print(f"[bold]{world:20}[/] [dim]{done} tables[/]")
+
+
+def tell_rates(calibration: Calibration, folder: Path) -> None:
+    """Print every rate with what it should be, and where the page lies."""
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("world", "what"):
+        table.add_column(name, overflow="fold")
+    for name in ("rate", "of", "should be", "99 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    for one in calibration.rates:
+        should = "" if one.nominal is None else f"{one.should} {one.nominal:g}"
+        table.add_row(
+            one.world,
+            one.what,
+            f"{one.rate:.3f}",
+            str(one.n),
+            should,
+            f"{one.band[0]:.3f} to {one.band[1]:.3f}",
+            "" if one.holds else "[bold]outside[/]",
+        )
+    console.print(table)
+    outside = calibration.outside()
+    promised = sum(one.nominal is not None for one in calibration.rates)
+    said = (
+        f"All {promised} promised rates are where they should be."
+        if not outside
+        else f"{len(outside)} of {promised} promised rates are outside their range."
+    )
+    console.print(f"[bold]{said}[/]")
+    console.print(f"[dim]{near(folder)}/calibration.md[/]", soft_wrap=True)

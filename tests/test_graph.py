@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from assay.graph import Dropout, Layout
+from assay.network import Shape, first_weights, weights_digest
+
+pytestmark = pytest.mark.slow
+
+RATES = np.array([0.0, 0.15, 0.5, 0.5])
+FACTORS = (1 / (1 - RATES)).astype(np.float32)
+NOISE = np.array(
+    [
+        [key, round(rate * 2**32)]
+        for key, rate in zip((7, 99, 12345, 777), RATES, strict=True)
+    ],
+    dtype=np.uint32,
+)
+HIDDEN = np.ones((4, 300, 64), dtype=np.float32)
+
+
+def dropped(which=slice(None), step=3, layer=0):
+    drop = Dropout(FACTORS[which], NOISE[which], step)
+    return drop(HIDDEN[which], layer).numpy()
+
+
+def test_dropout_keeps_the_share_it_says_and_scales_it_up():
+    """Each unit is 0 or 1 / (1 - rate), so that its mean stays 1."""
+    found = dropped()
+
+    for replica, factor in zip(found, FACTORS, strict=True):
+        assert set(np.unique(replica)) <= {0.0, factor}
+    assert found.mean(axis=(1, 2)) == pytest.approx(np.ones(4), abs=0.03)
+    assert (found[0] == 1).all()
+
+
+def test_replicas_steps_and_layers_have_noise_of_their_own():
+    """Of two that each keep half, a quarter of the units stay in both."""
+    found = dropped()
+    pairs = [(found[2], found[3])]
+    pairs += [(found[2], dropped(step=4)[2]), (found[2], dropped(layer=1)[2])]
+
+    for one, other in pairs:
+        assert np.mean((one > 0) & (other > 0)) == pytest.approx(0.25, abs=0.02)
+
+
+def test_the_noise_of_a_replica_is_the_same_in_any_stack():
+    found = dropped()
+
+    assert np.array_equal(dropped(slice(2, 4)), found[2:])
+    assert np.array_equal(dropped(slice(3, 4)), found[3:])
+
+
+@pytest.mark.parametrize("shape", [Shape(3, 2, 1, 5), Shape(4, 1, 2, 16)])
+def test_weights_come_back_from_a_row_of_parameters(shape):
+    """Padded to whole vectors; every number of a kernel is marked, no bias and no padding."""
+    layout = Layout(shape)
+    members = [first_weights(shape, seed) for seed in range(3)]
+    parameters, means, squares = (one.numpy() for one in layout.start(members))
+
+    assert parameters.shape == (3, layout.n_parameters)
+    assert layout.n_parameters % 16 == 0
+    assert not means.any()
+    assert not squares.any()
+    for row, member in zip(parameters, members, strict=True):
+        assert weights_digest([layout.weights(row)]) == weights_digest([member])
+    kernels, biases = (
+        layout.weights(layout.kernels)[::2],
+        layout.weights(layout.kernels)[1::2],
+    )
+    assert all(kernel.all() for kernel in kernels)
+    assert not any(bias.any() for bias in biases)
+    assert layout.kernels.sum() == sum(n_in * n_out for n_in, n_out in shape.layers())
