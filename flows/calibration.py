@@ -31,8 +31,8 @@ from assay.study import Identity
 from assay.verdict import Evidence, Opened, Verdict
 from assay.worlds import WORLDS, World, own_world, relabelled_samples, snapshot_of
 
-_MOST_AT_ONCE = 10
-_BATCHES_OF_A_PROCESS = 100  # TensorFlow keeps a little of every table
+_MOST_AT_ONCE = 5  # tables that a kill can cost each process
+_BATCHES_OF_A_PROCESS = 200  # TensorFlow keeps a little of every table
 # What a repetition runs through: a change to any of it, and to nothing else, asks for new ones.
 _STAGES = ("clean", "split", "audit", "gate", "tune", "judge")
 _REACHED = ("assay.worlds", "assay.ledger", *(f"tasks.{name}" for name in _STAGES))

@@ -80,7 +80,7 @@ def test_a_killed_calibration_goes_on_where_it_was(
 
 def test_an_interrupted_calibration_says_so_and_leaves_no_process(tmp_path: Path):
     process = subprocess.Popen(
-        command(tmp_path, "--world", "null-wide", "--repetitions", "400"),
+        command(tmp_path, "--world", "null-small", "--repetitions", "400"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
