@@ -85,6 +85,7 @@ def test_an_interrupted_calibration_says_so_and_leaves_no_process(tmp_path: Path
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_heeding_interrupts,
     )
     while process.poll() is None and not list(tmp_path.glob("calibrations/*/*.jsonl")):
         time.sleep(0.05)
@@ -96,6 +97,11 @@ def test_an_interrupted_calibration_says_so_and_leaves_no_process(tmp_path: Path
     assert "Traceback" not in said
     while there_is(process.pid):  # workers end when they see their lifeline cut
         time.sleep(0.05)
+
+
+def _heeding_interrupts() -> None:
+    """Undo what a shell does to programs it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def there_is(group: int) -> bool:
