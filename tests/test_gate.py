@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 
+from assay.betting import stopping_point
 from assay.errors import DataRefused
 from assay.gate import (
     chance_gate,
@@ -49,6 +50,25 @@ def gate(table, alpha=0.05, seed=3, split=None, clean=None, known=None, **change
     if samples.task == "regression":
         plan = plan.model_copy(update={"smallest_effect": 0.2})
     return chance_gate(samples, folds.outer[0], folds.inner[0], plan, seed)
+
+
+# The bet -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shift", "rate", "drawn"), [(2, 0.617, 95), (3, 0.897, 65), (4, 0.985, 39)]
+)
+def test_the_bet_finds_an_effect_as_often_and_as_soon_as_the_protocol_says(
+    shift, rate, drawn
+):
+    """PROTOCOL T4: a normal statistic, shifted by so many standard deviations; at most 999."""
+    generator = np.random.default_rng(shift)
+    observed = shift + generator.normal(size=1500)
+    found = [stopping_point(one, generator.normal(size=999), 0.05) for one in observed]
+
+    error = 3 * np.sqrt(rate * (1 - rate) / 1500)
+    assert np.mean([p <= 0.05 for _, p in found]) == pytest.approx(rate, abs=error)
+    assert np.mean([n or 999 for n, _ in found]) == pytest.approx(drawn, rel=0.15)
 
 
 # What can be found -----------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def test_its_first_output_is_what_the_program_says(tmp_path: Path):
 
 
 def verdict_lines(output: str) -> list[str]:
-    """Return the headline and its sentences, without the line that holds times and digests."""
+    """Return the headline and its sentences, without the lines that hold times and digests."""
     lines = output.strip().splitlines()
     start = next(
         i
@@ -92,7 +92,9 @@ def verdict_lines(output: str) -> list[str]:
     return [
         line.strip()
         for line in lines[start:]
-        if "report.html" not in line and line.strip()
+        if line.strip()
+        and "report.html" not in line
+        and "s a fold to search" not in line
     ]
 
 
