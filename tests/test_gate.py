@@ -254,6 +254,32 @@ def test_blocks_of_time_with_one_class_each_are_not_tested():
     assert "test parts with rows of two classes" in found.remark
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_training_parts_without_a_class_are_no_crash(n_classes):
+    """The first block of time holds one class, and shifts put such blocks anywhere."""
+    features, labels = noise_table(120, seed=3)
+    labels = np.where(np.arange(120) < 40, 0, labels)
+    labels[100::4] = n_classes - 1
+    known = {"times": np.arange(120, dtype=np.int32), "order": "day"}
+
+    found = gate((features, labels.astype(np.int32)), known=known)
+
+    assert np.isfinite(found.null_scores).all()
+    assert not found.passed
+
+
+def test_units_that_cannot_exchange_labels_are_told_of():
+    """Sizes 1 to 21: in its fold none has a partner, so only turns inside them are left."""
+    units = np.repeat(np.arange(21, dtype=np.int32), np.arange(1, 22))
+    features, labels = noise_table(len(units), seed=3)
+    found = gate((features, labels), known={"units": units, "unit": "brand"})
+
+    assert (
+        "231 of 231 rows lie in units (brand) without another of their" in found.remark
+    )
+    assert gate(noise_table(80, seed=3)).remark == ""
+
+
 def test_few_units_are_not_tested_and_say_so():
     found = gate(fingerprinted(18, seed=1))
 
