@@ -207,6 +207,17 @@ class Calibration(Record):
     cpu_s: float = circumstance("CPU seconds of all repetitions.")
     rates: tuple[Rate, ...]
 
+    def summary(self) -> str:
+        promised = [one for one in self.rates if one.should != "free"]
+        outside = len(self.outside())
+        if not promised:
+            return "Nothing is promised of these rates."
+        if outside:
+            return (
+                f"{outside} of {len(promised)} promised rates are outside their range."
+            )
+        return f"All {len(promised)} promised rates are where they should be."
+
     def outside(self) -> list[Rate]:
         """Return the rates that are not where they should be."""
         return [one for one in self.rates if not one.holds]
@@ -253,18 +264,15 @@ def as_markdown(calibration: Calibration, worlds: Mapping[str, World] = WORLDS) 
 
 
 def _summary(calibration: Calibration) -> list[str]:
-    promised = [one for one in calibration.rates if one.should != "free"]
-    outside = calibration.outside()
-    if not outside:
-        return [f"**All {len(promised)} promised rates are where they should be.**"]
-    said = "; ".join(
-        f"{one.world}, {one.what}: {one.rate:.3f}, should be {one.should} {one.nominal:g}"
-        for one in outside
-    )
-    return [
-        f"**{len(outside)} of {len(promised)} promised rates are outside their range:** {said}. With so many rates "
-        f"about {0.005 * len(promised):.1f} would be by chance."
+    outside = [
+        f"- {one.world}, {one.what}: {one.rate:.3f}, should be {one.should} {one.nominal:g}"
+        for one in calibration.outside()
     ]
+    if not outside:
+        return [f"**{calibration.summary()}**"]
+    promised = sum(one.should != "free" for one in calibration.rates)
+    chance = f"By chance about {0.005 * promised:.1f} of so many rates would be."
+    return [f"**{calibration.summary()}** {chance}", "", *outside]
 
 
 def _worlds(named: Sequence[Rate], worlds: Mapping[str, World]) -> list[str]:

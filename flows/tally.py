@@ -87,12 +87,5 @@ def tell_rates(calibration: Calibration, folder: Path) -> None:
             "" if one.holds else "[bold]outside[/]",
         )
     console.print(table)
-    outside = calibration.outside()
-    promised = sum(one.nominal is not None for one in calibration.rates)
-    said = (
-        f"All {promised} promised rates are where they should be."
-        if not outside
-        else f"{len(outside)} of {promised} promised rates are outside their range."
-    )
-    console.print(f"[bold]{said}[/]")
+    console.print(f"[bold]{calibration.summary()}[/]")
     console.print(f"[dim]{near(folder)}/calibration.md[/]", soft_wrap=True)

@@ -171,6 +171,12 @@ def test_the_page_says_whether_every_promise_holds():
     assert WORLDS["null-balanced"].truth in page
 
 
+def test_where_nothing_is_promised_nothing_is_claimed():
+    found = rate("leak-unit", "undeclared_unit fires", [True, True])
+
+    assert "Nothing is promised of these rates." in as_markdown(make_calibration(found))
+
+
 def test_a_calibration_is_read_back_from_its_json():
     calibration = make_calibration(rate("null-balanced", "gate passes", [False, True]))
 
