@@ -32,7 +32,7 @@ from assay.verdict import Evidence, Opened, Verdict
 from assay.worlds import WORLDS, World, own_world, relabelled_samples, snapshot_of
 
 _MOST_AT_ONCE = 5  # tables that a kill can cost each process
-_BATCHES_OF_A_PROCESS = 200  # TensorFlow keeps a little of every table
+_BATCHES_OF_A_PROCESS = 100  # TensorFlow keeps a little of every table
 # What a repetition runs through: a change to any of it, and to nothing else, asks for new ones.
 _STAGES = ("clean", "split", "audit", "gate", "tune", "judge")
 _REACHED = ("assay.worlds", "assay.ledger", *(f"tasks.{name}" for name in _STAGES))
@@ -184,17 +184,24 @@ def open_own(store: Store, study: Study, identity: Identity) -> OwnTable:
 def _spread(
     waiting: list[_Batch], processes: int
 ) -> Iterator[tuple[_Batch, list[Repetition]]]:
+    """Yield batches as they are finished, by new processes every so often.
+
+    The pool's own ``max_tasks_per_child`` can wait for ever for a process it does not start
+    (https://github.com/python/cpython/issues/115634), so each share of the work has a pool of its own.
+    """
+    share = processes * _BATCHES_OF_A_PROCESS
+    for start in range(0, len(waiting), share):
+        yield from _pooled(waiting[start : start + share], processes)
+
+
+def _pooled(
+    waiting: list[_Batch], processes: int
+) -> Iterator[tuple[_Batch, list[Repetition]]]:
     """Yield batches as they are finished. Processes are spawned: TensorFlow does not survive a fork."""
-    if not waiting:
-        return
     context = get_context("spawn")
     lifeline, held = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        processes,
-        mp_context=context,
-        initializer=_follow,
-        initargs=(lifeline,),
-        max_tasks_per_child=_BATCHES_OF_A_PROCESS,
+        processes, mp_context=context, initializer=_follow, initargs=(lifeline,)
     )
     try:
         running = {pool.submit(_repeat_all, batch): batch for batch in waiting}
