@@ -184,7 +184,8 @@ def _searched(
     fitted = family.fit(trials[winner])
     seconds = time.perf_counter() - started
     told = [_in_own_direction(trial, part.plan.metric) for trial in trials]
-    told[winner] = told[winner].model_copy(update={"message": fitted.remark})
+    said = "; ".join(filter(None, (trials[winner].message, fitted.remark)))
+    told[winner] = told[winner].model_copy(update={"message": said})
     return tuple(told), winner, fitted, seconds
 
 
