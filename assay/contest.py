@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from assay import linear, preprocess
 from assay.errors import DataRefused
 from assay.metrics import auc, spearman
-from assay.network import Shape, Weights
+from assay.network import Net, Shape
 from assay.permute import n_alone, relabelled
 from assay.plans import CleanPlan, Gating
 from assay.samples import Labels, Samples
@@ -175,9 +175,9 @@ class Contest:
         found, n_diverged = [], np.zeros(len(labels), dtype=int)
         for fold, nets in zip(self.folds, self._trained(labels), strict=True):
             predictions = np.full((len(labels), len(fold.test), self.n_outputs), np.nan)
-            whole = [i for i, weights in enumerate(nets) if weights]
+            whole = {i: net for i, net in enumerate(nets) if net}
             if whole:
-                predictions[whole] = predict([nets[i] for i in whole], fold.unseen)
+                predictions[[*whole]] = predict([*whole.values()], fold.unseen)
             diverged = ~np.isfinite(predictions).all(axis=(1, 2))
             predictions[diverged] = constant
             n_diverged += diverged
@@ -185,9 +185,9 @@ class Contest:
         self.n_diverged += n_diverged.tolist()
         return found
 
-    def _trained(self, labels: Labels) -> list[list[Weights]]:
+    def _trained(self, labels: Labels) -> list[list[Net | None]]:
         """Return each fold's nets, one for each labelling; they start from the same weights."""
-        trained: list[list[Weights]] = [[] for _ in self.folds]
+        trained: list[list[Net | None]] = [[] for _ in self.folds]
         for epochs in {fold.epochs for fold in self.folds}:
             numbers = [
                 number
@@ -198,7 +198,7 @@ class Contest:
             nets = train(jobs, Schedule(epochs, patience=1, batch_size=_BATCH_SIZE))
             for place, number in enumerate(numbers):
                 of_fold = nets[place * len(labels) : (place + 1) * len(labels)]
-                trained[number] = [one.weights for one in of_fold]
+                trained[number] = [one.net for one in of_fold]
         return trained
 
     def _jobs(self, number: int, labels: Labels) -> list[Job]:
@@ -207,7 +207,7 @@ class Contest:
         none = np.empty(0, dtype=np.int64)
         return [
             Job(
-                shape=Shape(inputs.shape[1], self.n_outputs, 1, self.plan.hidden),
+                shape=Shape(inputs.shape[1], self.n_outputs, (self.plan.hidden,)),
                 seed=seed_for(self.seed, "net", number),
                 inputs=inputs,
                 labels=one,

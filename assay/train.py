@@ -21,13 +21,17 @@ from assay.graph import (
     Layout,
     Loss,
     State,
+    Structure,
     graph,
+    in_portions,
     one_below_another,
     outputs_of,
+    padded,
+    stacked,
     stay,
     whole_vectors,
 )
-from assay.network import Shape, Weights, first_weights, in_units
+from assay.network import Encoding, Net, Shape, alike, first_weights, in_units
 from assay.samples import Labels
 from assay.seeds import generator_for, seed_for
 
@@ -51,6 +55,12 @@ class Job:
         Rows whose loss decides when to stop; empty: train to the last epoch.
     loss
         What training makes small: cross-entropy of classes, or the error of a number.
+    encoding
+        Of the leading columns of the matrix; jobs that share a matrix share it.
+    smoothing
+        Share of a label that is spread over all classes while training.
+    class_weights : shape (n_classes,)
+        By what the loss of a class's rows is multiplied; empty: by 1.
     """
 
     shape: Shape
@@ -63,6 +73,9 @@ class Job:
     weight_decay: float
     dropout: float
     loss: Loss = "cross_entropy"
+    encoding: Encoding | None = None
+    smoothing: float = 0.0
+    class_weights: tuple[float, ...] = ()
 
     def units(self) -> tuple[float, float]:
         """Return the centre and scale by which numbers are put in standard units; 0 and 1 for classes.
@@ -92,13 +105,13 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: the weights of its best epoch, and the loss it had on the stopping rows.
+    """A trained network: that of its best epoch, and the loss it had on the stopping rows.
 
     A network for a number predicts in the units of its labels; the loss is in standard ones (see
-    :meth:`Job.units`). Without a finite loss or a finite weight there are no weights.
+    :meth:`Job.units`). Without a finite loss or a finite weight there is no network.
     """
 
-    weights: Weights
+    net: Net | None
     epoch: int
     stopping_loss: float
 
@@ -118,7 +131,7 @@ def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
     for number, job in enumerate(jobs):
         _check(number, job)
         batch = _batch(schedule, job)
-        n_stopping = -(-len(job.stopping_rows) // VECTOR)  # a sum's bits vary with it
+        n_stopping = padded(len(job.stopping_rows))  # a sum's bits vary with it
         key = (job.shape, job.loss, n_stopping)
         groups.setdefault((*key, len(job.rows) // batch, batch), []).append(number)
     trained: dict[int, Trained] = {}
@@ -145,16 +158,18 @@ def _batch(schedule: Schedule, job: Job) -> int:
     return whole_vectors(n) or n
 
 
-def predict(
-    members: Sequence[Weights], inputs: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def predict(members: Sequence[Net], inputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return what each member predicts, shape (n_members, n_rows, n_outputs).
 
     Class probabilities; where a network has one output, the number it predicts.
     """
-    widest = max(layer.shape[0] for layer in members[0])
-    at_once = whole_vectors(_NUMBERS_AT_ONCE // (widest * len(members)))
-    return outputs_of(members, inputs, max(VECTOR, at_once)).astype(np.float64)
+    found = np.empty((len(members), len(inputs), members[0].n_outputs))
+    for places in alike(members):
+        widest = max(len(layer) for layer in members[places[0]].weights)
+        at_once = whole_vectors(_NUMBERS_AT_ONCE // (widest * len(places)))
+        together = [members[place] for place in places]
+        found[places] = outputs_of(together, inputs, max(VECTOR, at_once))
+    return found
 
 
 # A stack -----------------------------------------------------------------------------------------
@@ -169,8 +184,7 @@ class _Stack:
         self.jobs, self.schedule = jobs, schedule
         self.n_steps, self.batch = n_steps, batch
         self.layout = Layout(jobs[0].shape)
-        drops = any(job.dropout > 0 for job in jobs)
-        self.graph = graph(jobs[0].shape.depth + 1, jobs[0].loss, drops)
+        self.graph = graph(self._structure())
         matrices = {id(job.inputs): job.inputs for job in jobs}
         self.matrix = one_below_another([*matrices.values()])
         starts = np.cumsum([0, *map(len, matrices.values())]).tolist()
@@ -180,11 +194,21 @@ class _Stack:
         self.targets = [self._targets(i, job.rows) for i, job in enumerate(jobs)]
         keys = [(job.seed, id(job.inputs), id(job.rows)) for job in jobs]
         orders = {
-            key: _Order(job.seed, job.rows + start)
+            key: _Order(job.seed, job.rows + start, job.encoding)
             for key, job, start in zip(keys, jobs, self.starts, strict=True)
         }
         self.orders = [*orders.values()]
         self.feed = self._feed([[*orders].index(key) for key in keys])
+
+    def _structure(self) -> Structure:
+        shape, jobs = self.jobs[0].shape, self.jobs
+        return Structure(
+            n_layers=len(shape.widths) + 1,
+            activation=shape.activation,
+            encoded=shape.encoded != (0, 0),
+            loss=jobs[0].loss,
+            drops=any(job.dropout > 0 for job in jobs),
+        )
 
     def run(self) -> list[Trained]:
         """Train until every replica has stopped; a stopped replica leaves the stack."""
@@ -209,9 +233,7 @@ class _Stack:
         kept = np.full(state[0].shape, np.nan, dtype=np.float32)
         for epoch in range(self.schedule.epochs):
             state = self._advance(state, feed, epoch, epoch + 1)
-            losses = self.graph.loss_on(
-                state[0], self.layout.forms, self.matrix, *feed.stopping()
-            ).numpy()
+            losses = self._loss_on(state, feed)
             better = losses < loss[feed.job] - _LEAST_GAIN
             which = feed.job[better]
             loss[which], epoch_of[which] = losses[better], epoch
@@ -243,15 +265,30 @@ class _Stack:
             self.layout.forms,
             self.layout.kernels,
             self.matrix,
+            stacked([one.encoding for one in orders]),
             np.stack(rows, axis=1).astype(np.int32),
             np.stack(targets, axis=1),
             place.astype(np.int32),
             feed.rates,
             feed.noise,
+            feed.class_weights,
             epoch * self.n_steps,
             float(self.schedule.epochs * self.n_steps),
         )
         return after
+
+    def _loss_on(self, state: State, feed: "_Feed") -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self.graph.loss_on(
+            state[0],
+            self.layout.forms,
+            self.matrix,
+            stacked([self.jobs[number].encoding for number in feed.job]),
+            in_portions(feed.stopping_rows),
+            in_portions(feed.stopping_targets),
+            in_portions(feed.counted),
+            feed.class_weights,
+        ).numpy()
+        return found
 
     def _trained(
         self,
@@ -260,17 +297,19 @@ class _Stack:
         loss: NDArray[np.float64],
     ) -> list[Trained]:
         return [
-            Trained(
-                in_units(self.layout.weights(row), *units)
-                if np.isfinite(row).all()
-                else (),
-                int(epoch),
-                float(least),
-            )
-            for row, units, epoch, least in zip(
-                rows, self.units, epoch_of, loss, strict=True
+            Trained(self._net(number, row), int(epoch), float(least))
+            for number, (row, epoch, least) in enumerate(
+                zip(rows, epoch_of, loss, strict=True)
             )
         ]
+
+    def _net(self, number: int, row: NDArray[np.float32]) -> Net | None:
+        if not np.isfinite(row).all():
+            return None
+        job, weights = self.jobs[number], self.layout.weights(row)
+        return Net(
+            in_units(weights, *self.units[number]), job.shape.activation, job.encoding
+        )
 
     def _targets(self, number: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         centre, scale = self.units[number]
@@ -279,7 +318,7 @@ class _Stack:
     def _feed(self, order: list[int]) -> "_Feed":
         """Gather the jobs; stopping rows of unlike number are padded with rows that do not count."""
         jobs = self.jobs
-        longest = -(-max(len(job.stopping_rows) for job in jobs) // VECTOR) * VECTOR
+        longest = padded(max(len(job.stopping_rows) for job in jobs))
         rows, targets, counted = np.zeros((3, len(jobs), longest))
         for i, job in enumerate(jobs):
             n = len(job.stopping_rows)
@@ -287,13 +326,18 @@ class _Stack:
             targets[i, :n] = self._targets(i, job.stopping_rows)
             counted[i, :n] = 1.0 / n if n else 0.0
         rates = [
-            [job.learning_rate, job.weight_decay, 1.0 / (1.0 - job.dropout)]
+            [
+                *(job.learning_rate, job.weight_decay),
+                *(1.0 / (1.0 - job.dropout), job.smoothing),
+            ]
             for job in jobs
         ]
         noise = [
             [2 * seed_for(job.seed, "dropout") + 1, round(job.dropout * 2**32)]
             for job in jobs
         ]
+        n_outputs = jobs[0].shape.n_outputs
+        class_weights = [job.class_weights or (1.0,) * n_outputs for job in jobs]
         return _Feed(
             job=np.arange(len(jobs)),
             order=np.array(order),
@@ -302,14 +346,18 @@ class _Stack:
             stopping_rows=rows.astype(np.int32),
             stopping_targets=targets.astype(np.float32),
             counted=counted.astype(np.float32),
+            class_weights=np.array(class_weights, dtype=np.float32),
         )
 
 
 class _Order:
     """The order in which jobs of one seed see the same rows, drawn epoch by epoch."""
 
-    def __init__(self, seed: int, rows: NDArray[np.int64]) -> None:
-        self.rows, self.generator = rows, generator_for(seed, "order")
+    def __init__(
+        self, seed: int, rows: NDArray[np.int64], encoding: Encoding | None
+    ) -> None:
+        self.rows, self.encoding = rows, encoding
+        self.generator = generator_for(seed, "order")
 
     def draw(self, n_epochs: int, n_used: int) -> NDArray[np.int64]:
         """Return places among the rows, shape (n_epochs, n_used)."""
@@ -326,12 +374,15 @@ class _Feed:
     ----------
     job, order : shape (n_replicas,)
         Number of its job, and of the row order it follows.
-    rates : shape (n_replicas, 3)
-        Learning rate, weight decay, and by what dropout multiplies the units it keeps.
+    rates : shape (n_replicas, 4)
+        Learning rate, weight decay, by what dropout multiplies the units it keeps, and the share of
+        a label that is spread over all classes.
     noise : shape (n_replicas, 2)
         What makes its dropout its own, and the noise from which on a unit is kept.
     stopping_rows, stopping_targets, counted : shape (n_replicas, n_stopping)
         ``counted`` is a row's weight in the mean, 0 for rows that only pad.
+    class_weights : shape (n_replicas, n_outputs)
+        By what the loss of a class's rows is multiplied.
     """
 
     job: NDArray[np.int64]
@@ -341,6 +392,7 @@ class _Feed:
     stopping_rows: NDArray[np.int32]
     stopping_targets: NDArray[np.float32]
     counted: NDArray[np.float32]
+    class_weights: NDArray[np.float32]
 
     def keep(self, stay: NDArray[np.int64]) -> "_Feed":
         return _Feed(*(getattr(self, one.name)[stay] for one in fields(self)))

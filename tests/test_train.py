@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from assay.environment import pin
-from assay.network import Shape, as_keras, first_weights, weights_digest
+from assay.network import Net, Shape, encoding, first_weights
+from assay.saved_model import as_keras
 from assay.seeds import generator_for
 from assay.train import Job, Schedule, predict, train
 
@@ -33,7 +34,17 @@ def data_of(shape, n=150, seed=0):
 
 
 def job_of(
-    shape, data, seed, *, n_train=100, n_stop=37, dropout=0.0, rate=1e-2, loss=None
+    shape,
+    data,
+    seed,
+    *,
+    n_train=100,
+    n_stop=37,
+    dropout=0.0,
+    rate=1e-2,
+    loss=None,
+    smoothing=0.0,
+    class_weights=(),
 ):
     inputs, labels = data
     rows = np.random.default_rng(seed).permutation(len(labels))
@@ -49,12 +60,20 @@ def job_of(
         weight_decay=1e-2,
         dropout=dropout,
         loss=loss or number,
+        encoding=encoding_of(shape, inputs),
+        smoothing=smoothing,
+        class_weights=class_weights,
     )
+
+
+def encoding_of(shape, inputs):
+    n_columns, n_pieces = shape.encoded
+    return encoding(inputs[:, :n_columns], n_pieces) if n_pieces else None
 
 
 def fingerprint(trained):
     return [
-        (weights_digest([one.weights]), one.epoch, np.float64(one.stopping_loss).hex())
+        (one.net and one.net.digest(), one.epoch, np.float64(one.stopping_loss).hex())
         for one in trained
     ]
 
@@ -62,12 +81,29 @@ def fingerprint(trained):
 # Sameness --------------------------------------------------------------------------------------
 
 SHAPES = [
-    Shape(n_inputs=1, n_outputs=2, depth=1, width=3),
-    Shape(n_inputs=5, n_outputs=3, depth=2, width=17),
-    Shape(n_inputs=13, n_outputs=2, depth=1, width=64),
-    Shape(n_inputs=4, n_outputs=10, depth=3, width=9),
-    Shape(n_inputs=1, n_outputs=1, depth=1, width=5),
-    Shape(n_inputs=6, n_outputs=1, depth=2, width=33),
+    Shape(n_inputs=1, n_outputs=2, widths=(3,)),
+    Shape(
+        n_inputs=5,
+        n_outputs=3,
+        widths=(
+            17,
+            17,
+        ),
+    ),
+    Shape(n_inputs=13, n_outputs=2, widths=(64,)),
+    Shape(
+        n_inputs=4,
+        n_outputs=10,
+        widths=(
+            9,
+            9,
+            9,
+        ),
+    ),
+    Shape(n_inputs=1, n_outputs=1, widths=(5,)),
+    Shape(n_inputs=6, n_outputs=1, widths=(33, 33)),
+    Shape(n_inputs=5, n_outputs=3, widths=(19, 7), activation="silu", encoded=(3, 6)),
+    Shape(n_inputs=3, n_outputs=1, widths=(16,), activation="selu", encoded=(3, 4)),
 ]
 NUMBERS = [shape for shape in SHAPES if shape.n_outputs == 1]
 
@@ -78,9 +114,18 @@ def test_a_network_alone_has_the_bits_it_has_in_any_stack(shape, n_train):
     """Neighbours of other seeds, matrices, labels, rates, dropouts and stopping rows change nothing."""
     data, other = data_of(shape), data_of(shape, seed=1)
     turned = data[0], data[1][::-1].copy()
+    weights = tuple(range(1, shape.n_outputs + 1))
     jobs = [
-        job_of(shape, data, 1, n_train=n_train, dropout=0.3),
-        job_of(shape, turned, 2, n_train=n_train, rate=1e-3, n_stop=11),
+        job_of(shape, data, 1, n_train=n_train, dropout=0.3, smoothing=0.1),
+        job_of(
+            shape,
+            turned,
+            2,
+            n_train=n_train,
+            rate=1e-3,
+            n_stop=11,
+            class_weights=weights,
+        ),
         job_of(shape, other, 3, n_train=n_train, dropout=0.15, n_stop=50),
         job_of(shape, data, 4, n_train=n_train, rate=3e-2),
         job_of(shape, other, 5, n_train=n_train, dropout=0.5, n_stop=1),
@@ -116,7 +161,17 @@ def test_many_labellings_of_the_same_rows_have_the_bits_each_has_alone(shape):
 
 def test_the_order_of_jobs_is_the_order_of_results_and_nothing_else():
     """Jobs of two shapes and two sizes, mixed: four stacks, results where their jobs were."""
-    small, large = SHAPES[0], Shape(n_inputs=1, n_outputs=2, depth=2, width=8)
+    small, large = (
+        SHAPES[0],
+        Shape(
+            n_inputs=1,
+            n_outputs=2,
+            widths=(
+                8,
+                8,
+            ),
+        ),
+    )
     data = data_of(small)
     jobs = [
         job_of(shape, data, seed, n_train=n_train)
@@ -140,7 +195,7 @@ def test_training_epoch_by_epoch_ends_where_training_in_one_go_does(shape):
     by_epoch, at_once = train([stopped, nonstop], SHORT)
 
     assert by_epoch.epoch == at_once.epoch == SHORT.epochs - 1
-    assert weights_digest([by_epoch.weights]) == weights_digest([at_once.weights])
+    assert by_epoch.net.digest() == at_once.net.digest()
 
 
 OTHER_PROCESS = """
@@ -201,10 +256,11 @@ def keras_gradients(model, inputs, labels, loss):
 
 def plain_keras(shape, weights):
     layers = [
-        keras.layers.Dense(shape.width, activation="relu") for _ in range(shape.depth)
+        keras.layers.Dense(width, activation=shape.activation) for width in shape.widths
     ]
+    n_inputs = shape.layers()[0][0]
     model = keras.Sequential(
-        [keras.Input((shape.n_inputs,)), *layers, keras.layers.Dense(shape.n_outputs)]
+        [keras.Input((n_inputs,)), *layers, keras.layers.Dense(shape.n_outputs)]
     )
     model.set_weights(weights)
     return model
@@ -224,6 +280,7 @@ def test_ten_steps_are_those_of_adamw_written_out_on_plain_keras(shape, loss):
     job = job_of(shape, (inputs, labels), 6, n_train=85, n_stop=0, loss=loss)
     found = train([job], schedule)[0]
 
+    inputs = job.encoding.apply(inputs) if job.encoding else inputs
     centre, scale = job.units()
     labels = (labels - centre) / scale if shape.n_outputs == 1 else labels
     weights = [w.astype(np.float64) for w in first_weights(shape, job.seed)]
@@ -250,21 +307,21 @@ def test_ten_steps_are_those_of_adamw_written_out_on_plain_keras(shape, loss):
     weights[-2], weights[-1] = weights[-2] * scale, weights[-1] * scale + centre
 
     assert found.epoch == 1
-    for mine, theirs in zip(found.weights, weights, strict=True):
+    for mine, theirs in zip(found.net.weights, weights, strict=True):
         assert mine == pytest.approx(theirs, abs=2e-5 * max(1.0, scale), rel=1e-5)
 
 
 # Stopping --------------------------------------------------------------------------------------
 
 
-def cross_entropy(weights, inputs, labels):
-    p = predict([weights], inputs)[0]
+def cross_entropy(net, inputs, labels):
+    p = predict([net], inputs)[0]
     return -np.log(p[np.arange(len(labels)), labels]).mean()
 
 
 def test_early_stopping_keeps_the_best_epoch():
     """The kept weights have the loss they claim, and it is the smallest of all shorter trainings."""
-    shape = Shape(n_inputs=6, n_outputs=2, depth=1, width=32)
+    shape = Shape(n_inputs=6, n_outputs=2, widths=(32,))
     inputs, labels = data_of(shape, seed=2)
     job = job_of(shape, (inputs, labels), 8, n_train=64, n_stop=80, rate=3e-2)
     schedule = Schedule(epochs=40, patience=3, batch_size=32)
@@ -273,7 +330,7 @@ def test_early_stopping_keeps_the_best_epoch():
 
     assert 0 < found.epoch < schedule.epochs - schedule.patience
     assert cross_entropy(
-        found.weights, inputs[stopping], labels[stopping]
+        found.net, inputs[stopping], labels[stopping]
     ) == pytest.approx(found.stopping_loss, abs=1e-5)
     longer = train([job], Schedule(epochs=40, patience=40, batch_size=32))[0]
     assert longer.stopping_loss <= found.stopping_loss
@@ -290,7 +347,7 @@ def test_patience_counts_epochs_without_a_better_one():
 
     assert stuck.epoch == 0
     assert other.epoch > 0
-    assert weights_digest([stuck.weights]) == weights_digest([first_weights(shape, 1)])
+    assert stuck.net.digest() == Net(first_weights(shape, 1)).digest()
 
 
 def test_without_stopping_rows_training_runs_to_the_last_epoch():
@@ -302,12 +359,12 @@ def test_without_stopping_rows_training_runs_to_the_last_epoch():
 
 
 def test_training_learns():
-    shape = Shape(n_inputs=2, n_outputs=2, depth=1, width=16)
+    shape = Shape(n_inputs=2, n_outputs=2, widths=(16,))
     inputs = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     labels = (inputs[:, 0] * inputs[:, 1] > 0).astype(np.int32)
     job = job_of(shape, (inputs, labels), 1, n_train=160, n_stop=40)
     found = train([job], Schedule(epochs=60, patience=20, batch_size=32))[0]
-    right = predict([found.weights], inputs)[0].argmax(axis=1) == labels
+    right = predict([found.net], inputs)[0].argmax(axis=1) == labels
 
     assert right.mean() > 0.9
 
@@ -323,7 +380,8 @@ def test_inputs_that_are_no_numbers_leave_no_weights_and_spare_the_neighbours():
     nonstop = job_of(shape, (spoilt, labels), 1, n_stop=0)
     failed, kept, failed_too = train([bad, good, nonstop], SHORT)
 
-    assert failed.weights == failed_too.weights == ()
+    assert failed.net is None
+    assert failed_too.net is None
     assert failed.stopping_loss == np.inf
     assert fingerprint([kept]) == fingerprint(train([good], SHORT))
 
@@ -348,7 +406,7 @@ def test_a_loss_that_does_not_fit_the_outputs_is_refused():
 @pytest.mark.parametrize("loss", LOSSES)
 def test_numbers_are_learned_in_their_own_units(loss):
     """Metres or millimetres past an offset: the same network, its predictions in those units."""
-    shape = Shape(n_inputs=2, n_outputs=1, depth=1, width=16)
+    shape = Shape(n_inputs=2, n_outputs=1, widths=(16,))
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(240, 2)).astype(np.float32)
     metres = np.abs(inputs[:, 0]) + 0.1 * generator.normal(size=240)
@@ -360,11 +418,11 @@ def test_numbers_are_learned_in_their_own_units(loss):
         ],
         schedule,
     )
-    found = predict([one.weights], inputs)[0, :, 0]
+    found = predict([one.net], inputs)[0, :, 0]
 
     assert np.mean((found - metres) ** 2) < 0.1 * metres.var()
     assert other.stopping_loss == pytest.approx(one.stopping_loss, rel=1e-3)
-    assert predict([other.weights], inputs)[0, :, 0] == pytest.approx(
+    assert predict([other.net], inputs)[0, :, 0] == pytest.approx(
         5000 + 1000 * found, abs=10
     )
 
@@ -385,7 +443,7 @@ def test_standard_units_are_those_of_the_training_rows_and_the_loss():
 
 
 def test_the_absolute_error_is_not_drawn_away_by_a_few_absurd_numbers():
-    shape = Shape(n_inputs=1, n_outputs=1, depth=1, width=8)
+    shape = Shape(n_inputs=1, n_outputs=1, widths=(8,))
     inputs = np.random.default_rng(0).normal(size=(200, 1)).astype(np.float32)
     labels = inputs[:, 0].astype(np.float64)
     labels[::20] = 1e3
@@ -396,7 +454,7 @@ def test_the_absolute_error_is_not_drawn_away_by_a_few_absurd_numbers():
                 train(
                     [job_of(shape, (inputs, labels), 1, n_train=150, loss=loss)],
                     schedule,
-                )[0].weights
+                )[0].net
             ],
             inputs,
         )[0, :, 0]
@@ -414,7 +472,10 @@ def test_the_absolute_error_is_not_drawn_away_by_a_few_absurd_numbers():
 def test_predictions_do_not_depend_on_the_other_members(shape):
     """And are probabilities, where there are classes."""
     inputs, _ = data_of(shape)
-    members = [first_weights(shape, seed) for seed in range(3)]
+    known = encoding_of(shape, inputs)
+    members = [
+        Net(first_weights(shape, seed), shape.activation, known) for seed in range(3)
+    ]
     together = predict(members, inputs)
 
     assert together.shape == (3, len(inputs), shape.n_outputs)
@@ -426,10 +487,10 @@ def test_predictions_do_not_depend_on_the_other_members(shape):
 
 def test_many_rows_are_predicted_in_portions_without_a_seam():
     """Wide enough for the rows to be cut into two portions."""
-    shape = Shape(n_inputs=1, n_outputs=2, depth=1, width=2000)
+    shape = Shape(n_inputs=1, n_outputs=2, widths=(2000,))
     inputs = np.random.default_rng(0).normal(size=(2100 + 7, 1)).astype(np.float32)
-    weights = first_weights(shape, 1)
-    whole = predict([weights], inputs)[0]
+    net = Net(first_weights(shape, 1))
+    whole = predict([net], inputs)[0]
 
     assert len(whole) == len(inputs)
-    assert whole == pytest.approx(np.asarray(as_keras((weights,))(inputs)), abs=1e-6)
+    assert whole == pytest.approx(np.asarray(as_keras((net,))(inputs)), abs=1e-6)
