@@ -1,15 +1,40 @@
-"""The deep model: every trial trained in one stack, the winner from several seeds."""
+"""The deep model: an ensemble of networks, each stopped on an inner fold of its own.
+
+Every trial trains a network per inner fold used, all stacked. From what they predict for rows they
+were not trained on, an ensemble of ``tune.seeds`` networks is selected greedily, trials taken as
+often as they help (Caruana et al. 2004, "Ensemble selection from libraries of models"); the inner
+folds take turns as stopping rows, so that together the networks have trained on every row of the
+part. It is one model: saved, priced and predicted with as one.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import TrainingFailed
 from assay.graph import Loss
-from assay.network import Shape, Weights
-from assay.part import Fitted, Part, Prepared, Score
+from assay.network import Encoding, Net, Shape, encoding
+from assay.part import Fitted, Part, Score
+from assay.plans import NetSpace
 from assay.records import Hyperparameters, Trial
+from assay.samples import Labels
 from assay.seeds import seed_for
 from assay.train import Job, Schedule, predict, train
+
+_MOST_STEPS_AN_EPOCH = 25  # batches grow with the rows until they are 256
+_SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
+_LEAST_PROBABILITY = 1e-7
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Which network: its trial, the inner fold it stops on, and which of several there."""
+
+    trial: int
+    fold: int
+    copy: int = 0
 
 
 class Nets:
@@ -17,101 +42,167 @@ class Nets:
 
     def __init__(self, part: Part, seed: int) -> None:
         self.part, self.seed, self.space = part, seed, part.plan.tune.net
-        plan = part.plan.tune
-        self.schedule = Schedule(plan.epochs, plan.patience, plan.batch_size)
+        plan, n_rows = part.plan.tune, len(part.whole.train)
+        batch_size = plan.batch_size or batch_size_for(n_rows)
+        self.schedule = Schedule(plan.epochs, plan.patience, batch_size)
+        self.asked: list[Hyperparameters] = []
+        self.unseen: list[NDArray[np.float64] | None] = []  # predictions of each trial
+        self._nets: dict[_Place, Net | None] = {}
+        self._encodings: dict[int, Encoding | None] = {}
+
+    @staticmethod
+    def untuned(space: NetSpace) -> Hyperparameters:
+        """Return what is good without a search, as near as the space allows."""
+        return {
+            "depth": _nearest(space.depth, 2),
+            "width": _nearest(space.width, 128),
+            "pieces": _nearest(space.pieces, 8),
+            "activation": space.activation[0],
+            "dropout": _nearest(space.dropout, 0.15),
+            "learning_rate": float(np.clip(2e-3, *space.learning_rate)),
+            "weight_decay": float(np.clip(2e-2, *space.weight_decay)),
+        }
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
-        folds = self.part.trial_folds
-        jobs = [
-            self._job(
-                fold,
-                one,
-                fold.train,
-                fold.validation,
-                seed_for(self.seed, "trial", number),
-            )
-            for number, one in enumerate(asked)
-            for fold in folds
+        first, n_folds = len(self.asked), len(self.part.trial_folds)
+        self.asked += asked
+        numbers = range(first, len(self.asked))
+        self._train([_Place(number, k) for number in numbers for k in range(n_folds)])
+        return [self._scored(number) for number in numbers]
+
+    def _scored(self, number: int) -> Score:
+        nets = [self._nets[_Place(number, k)] for k in range(len(self.part.trial_folds))]
+        by_fold = [
+            predict([net], self.part.whole.inputs[fold.validation])[0] if net else None
+            for net, fold in zip(nets, self.part.trial_folds, strict=True)
         ]
-        trained = train(jobs, self.schedule)
-        predictions = [
-            predict([one.weights], job.inputs[job.stopping_rows])[0]
-            if one.weights
-            else None
-            for job, one in zip(jobs, trained, strict=True)
-        ]
-        return [
-            self.part.scored(predictions[start : start + len(folds)])
-            for start in range(0, len(jobs), len(folds))
-        ]
+        score = self.part.scored(by_fold)
+        failed = score[0] is None
+        known = [one for one in by_fold if one is not None]
+        self.unseen.append(None if failed else np.concatenate(known))
+        return score
 
     def fit(self, trial: Trial) -> Fitted:
-        """Train the winner; its predictions are the mean over its networks."""
-        members = self._members(trial.hyperparameters)
-        size = sum(layer.nbytes for weights in members for layer in weights)
-        return Fitted(
-            lambda inputs: predict(members, inputs).mean(axis=0), size, members
-        )
-
-    def _members(self, won: Hyperparameters) -> tuple[Weights, ...]:
-        """Train the winner from several seeds.
-
-        Seed s stops early on inner fold s and trains on the others, so that together the networks
-        have trained on every row of the part.
+        """Complete the ensemble that the trials' predictions choose.
 
         Raises
         ------
         TrainingFailed
-            If one of them came to no finite loss.
+            If one of its networks came to no finite loss.
         """
-        whole, inner = self.part.whole, self.part.inner[self.part.whole.train]
-        n_seeds = self.part.plan.tune.seeds
-        jobs = [
-            self._job(
-                whole,
-                won,
-                whole.train[inner != s],
-                whole.train[inner == s],
-                seed_for(self.seed, "winner", s),
-            )
-            for s in range(n_seeds)
-        ]
-        trained = train(jobs, self.schedule)
-        members = tuple(one.weights for one in trained if one.weights)
-        if len(members) < n_seeds:
+        plan, n_folds = self.part.plan.tune, int(self.part.inner.max()) + 1
+        rows = np.concatenate([fold.validation for fold in self.part.trial_folds])
+        picks = select(self.unseen, self.part.labels[rows], plan.seeds, self._loss())
+        seen: Counter[int] = Counter()
+        places = []
+        for pick in picks:
+            turn, fold = divmod(seen[pick], n_folds)
+            places.append(_Place(pick, fold, turn))
+            seen[pick] += 1
+        self._train([place for place in places if place not in self._nets])
+        members = tuple(net for net in map(self._nets.get, places) if net)
+        if len(members) < len(places):
             raise TrainingFailed(
-                f"{n_seeds - len(members)} of {n_seeds} networks of the winner had no finite loss."
+                f"{len(places) - len(members)} of {len(places)} networks of the ensemble had no finite loss."
             )
-        return members
+        return Fitted(
+            lambda inputs: predict(members, inputs).mean(axis=0),
+            sum(net.size for net in members),
+            members,
+            picks=picks,
+        )
 
-    def _job(
-        self,
-        fold: Prepared,
-        hyperparameters: Hyperparameters,
-        rows: NDArray[np.int64],
-        stopping_rows: NDArray[np.int64],
-        seed: int,
-    ) -> Job:
+    def _train(self, places: list[_Place]) -> None:
+        trained = train([self._job(place) for place in places], self.schedule)
+        self._nets |= {
+            place: one.net for place, one in zip(places, trained, strict=True)
+        }
+
+    def _job(self, place: _Place) -> Job:
+        part, known = self.part, self.asked[place.trial]
+        rows, inner = part.whole.train, part.inner[part.whole.train]
+        pieces = self._encoding(int(known["pieces"]))
+        width, depth = int(known["width"]), int(known["depth"])
         return Job(
             shape=Shape(
-                n_inputs=fold.inputs.shape[1],
-                n_outputs=self.part.n_outputs,
-                depth=int(hyperparameters["depth"]),
-                width=int(hyperparameters["width"]),
+                n_inputs=part.whole.inputs.shape[1],
+                n_outputs=part.n_outputs,
+                widths=(width,) * depth,
+                activation=known["activation"],  # type: ignore[arg-type]
+                encoded=pieces.slopes.shape if pieces else (0, 0),
             ),
-            seed=seed,
-            inputs=fold.inputs,
-            labels=self.part.labels,
-            rows=rows,
-            stopping_rows=stopping_rows,
-            learning_rate=float(hyperparameters["learning_rate"]),
-            weight_decay=float(hyperparameters["weight_decay"]),
-            dropout=float(hyperparameters["dropout"]),
+            seed=seed_for(self.seed, "net", place.trial, place.fold, place.copy),
+            inputs=part.whole.inputs,
+            labels=part.labels,
+            rows=rows[inner != place.fold],
+            stopping_rows=rows[inner == place.fold],
+            learning_rate=float(known["learning_rate"]),
+            weight_decay=float(known["weight_decay"]),
+            dropout=float(known["dropout"]),
             loss=self._loss(),
+            encoding=pieces,
         )
+
+    def _encoding(self, n_pieces: int) -> Encoding | None:
+        """Return the encoding of the numeric columns, fitted to the part's training rows."""
+        whole = self.part.whole
+        n_columns = len(whole.preparation.numeric)
+        if n_pieces not in self._encodings:
+            columns = whole.inputs[whole.train, :n_columns]
+            self._encodings[n_pieces] = (
+                encoding(columns, n_pieces) if n_pieces and n_columns else None
+            )
+        return self._encodings[n_pieces]
 
     def _loss(self) -> Loss:
         if not self.part.regression:
             return "cross_entropy"
         absolute = self.part.plan.metric == "absolute_error"
         return "absolute_error" if absolute else "squared_error"
+
+
+def batch_size_for(n_rows: int) -> int:
+    """Return a power of two that takes about 25 steps through the rows, 32 to 256."""
+    wanted = max(1, n_rows // _MOST_STEPS_AN_EPOCH)
+    return int(np.clip(1 << (wanted.bit_length() - 1), _SMALLEST_BATCH, _LARGEST_BATCH))
+
+
+def select(
+    unseen: list[NDArray[np.float64] | None], labels: Labels, n_picks: int, loss: Loss
+) -> tuple[int, ...]:
+    """Return the trials of an ensemble's members, each chosen for what it adds to those before.
+
+    Parameters
+    ----------
+    unseen
+        What each trial predicts for the same rows, none of which it was trained on; None for one
+        that failed. Probabilities, shape (n_rows, n_classes), or numbers, shape (n_rows, 1).
+    labels : shape (n_rows,)
+        Of those rows.
+
+    Returns
+    -------
+    tuple
+        ``n_picks`` places in ``unseen``, with repetitions; ties go to the first.
+    """
+    whole = {place: one for place, one in enumerate(unseen) if one is not None}
+    predictions = np.stack([*whole.values()])
+    total, picks = np.zeros_like(predictions[0]), []
+    for n in range(1, n_picks + 1):
+        losses = [_mean_loss((total + one) / n, labels, loss) for one in predictions]
+        best = int(np.argmin(losses))
+        total += predictions[best]
+        picks.append([*whole][best])
+    return tuple(picks)
+
+
+def _mean_loss(predictions: NDArray[np.float64], labels: Labels, loss: Loss) -> float:
+    if loss == "cross_entropy":
+        of_class = predictions[np.arange(len(labels)), labels]
+        return float(-np.log(np.maximum(of_class, _LEAST_PROBABILITY)).mean())
+    error = predictions[:, 0] - labels
+    return float(np.mean(error**2 if loss == "squared_error" else np.abs(error)))
+
+
+def _nearest(values: tuple[float, ...], wanted: float) -> float:
+    return min(values, key=lambda value: abs(value - wanted))

@@ -21,6 +21,7 @@ Weights = tuple[NDArray[np.float32], ...]
 Activation = Literal["relu", "silu", "selu"]
 
 _NARROWEST = 1e-3  # of a piece, in spreads of its column: narrower ones join
+_OF_NUMBERS = 0.9  # share of the first layer's variance that the numbers start with
 _FEWEST_PIECES = 3  # of a column worth encoding; two levels are told apart as they are
 
 
@@ -92,10 +93,14 @@ class Shape:
     activation: Activation = "relu"
     encoded: tuple[int, int] = (0, 0)
 
+    @property
+    def n_pieces(self) -> int:
+        n_columns, of_each = self.encoded
+        return n_columns * of_each
+
     def layers(self) -> list[tuple[int, int]]:
         """Return inputs and outputs of each layer, first to last."""
-        n_columns, n_pieces = self.encoded
-        sizes = [self.n_inputs + n_columns * n_pieces, *self.widths, self.n_outputs]
+        sizes = [self.n_inputs + self.n_pieces, *self.widths, self.n_outputs]
         return list(itertools.pairwise(sizes))
 
 
@@ -140,15 +145,30 @@ def first_weights(shape: Shape, seed: int) -> Weights:
     """Draw kernels and zero biases, alternating from the first layer to the last.
 
     He's normal initialisation for the hidden layers (He et al. 2015), half its variance for the
-    output layer, which no rectifier follows.
+    output layer, which no rectifier follows. Of a first layer's variance nine tenths lie with the
+    inputs themselves, whatever the number of their pieces.
     """
     generator = np.random.Generator(np.random.Philox(seed))
     weights: list[NDArray[np.float32]] = []
     for number, (n_in, n_out) in enumerate(shape.layers()):
         gain = 2.0 if number < len(shape.widths) else 1.0
         kernel = generator.normal(0.0, np.sqrt(gain / n_in), (n_in, n_out))
+        if number == 0 and shape.n_pieces:
+            kernel *= _shares(shape)[:, None]
         weights += [kernel.astype(np.float32), np.zeros(n_out, np.float32)]
     return tuple(weights)
+
+
+def _shares(shape: Shape) -> NDArray[np.float64]:
+    """Return by what the first kernel's rows are multiplied, which keeps their total variance.
+
+    Spread evenly, it would lie with the pieces, which are many, and a network would start deaf to
+    the numbers themselves: on smooth truths it then stayed behind one without pieces.
+    """
+    n_in = shape.n_inputs + shape.n_pieces
+    numbers = np.full(shape.n_inputs, np.sqrt(n_in * _OF_NUMBERS / shape.n_inputs))
+    pieces = np.full(shape.n_pieces, np.sqrt(n_in * (1 - _OF_NUMBERS) / shape.n_pieces))
+    return np.concatenate([numbers, pieces])
 
 
 def in_units(weights: Weights, centre: float, scale: float) -> Weights:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from assay import preprocess
 from assay.metrics import goodness
+from assay.network import Net
 from assay.plans import BoostingSpace, CleanPlan, LogisticSpace, NetSpace, Tuning
 from assay.preprocess import Preparation
 from assay.records import Hyperparameters, Trial
@@ -33,13 +34,16 @@ class Fitted:
         Bytes of the fitted numbers.
     members
         The networks, where the family is one of networks.
+    picks
+        The trial of each network.
     remark
         What the trial should say of it.
     """
 
     predict: Predict
     size: int
-    members: tuple[tuple[NDArray[np.float32], ...], ...] = ()
+    members: tuple[Net, ...] = ()
+    picks: tuple[int, ...] = ()
     remark: str = ""
 
 

@@ -27,6 +27,10 @@ Positive = Annotated[float, Field(gt=0)]
 Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Leaves = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
+Pieces = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+Activations = Annotated[
+    tuple[Literal["relu", "silu", "selu"], ...], Field(min_length=1)
+]
 Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
 
 METRICS_OF: dict[Task, tuple[Metric, ...]] = {
@@ -188,10 +192,15 @@ class GatePlan(Record):
 class NetSpace(Record):
     """What the search varies in the network."""
 
-    depth: Counts = (1, 2)
-    width: Counts = (64, 128)
+    depth: Counts = (1, 2, 3)
+    width: Counts = (64, 128, 256)
+    pieces: Pieces = Field(
+        default=(0, 8, 16),
+        description="Pieces in which a numeric column is encoded; 0: not at all.",
+    )
+    activation: Activations = ("relu", "silu")
     dropout: Shares = (0.0, 0.15, 0.3)
-    learning_rate: Range = (1e-3, 1e-2)
+    learning_rate: Range = (5e-4, 8e-3)
     weight_decay: Range = (1e-3, 1e-1)
 
 
@@ -216,17 +225,19 @@ class TunePlan(Record):
 
     trials: int = Field(default=8, ge=1, le=1000)
     seeds: int = Field(
-        default=3,
+        default=16,
         ge=1,
         le=64,
-        description="Networks of the winner, predictions averaged.",
+        description="Networks of the ensemble, predictions averaged.",
     )
     folds_per_trial: int = Field(
         default=1, ge=1, description="Inner folds that score each trial."
     )
-    epochs: int = Field(default=60, ge=1)
-    patience: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=64, ge=1)
+    epochs: int = Field(default=120, ge=1)
+    patience: int = Field(default=15, ge=1)
+    batch_size: int | None = Field(
+        default=None, ge=1, description="Default: 32 to 256, by the number of rows."
+    )
     net: NetSpace = NetSpace()
     logistic: LogisticSpace = LogisticSpace()
     boosting: BoostingSpace = BoostingSpace()
@@ -340,10 +351,6 @@ class Plan(Record):
         if self.tune.folds_per_trial > fewest:
             raise ValueError(
                 f"tune.folds_per_trial = {self.tune.folds_per_trial}, but there are {fewest} folds"
-            )
-        if self.tune.seeds > fewest:
-            raise ValueError(
-                f"tune.seeds = {self.tune.seeds}, but each seed stops early on a fold of its own and there are {fewest}"
             )
         return self
 

@@ -109,6 +109,8 @@ def _declared(space: Space) -> kt.HyperParameters:
         case NetSpace():
             hp.Choice("depth", list(space.depth))
             hp.Choice("width", list(space.width))
+            hp.Choice("pieces", list(space.pieces))
+            hp.Choice("activation", list(space.activation))
             hp.Choice("dropout", list(space.dropout))
             hp.Float("learning_rate", *space.learning_rate, sampling="log")
             hp.Float("weight_decay", *space.weight_decay, sampling="log")
