@@ -1,5 +1,6 @@
 """Clean: fixed rules that learn nothing from the rows, and a log of what went and why."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def clean_table(
     Raises
     ------
     StudyError
-        If the plan names a column that is not there.
+        If the plan names a column that is not there, or one of numbers as text.
     DataRefused
         If the target has one value, or not the number of classes its task needs; if a time is
         missing or no time; if no row has a unit; if no features are left.
@@ -39,7 +40,9 @@ def clean_table(
     log: list[CleanStep] = [_carried(report)] if report.warnings else []
     column = plan.target.column if isinstance(plan.target, LabelRule) else plan.target
     apart = [name for name in (plan.unit, plan.order) if name not in ("row", None)]
-    _need_columns(frame, [column, *apart, *(drop.column for drop in plan.clean.drop)])
+    dropped = [drop.column for drop in plan.clean.drop]
+    _need_columns(frame, [column, *apart, *dropped, *plan.clean.text])
+    _need_text(frame, plan.clean.text)
     frame = _drop_rows(
         frame,
         frame[column].isna(),
@@ -86,7 +89,7 @@ def _shown_and_aside(
     for drop in plan.clean.drop:
         if drop.column in frame.columns and drop.column not in apart:
             why.setdefault(drop.column, drop.reason)
-    why |= _id_columns(frame.drop(columns=[*apart, *why]))
+    why |= _id_columns(frame.drop(columns=[*apart, *why, *plan.clean.text]))
     for name, reason in why.items():
         log.append(CleanStep(what=f"column '{name}' left out", n=1, why=reason))
     return frame.drop(columns=[*apart, *why]), frame[[*apart, *why]]
@@ -110,6 +113,14 @@ def _need_columns(frame: pd.DataFrame, names: list[str]) -> None:
         if name not in frame.columns:
             raise StudyError(
                 f"The study names a column {name!r}, but the table has: {', '.join(frame.columns)}."
+            )
+
+
+def _need_text(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    for name in names:
+        if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].notna().any():
+            raise StudyError(
+                f"clean.text names {name!r}, but its values are numbers, which are inputs as they are. Leave it out."
             )
 
 

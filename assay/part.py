@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from assay import preprocess
@@ -15,7 +16,7 @@ from assay.preprocess import Preparation
 from assay.records import Hyperparameters, Trial
 from assay.samples import Samples
 
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+Predict = Callable[[NDArray[Any]], NDArray[np.float64]]
 Prepare = Callable[[Samples, NDArray[np.int64], CleanPlan], Preparation]
 Score = tuple[float | None, str]  # higher is better; None with the reason
 
@@ -29,7 +30,8 @@ class Fitted:
     Attributes
     ----------
     predict
-        Returns class probabilities, shape (n_rows, n_classes), or numbers, shape (n_rows, 1).
+        Returns class probabilities, shape (n_rows, n_classes), or numbers, shape (n_rows, 1), for
+        rows of :attr:`Prepared.inputs`, or of :meth:`Prepared.trees` where the model is ``of_trees``.
     size
         Bytes of the fitted numbers.
     members
@@ -45,6 +47,7 @@ class Fitted:
     members: tuple[Net, ...] = ()
     picks: tuple[int, ...] = ()
     remark: str = ""
+    of_trees: bool = False
 
 
 class Family(Protocol):
@@ -66,9 +69,14 @@ class Prepared:
     """All rows, prepared by what some of them taught; ``train`` are those, without outliers."""
 
     preparation: Preparation
+    features: pd.DataFrame
     inputs: NDArray[np.float32]
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
+
+    def trees(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return some rows as boosted trees are shown them: made when asked for, and not kept."""
+        return self.preparation.trees(self.features.iloc[rows], self.inputs[rows])
 
 
 def on_training_rows(
@@ -112,6 +120,12 @@ class Part:
             for k in range(plan.tune.folds_per_trial)
         ]
 
+    def tested(self, fitted: Fitted) -> NDArray[Any]:
+        """Return the test part's rows in the form that a model predicts from."""
+        if fitted.of_trees:
+            return self.whole.trees(self.test)
+        return self.whole.inputs[self.test]
+
     def scored(self, by_fold: Sequence[NDArray[np.float64] | None]) -> Score:
         """Return a trial's mean goodness over the inner folds used, or None and the reason.
 
@@ -147,6 +161,7 @@ class Part:
         preparation = self._prepare(samples, rows, plan)
         return Prepared(
             preparation,
+            samples.features,
             preparation.apply(samples.features),
             rows,
             np.flatnonzero(validation),

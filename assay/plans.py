@@ -96,11 +96,28 @@ class CleanPlan(Record):
 
     drop: tuple[Drop, ...] = ()
     duplicates: Literal["keep", "drop"] = "keep"
+    text: tuple[Words, ...] = Field(
+        default=(),
+        description="Columns read as text rather than as categories, fitted in the fold.",
+    )
+    text_components: int = Field(
+        default=32, ge=1, le=256, description="Inputs that each of them becomes."
+    )
     impute: Literal["median", "mean"] = Field(
         default="median", description="Numeric columns, fitted in the fold."
     )
     scale: Literal["robust", "standard"] = "robust"
     outliers: OutlierPlan = OutlierPlan()
+
+    @model_validator(mode="after")
+    def _text_is_shown(self) -> "CleanPlan":
+        dropped = {drop.column for drop in self.drop}
+        for name in self.text:
+            if name in dropped:
+                raise ValueError(f"text and drop both name {name!r}: keep one")
+            if self.text.count(name) > 1:
+                raise ValueError(f"text names {name!r} twice")
+        return self
 
 
 class SplitPlan(Record):
@@ -371,6 +388,12 @@ class Plan(Record):
         for name, column in (("unit", self.unit), ("order", self.order)):
             if column == target:
                 raise ValueError(f"{name} = {column!r} is the target's own column")
+            if column in self.clean.text:
+                raise ValueError(
+                    f"clean.text names {column!r}, but as {name} it is shown to no model"
+                )
+        if target in self.clean.text:
+            raise ValueError(f"clean.text names {target!r}, but it is the target")
 
     def _check_metric(self) -> None:
         if self.metric not in METRICS_OF[self.task]:

@@ -13,11 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from assay import text
 from assay.errors import DataRefused
 from assay.plans import CleanPlan, OutlierPlan
+from assay.text import Text
 
 CLIP = 3.0  # scaled values beyond about this many spreads are bent towards it
 _MAX_LEVELS = 50
+_MAX_TREE_LEVELS = 255  # what scikit-learn's trees tell apart, "other" among them
 _ABSENT = "(missing)"
 
 
@@ -36,6 +39,10 @@ class Preparation:
     levels
         For each categorical column the levels with a column of their own; any other level,
         rare or unseen, shares one more.
+    further
+        For each categorical column the levels that only trees tell apart, the next by frequency.
+    texts
+        The text columns.
     """
 
     numeric: tuple[str, ...]
@@ -45,47 +52,94 @@ class Preparation:
     scale: NDArray[np.float64]
     indicated: NDArray[np.int64]
     levels: tuple[tuple[str, ...], ...]
+    further: tuple[tuple[str, ...], ...]
+    texts: tuple[Text, ...]
 
     @property
     def n_inputs(self) -> int:
+        return self.n_before_text + sum(one.n_inputs for one in self.texts)
+
+    @property
+    def n_before_text(self) -> int:
         return (
             len(self.numeric)
             + len(self.indicated)
             + sum(len(known) + 1 for known in self.levels)
         )
 
+    @property
+    def category_columns(self) -> slice:
+        """Which columns of :meth:`trees` hold codes rather than numbers."""
+        return slice(len(self.numeric), len(self.numeric) + len(self.categorical))
+
     def apply(self, features: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the network's inputs, shape (n_rows, n_inputs).
+        """Return the network's inputs, shape (n_rows, n_inputs): numbers, gaps, levels, texts.
 
         Scaled numbers pass through ``z / sqrt(1 + (z / 3)**2)``: linear near the middle, never
         beyond 3 spreads, so that one absurd cell cannot drive a prediction.
         """
-        raw = features[list(self.numeric)].to_numpy(dtype=np.float64)
+        raw = self._raw(features)
         missing = np.isnan(raw)
         z = (np.where(missing, self.fill, raw) - self.centre) / self.scale
-        parts = [z / np.sqrt(1 + (z / CLIP) ** 2), missing[:, self.indicated]]
+        parts = [_bent(z), missing[:, self.indicated]]
         parts += [
             _one_hot(features[name], known)
             for name, known in zip(self.categorical, self.levels, strict=True)
         ]
+        for one in self.texts:
+            column = features[one.column]
+            parts.append(_bent(one.apply(column)))
+            if one.indicated:
+                parts.append(column.isna().to_numpy()[:, None])
         return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+
+    def trees(
+        self, features: pd.DataFrame, inputs: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return what boosted trees are shown, shape (n_rows, n_columns).
+
+        Numbers as they are, NaN where missing; a code for each level, rare and unseen ones sharing
+        the last; of ``inputs``, which :meth:`apply` gave for the same rows, the texts.
+        """
+        known = (
+            (*first, *more)
+            for first, more in zip(self.levels, self.further, strict=True)
+        )
+        codes = [
+            _codes(features[name], levels)
+            for name, levels in zip(self.categorical, known, strict=True)
+        ]
+        texts = inputs[:, self.n_before_text : self.n_inputs]
+        return np.column_stack([self._raw(features), *codes, texts])
+
+    def _raw(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        return features[list(self.numeric)].to_numpy(dtype=np.float64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the fitted numbers."""
+        of_texts = {
+            f"text{number}_{name}": array
+            for number, one in enumerate(self.texts)
+            for name, array in one.arrays().items()
+        }
         return {
             "fill": self.fill,
             "centre": self.centre,
             "scale": self.scale,
             "indicated": self.indicated,
+            **of_texts,
         }
 
     def form(self) -> dict[str, Any]:
-        """Return the rest as JSON values: which columns, which levels, which bend."""
+        """Return the rest as JSON values: which columns, which levels, which bend, which terms."""
         levels = dict(zip(self.categorical, map(list, self.levels), strict=True))
+        further = dict(zip(self.categorical, map(list, self.further), strict=True))
         return {
             "numeric": list(self.numeric),
             "categorical": list(self.categorical),
             "levels": levels,
+            "further": further,
+            "texts": [one.form() for one in self.texts],
             "clip": CLIP,
         }
 
@@ -108,6 +162,11 @@ def unpack(arrays: dict[str, NDArray[Any]]) -> Preparation:
         scale=arrays["scale"],
         indicated=arrays["indicated"],
         levels=tuple(tuple(form["levels"][name]) for name in form["categorical"]),
+        further=tuple(tuple(form["further"][name]) for name in form["categorical"]),
+        texts=tuple(
+            text.unpack(one, arrays, f"text{number}_")
+            for number, one in enumerate(form["texts"])
+        ),
     )
 
 
@@ -117,12 +176,16 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
     Parameters
     ----------
     features
-        Training rows only: numeric columns as float64 with NaN, the others as text.
+        Training rows only: numeric columns as float64 with NaN, the others as text. Which of
+        those are more than levels the plan says.
 
     A numeric column without a value in these rows becomes 0 throughout; its indicator stays.
     """
     numeric = tuple(features.select_dtypes("number").columns)
-    categorical = tuple(name for name in features.columns if name not in set(numeric))
+    texts = tuple(name for name in features.columns if name in plan.text)
+    categorical = tuple(
+        name for name in features.columns if name not in {*numeric, *texts}
+    )
     raw = features[list(numeric)].to_numpy(dtype=np.float64)
     missing = np.isnan(raw)
     raw = np.where(
@@ -142,7 +205,9 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
         centre=centre,
         scale=scale,
         indicated=np.flatnonzero(missing.any(axis=0)),
-        levels=tuple(_levels(features[name]) for name in categorical),
+        levels=tuple(_levels(features[name], _MAX_LEVELS) for name in categorical),
+        further=tuple(_further(features[name]) for name in categorical),
+        texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
     )
 
 
@@ -161,12 +226,16 @@ def _scales(
     )
 
 
-def _levels(column: "pd.Series[Any]") -> tuple[str, ...]:
-    """Return the levels that get a column: seen twice or more, at most 50 with the one they share."""
+def _bent(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(z / np.sqrt(1 + (z / CLIP) ** 2))
+
+
+def _levels(column: "pd.Series[Any]", most: int) -> tuple[str, ...]:
+    """Return the levels that get a column: seen twice or more, at most ``most`` with the one they share."""
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=2,
-        max_categories=_MAX_LEVELS,
+        max_categories=most,
     )
     values = _filled(column)
     encoder.fit(values)
@@ -175,6 +244,21 @@ def _levels(column: "pd.Series[Any]") -> tuple[str, ...]:
     return tuple(
         str(level) for level in encoder.categories_[0] if level not in excluded
     )
+
+
+def _further(column: "pd.Series[Any]") -> tuple[str, ...]:
+    """Return the levels beyond the 49 with a column, at most 254 with them."""
+    first = _levels(column, _MAX_LEVELS)
+    if len(first) < _MAX_LEVELS - 1:
+        return ()
+    most = _levels(column, _MAX_TREE_LEVELS)
+    return tuple(level for level in most if level not in set(first))
+
+
+def _codes(column: "pd.Series[Any]", known: tuple[str, ...]) -> NDArray[np.int64]:
+    values = pd.Index(_filled(column)[:, 0])
+    codes = pd.Index(known, dtype=object).get_indexer(values)
+    return np.where(codes < 0, len(known), codes)
 
 
 def _one_hot(column: "pd.Series[Any]", known: tuple[str, ...]) -> NDArray[np.bool_]:

@@ -169,8 +169,9 @@ def _families(part: Part, seed: int) -> dict[str, Family]:
 def _found(part: Part, family: Family, seed: int) -> Found:
     """Search and fit a family, and predict the test part."""
     trials, winner, fitted, fit_s = _searched(part, family, seed)
+    tested = part.tested(fitted)
     started = time.perf_counter()
-    predictions = fitted.predict(part.whole.inputs[part.test])
+    predictions = fitted.predict(tested)
     predict_s = time.perf_counter() - started
     return Found(trials, winner, predictions, fit_s, predict_s, fitted.size)
 

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.preprocessing import normalize
 
 from assay import preprocess
 from assay.bundle import (
@@ -180,7 +182,10 @@ def model_of(seed=0, n_members=2, n_outputs=2):
     features["colour"] = np.array(["red", "green", "blue"], dtype=object)[
         np.arange(60) % 3
     ]
-    preparation = preprocess.fit(features, CleanPlan())
+    said = np.array(["a red house", "파란 바다", None, "green tree"], dtype=object)
+    features["title"] = said[np.arange(60) % 4]
+    plan = CleanPlan(text=("title",), text_components=2)
+    preparation = preprocess.fit(features, plan)
     shape = Shape(preparation.n_inputs, n_outputs, depth=1, width=8)
     members = [first_weights(shape, number) for number in range(n_members)]
     return Model(preparation.packed(), pack_weights(members), features)
@@ -302,13 +307,24 @@ def test_the_bundled_model_predicts_from_its_files_alone(whole):
             form["levels"][name], dtype=object
         )
         inputs += [known, ~known.any(axis=1, keepdims=True)]
+    [text], missing = form["texts"], rows["title"].isna().to_numpy()[:, None]
+    counted = CountVectorizer(
+        analyzer="char_wb", ngram_range=(2, 4), vocabulary=text["terms"]
+    ).transform(rows[text["column"]].fillna(""))
+    weighted = normalize(counted.toarray() * arrays["text0_idf"])
+    z = weighted @ arrays["text0_projection"] - arrays["text0_centre"]
+    z = np.where(missing, 0, z / arrays["text0_scale"])
+    inputs += [z / np.sqrt(1 + (z / form["clip"]) ** 2), missing]
     by_hand = np.concatenate(inputs, axis=1).astype(np.float32)
     found = np.asarray(from_archive(whole["bundle/model.keras"])(by_hand))
 
     assert by_hand.shape[1] == form["n_inputs"]
     assert form["classes"] == ["no", "yes"]
     assert form["task"] == "binary"
-    assert np.array_equal(by_hand, preprocess.unpack(model.preparation).apply(rows))
+    assert text["indicated"]
+    prepared = preprocess.unpack(model.preparation).apply(rows)
+    assert np.array_equal(by_hand[:, :-3], prepared[:, :-3])
+    assert by_hand == pytest.approx(prepared, abs=1e-6)
     members = unpack_weights(model.weights)
     hidden = [np.maximum(by_hand @ w[0] + w[1], 0) @ w[2] + w[3] for w in members]
     odds = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in hidden]

@@ -122,6 +122,14 @@ def test_a_column_of_names_is_no_class_label():
             "'age', but the table has",
         ),
         (
+            make_cleaning(clean=CleanPlan(text=("title",))),
+            "'title', but the table has",
+        ),
+        (
+            make_cleaning(clean=CleanPlan(text=("town", "height"))),
+            "clean.text names 'height', but its values are numbers",
+        ),
+        (
             make_cleaning(positive="maybe"),
             "positive = 'maybe', but 'answer' holds no, yes",
         ),
@@ -168,6 +176,15 @@ def test_dropped_and_constant_columns_go_with_their_reasons():
         ("column 'weight' left out", "measured after the answer"),
         ("columns left out: unit, nothing", "one value only"),
     ]
+
+
+def test_a_text_is_no_id_though_no_two_rows_share_it():
+    said = [f"row {number} of the table" for number in range(60)]
+    table = make_table().assign(title=said, name=said)
+    samples = clean(table, make_cleaning(clean=CleanPlan(text=("title",))))
+
+    assert list(samples.features.columns) == ["height", "weight", "town", "title"]
+    assert list(samples.aside.columns) == ["name"]
 
 
 def test_copies_go_only_where_the_plan_says_so():
