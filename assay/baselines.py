@@ -17,7 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from assay.metrics import chance_score, goodness
-from assay.part import Fitted, Part, Prepared, Score
+from assay.part import Fitted, Part, Prepared, Score, nearest
+from assay.plans import BoostingSpace
 from assay.records import Hyperparameters, Trial
 
 _ROUNDS_WITHOUT_GAIN = 10
@@ -34,6 +35,8 @@ class Linear:
 
     def __init__(self, part: Part) -> None:
         self.part, self.space = part, part.plan.tune.logistic
+        usual = float(np.clip(1.0, *self.space.inverse_penalty))
+        self.first: list[Hyperparameters] = [{"inverse_penalty": usual}]
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         return [
@@ -60,7 +63,9 @@ class Linear:
             warnings.simplefilter(
                 "ignore", ConvergenceWarning
             )  # weak penalties; the score decides
-            return LogisticRegression(C=strength, max_iter=500).fit(inputs, labels)
+            weights = "balanced" if self.part.plan.tune.balanced else None
+            model = LogisticRegression(C=strength, max_iter=500, class_weight=weights)
+            return model.fit(inputs, labels)
 
 
 # Boosted trees ---------------------------------------------------------------------------------
@@ -74,6 +79,7 @@ class Boosting:
 
     def __init__(self, part: Part, seed: int) -> None:
         self.part, self.seed, self.space = part, seed, part.plan.tune.boosting
+        self.first: list[Hyperparameters] = [_usual(self.space)]
         self.rounds: list[float] = []  # of each trial, mean over the inner folds used
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
@@ -167,10 +173,21 @@ class Boosting:
             "random_state": self.seed,
         }
         if not self.part.regression:
-            return HistGradientBoostingClassifier(**settings)
+            weights = "balanced" if self.part.plan.tune.balanced else None
+            return HistGradientBoostingClassifier(class_weight=weights, **settings)
         absolute = self.part.plan.metric == "absolute_error"
         loss = "absolute_error" if absolute else "squared_error"
         return HistGradientBoostingRegressor(loss=loss, **settings)
+
+
+def _usual(space: BoostingSpace) -> Hyperparameters:
+    """Return scikit-learn's own settings, as near as the space allows."""
+    return {
+        "learning_rate": float(np.clip(0.1, *space.learning_rate)),
+        "leaves": nearest(space.leaves, 31),
+        "min_rows_per_leaf": nearest(space.min_rows_per_leaf, 20),
+        "l2": space.l2[0],
+    }
 
 
 def _learnable(rows: NDArray[np.float64]) -> NDArray[np.float64]:

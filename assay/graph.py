@@ -98,6 +98,14 @@ class Layout:
         return np.pad(flat, (0, self.n_parameters - len(flat))).astype(np.float32)
 
 
+def resumed(rows: Sequence[NDArray[np.float32]]) -> State:
+    """Return the state of networks from a row of each of its parts."""
+    parameters, means, squares = (
+        tf.constant(np.stack(one)) for one in zip(*rows, strict=True)
+    )
+    return parameters, means, squares
+
+
 def stay(state: State, replicas: NDArray[np.int64]) -> State:
     """Return the state of some replicas."""
     parameters, means, squares = (tf.gather(one, replicas) for one in state)

@@ -9,19 +9,20 @@ part. It is one model: saved, priced and predicted with as one.
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import TrainingFailed
 from assay.graph import Loss
-from assay.network import Encoding, Net, Shape, encoding
-from assay.part import Fitted, Part, Score
+from assay.network import Activation, Encoding, Shape, encoding
+from assay.part import Fitted, Part, Score, nearest
 from assay.plans import NetSpace
 from assay.records import Hyperparameters, Trial
 from assay.samples import Labels
 from assay.seeds import seed_for
-from assay.train import Job, Schedule, predict, train
+from assay.train import Job, Paused, Schedule, Trained, predict, train
 
 _MOST_STEPS_AN_EPOCH = 25  # batches grow with the rows until they are 256
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
@@ -42,47 +43,47 @@ class Nets:
 
     def __init__(self, part: Part, seed: int) -> None:
         self.part, self.seed, self.space = part, seed, part.plan.tune.net
+        self.first = portfolio(self.space)
         plan, n_rows = part.plan.tune, len(part.whole.train)
         batch_size = plan.batch_size or batch_size_for(n_rows)
         self.schedule = Schedule(plan.epochs, plan.patience, batch_size)
+        self.class_weights = part.class_weights()
         self.asked: list[Hyperparameters] = []
-        self.unseen: list[NDArray[np.float64] | None] = []  # predictions of each trial
-        self._nets: dict[_Place, Net | None] = {}
+        self.unseen: list[NDArray[np.float64] | None] = []  # what each trial predicts
+        self._trained: dict[_Place, Trained] = {}
         self._encodings: dict[int, Encoding | None] = {}
 
-    @staticmethod
-    def untuned(space: NetSpace) -> Hyperparameters:
-        """Return what is good without a search, as near as the space allows."""
-        return {
-            "depth": _nearest(space.depth, 2),
-            "width": _nearest(space.width, 128),
-            "pieces": _nearest(space.pieces, 8),
-            "activation": space.activation[0],
-            "dropout": _nearest(space.dropout, 0.15),
-            "learning_rate": float(np.clip(2e-3, *space.learning_rate)),
-            "weight_decay": float(np.clip(2e-2, *space.weight_decay)),
-        }
-
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
-        first, n_folds = len(self.asked), len(self.part.trial_folds)
+        numbers = range(len(self.asked), len(self.asked) + len(asked))
         self.asked += asked
-        numbers = range(first, len(self.asked))
-        self._train([_Place(number, k) for number in numbers for k in range(n_folds)])
+        folds = range(len(self.part.trial_folds))
+        self._train([_Place(number, k) for number in numbers for k in folds])
         return [self._scored(number) for number in numbers]
 
     def _scored(self, number: int) -> Score:
-        nets = [self._nets[_Place(number, k)] for k in range(len(self.part.trial_folds))]
         by_fold = [
-            predict([net], self.part.whole.inputs[fold.validation])[0] if net else None
-            for net, fold in zip(nets, self.part.trial_folds, strict=True)
+            self._predicted(_Place(number, k), fold.validation)
+            for k, fold in enumerate(self.part.trial_folds)
         ]
         score = self.part.scored(by_fold)
-        failed = score[0] is None
         known = [one for one in by_fold if one is not None]
-        self.unseen.append(None if failed else np.concatenate(known))
+        may_be_picked = score[0] is not None and self._is_whole(number)
+        self.unseen.append(np.concatenate(known) if may_be_picked else None)
         return score
 
-    def fit(self, trial: Trial) -> Fitted:
+    def _predicted(
+        self, place: _Place, rows: NDArray[np.int64]
+    ) -> NDArray[np.float64] | None:
+        net = self._trained[place].net
+        return predict([net], self.part.whole.inputs[rows])[0] if net else None
+
+    def _is_whole(self, number: int) -> bool:
+        """Return whether a trial was trained as long as a network of the ensemble would be."""
+        return int(self.asked[number].get("epochs", self.schedule.epochs)) >= (
+            self.schedule.epochs
+        )
+
+    def fit(self, _: Trial, /) -> Fitted:
         """Complete the ensemble that the trials' predictions choose.
 
         Raises
@@ -99,8 +100,10 @@ class Nets:
             turn, fold = divmod(seen[pick], n_folds)
             places.append(_Place(pick, fold, turn))
             seen[pick] += 1
-        self._train([place for place in places if place not in self._nets])
-        members = tuple(net for net in map(self._nets.get, places) if net)
+        self._train([place for place in places if place not in self._trained])
+        members = tuple(
+            net for net in (self._trained[one].net for one in places) if net
+        )
         if len(members) < len(places):
             raise TrainingFailed(
                 f"{len(places) - len(members)} of {len(places)} networks of the ensemble had no finite loss."
@@ -114,24 +117,23 @@ class Nets:
 
     def _train(self, places: list[_Place]) -> None:
         trained = train([self._job(place) for place in places], self.schedule)
-        self._nets |= {
-            place: one.net for place, one in zip(places, trained, strict=True)
-        }
+        self._trained |= dict(zip(places, trained, strict=True))
 
     def _job(self, place: _Place) -> Job:
         part, known = self.part, self.asked[place.trial]
         rows, inner = part.whole.train, part.inner[part.whole.train]
         pieces = self._encoding(int(known["pieces"]))
-        width, depth = int(known["width"]), int(known["depth"])
         return Job(
             shape=Shape(
                 n_inputs=part.whole.inputs.shape[1],
                 n_outputs=part.n_outputs,
-                widths=(width,) * depth,
-                activation=known["activation"],  # type: ignore[arg-type]
-                encoded=pieces.slopes.shape if pieces else (0, 0),
+                widths=(int(known["width"]),) * int(known["depth"]),
+                activation=cast("Activation", known["activation"]),
+                encoded=pieces.sizes if pieces else (0, 0),
             ),
-            seed=seed_for(self.seed, "net", place.trial, place.fold, place.copy),
+            seed=seed_for(
+                self.seed, "net", self._origin(place.trial), place.fold, place.copy
+            ),
             inputs=part.whole.inputs,
             labels=part.labels,
             rows=rows[inner != place.fold],
@@ -141,7 +143,21 @@ class Nets:
             dropout=float(known["dropout"]),
             loss=self._loss(),
             encoding=pieces,
+            class_weights=self.class_weights,
+            until=int(known["epochs"]) if "epochs" in known else None,
+            paused=self._paused(place),
         )
+
+    def _paused(self, place: _Place) -> Paused | None:
+        """Return where the network paused that a trial of Hyperband goes on with."""
+        earlier = int(self.asked[place.trial].get("goes_on", -1))
+        before = self._trained.get(_Place(earlier, place.fold, place.copy))
+        return before.paused if before else None
+
+    def _origin(self, trial: int) -> int:
+        """Return the trial with which one of Hyperband began."""
+        earlier = int(self.asked[trial].get("goes_on", -1))
+        return trial if earlier < 0 else self._origin(earlier)
 
     def _encoding(self, n_pieces: int) -> Encoding | None:
         """Return the encoding of the numeric columns, fitted to the part's training rows."""
@@ -159,6 +175,24 @@ class Nets:
             return "cross_entropy"
         absolute = self.part.plan.metric == "absolute_error"
         return "absolute_error" if absolute else "squared_error"
+
+
+def portfolio(space: NetSpace) -> list[Hyperparameters]:
+    """Return what is good without a search, as near as a space allows: with pieces, and without."""
+    found = [_untuned(space, pieces) for pieces in (8, 0)]
+    return found[:1] if found[0] == found[1] else found
+
+
+def _untuned(space: NetSpace, pieces: int) -> Hyperparameters:
+    return {
+        "depth": nearest(space.depth, 2),
+        "width": nearest(space.width, 128),
+        "pieces": nearest(space.pieces, pieces),
+        "activation": space.activation[0],
+        "dropout": nearest(space.dropout, 0.15),
+        "learning_rate": float(np.clip(2e-3, *space.learning_rate)),
+        "weight_decay": float(np.clip(2e-2, *space.weight_decay)),
+    }
 
 
 def batch_size_for(n_rows: int) -> int:
@@ -202,7 +236,3 @@ def _mean_loss(predictions: NDArray[np.float64], labels: Labels, loss: Loss) -> 
         return float(-np.log(np.maximum(of_class, _LEAST_PROBABILITY)).mean())
     error = predictions[:, 0] - labels
     return float(np.mean(error**2 if loss == "squared_error" else np.abs(error)))
-
-
-def _nearest(values: tuple[float, ...], wanted: float) -> float:
-    return min(values, key=lambda value: abs(value - wanted))

@@ -40,8 +40,10 @@ class Encoding:
     offsets: NDArray[np.float32]
 
     @property
-    def n_pieces(self) -> int:
-        return int(self.slopes.size)
+    def sizes(self) -> tuple[int, int]:
+        """How many columns, and into how many pieces each."""
+        n_columns, n_pieces = self.slopes.shape
+        return n_columns, n_pieces
 
     def apply(self, inputs: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return the inputs with the pieces of the leading columns behind them."""
@@ -124,7 +126,7 @@ class Net:
 
     @property
     def n_inputs(self) -> int:
-        pieces = self.encoding.n_pieces if self.encoding else 0
+        pieces = self.encoding.slopes.size if self.encoding else 0
         return len(self.weights[0]) - pieces
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from assay.samples import Samples
 
 Predict = Callable[[NDArray[Any]], NDArray[np.float64]]
 Prepare = Callable[[Samples, NDArray[np.int64], CleanPlan], Preparation]
+Number = TypeVar("Number", int, float)
 Score = tuple[float | None, str]  # higher is better; None with the reason
 
 TEST = -1  # in ``inner``; -2 is in neither part
@@ -57,10 +58,14 @@ class Family(Protocol):
     def space(self) -> NetSpace | LogisticSpace | BoostingSpace:
         """What the search varies."""
 
+    @property
+    def first(self) -> list[Hyperparameters]:
+        """What is good without a search, tried before anything else."""
+
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         """Return the mean goodness of each trial over the inner folds used."""
 
-    def fit(self, trial: Trial) -> Fitted:
+    def fit(self, trial: Trial, /) -> Fitted:
         """Fit the winning trial on the whole part."""
 
 
@@ -77,6 +82,11 @@ class Prepared:
     def trees(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return some rows as boosted trees are shown them: made when asked for, and not kept."""
         return self.preparation.trees(self.features.iloc[rows], self.inputs[rows])
+
+
+def nearest(values: tuple[Number, ...], wanted: float) -> Number:
+    """Return the value of a list that is closest to the wanted one; the first of two."""
+    return min(values, key=lambda value: abs(value - wanted))
 
 
 def on_training_rows(
@@ -119,6 +129,17 @@ class Part:
             self._prepared(samples, learned & (inner != k), inner == k)
             for k in range(plan.tune.folds_per_trial)
         ]
+
+    def class_weights(self) -> tuple[float, ...]:
+        """Return by what the loss of each class's rows is multiplied: 1 on average over the rows.
+
+        Where ``tune.balanced`` is true every class has the same say, as scikit-learn's "balanced";
+        elsewhere, and for a number, nothing: empty.
+        """
+        if self.regression or not self.plan.tune.balanced:
+            return ()
+        counts = np.bincount(self.labels[self.whole.train], minlength=self.n_outputs)
+        return tuple((counts.sum() / (len(counts) * counts)).tolist())
 
     def tested(self, fitted: Fitted) -> NDArray[Any]:
         """Return the test part's rows in the form that a model predicts from."""

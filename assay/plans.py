@@ -25,6 +25,7 @@ def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
 
 Positive = Annotated[float, Field(gt=0)]
 Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
+Tuner = Literal["random", "hyperband", "bayesian"]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Leaves = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
 Pieces = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
@@ -215,7 +216,7 @@ class NetSpace(Record):
         default=(0, 8, 16),
         description="Pieces in which a numeric column is encoded; 0: not at all.",
     )
-    activation: Activations = ("relu", "silu")
+    activation: Activations = ("silu", "relu")
     dropout: Shares = (0.0, 0.15, 0.3)
     learning_rate: Range = (5e-4, 8e-3)
     weight_decay: Range = (1e-3, 1e-1)
@@ -240,7 +241,19 @@ class BoostingSpace(Record):
 class TunePlan(Record):
     """The search in each outer training part; every family of models gets the same trials."""
 
-    trials: int = Field(default=8, ge=1, le=1000)
+    trials: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        description="What is good without a search, then an oracle's proposals.",
+    )
+    tuner: Tuner = Field(
+        default="random",
+        description=(
+            "keras-tuner's oracle for the network. Hyperband sweeps its brackets once over epochs, "
+            "whatever trials says, and the baselines get as many trials as that costs trainings."
+        ),
+    )
     seeds: int = Field(
         default=16,
         ge=1,
@@ -254,6 +267,9 @@ class TunePlan(Record):
     patience: int = Field(default=15, ge=1)
     batch_size: int | None = Field(
         default=None, ge=1, description="Default: 32 to 256, by the number of rows."
+    )
+    balanced: bool = Field(
+        default=False, description="Give every class the same say in the loss."
     )
     net: NetSpace = NetSpace()
     logistic: LogisticSpace = LogisticSpace()

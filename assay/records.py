@@ -388,6 +388,12 @@ class ModelFit(Record):
     fit_s: float = circumstance("Seconds of search and final fit.")
     predict_s: float = circumstance("Seconds to predict the test part.")
     size: int = Field(ge=0, description="Bytes of the fitted numbers of the model.")
+    picks: tuple[int, ...] = Field(
+        default=(), description="The trial of each network, where there are several."
+    )
+    edges: tuple[str, ...] = Field(
+        default=(), description="What the winner has at an edge of the space searched."
+    )
 
 
 class FoldResult(Record):

@@ -10,7 +10,7 @@ epoch's weights kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from assay.graph import (
     one_below_another,
     outputs_of,
     padded,
+    resumed,
     stacked,
     stay,
     whole_vectors,
@@ -61,6 +62,10 @@ class Job:
         Share of a label that is spread over all classes while training.
     class_weights : shape (n_classes,)
         By what the loss of a class's rows is multiplied; empty: by 1.
+    until
+        Epochs after which to pause; None: train to the end.
+    paused
+        Where an equal job paused before: it goes on from there, to the bits of one that never did.
     """
 
     shape: Shape
@@ -76,6 +81,8 @@ class Job:
     encoding: Encoding | None = None
     smoothing: float = 0.0
     class_weights: tuple[float, ...] = ()
+    until: int | None = None
+    paused: "Paused | None" = None
 
     def units(self) -> tuple[float, float]:
         """Return the centre and scale by which numbers are put in standard units; 0 and 1 for classes.
@@ -104,6 +111,25 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """A training that was interrupted after some epochs.
+
+    Attributes
+    ----------
+    state : shape (3, n_parameters)
+        Parameters and AdamW's two moments.
+    kept : shape (n_parameters,)
+        Parameters of the best epoch so far.
+    """
+
+    epochs: int
+    state: NDArray[np.float32]
+    kept: NDArray[np.float32]
+    best_epoch: int
+    best_loss: float
+
+
+@dataclass(frozen=True)
 class Trained:
     """A trained network: that of its best epoch, and the loss it had on the stopping rows.
 
@@ -114,6 +140,7 @@ class Trained:
     net: Net | None
     epoch: int
     stopping_loss: float
+    paused: Paused | None = None
 
 
 def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
@@ -132,7 +159,8 @@ def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
         _check(number, job)
         batch = _batch(schedule, job)
         n_stopping = padded(len(job.stopping_rows))  # a sum's bits vary with it
-        key = (job.shape, job.loss, n_stopping)
+        started = job.paused.epochs if job.paused else 0
+        key = (job.shape, job.loss, n_stopping, started, job.until)
         groups.setdefault((*key, len(job.rows) // batch, batch), []).append(number)
     trained: dict[int, Trained] = {}
     for (*_, n_steps, batch), numbers in groups.items():
@@ -212,11 +240,18 @@ class _Stack:
 
     def run(self) -> list[Trained]:
         """Train until every replica has stopped; a stopped replica leaves the stack."""
-        first = [first_weights(job.shape, job.seed) for job in self.jobs]
-        state = self.layout.start(first)
         if not len(self.jobs[0].stopping_rows):
-            return self._to_the_last_epoch(state)
-        return self._to_the_best_epoch(state)
+            return self._to_the_last_epoch(self._start())
+        return self._to_the_best_epoch(self._start())
+
+    def _start(self) -> State:
+        paused = [job.paused for job in self.jobs if job.paused]
+        if not paused:
+            first = [first_weights(job.shape, job.seed) for job in self.jobs]
+            return self.layout.start(first)
+        for order in self.orders:
+            order.skip(paused[0].epochs)
+        return resumed([one.state for one in paused])
 
     def _to_the_last_epoch(self, state: State) -> list[Trained]:
         n_epochs, n_jobs = self.schedule.epochs, len(self.jobs)
@@ -228,23 +263,28 @@ class _Stack:
         return self._trained(rows, np.full(n_jobs, n_epochs - 1), loss)
 
     def _to_the_best_epoch(self, state: State) -> list[Trained]:
-        feed, n_jobs = self.feed, len(self.jobs)
-        loss, epoch_of = np.full(n_jobs, np.inf), np.zeros(n_jobs, dtype=int)
-        kept = np.full(state[0].shape, np.nan, dtype=np.float32)
-        for epoch in range(self.schedule.epochs):
+        feed, best = self.feed, _Best(self.jobs, state[0].shape[1])
+        first = self.jobs[0]
+        start = first.paused.epochs if first.paused else 0
+        until = min(first.until or self.schedule.epochs, self.schedule.epochs)
+        for epoch in range(start, until):
             state = self._advance(state, feed, epoch, epoch + 1)
-            losses = self._loss_on(state, feed)
-            better = losses < loss[feed.job] - _LEAST_GAIN
-            which = feed.job[better]
-            loss[which], epoch_of[which] = losses[better], epoch
-            kept[which] = state[0].numpy()[better]
-            going_on = epoch - epoch_of[feed.job] < self.schedule.patience
+            best.update(feed.job, self._loss_on(state, feed), epoch, state[0])
+            going_on = epoch - best.epoch[feed.job] < self.schedule.patience
             if not going_on.any():
+                feed = feed.keep(np.empty(0, dtype=np.int64))
                 break
             if not going_on.all():
                 still = np.flatnonzero(going_on)
                 feed, state = feed.keep(still), stay(state, still)
-        return self._trained(kept, epoch_of, loss)
+        trained = self._trained(best.rows, best.epoch, best.loss)
+        if until == self.schedule.epochs:
+            return trained
+        for place, job in enumerate(feed.job):
+            rows = np.stack([one[place].numpy() for one in state])
+            paused = Paused(until, rows, *best.of(job))
+            trained[job] = replace(trained[job], paused=paused)
+        return trained
 
     def _advance(self, state: State, feed: "_Feed", epoch: int, to: int) -> State:
         """Train from one epoch to another in one call."""
@@ -350,6 +390,32 @@ class _Stack:
         )
 
 
+class _Best:
+    """The best epoch of each job so far."""
+
+    def __init__(self, jobs: list[Job], n_parameters: int) -> None:
+        self.loss, self.epoch = np.full(len(jobs), np.inf), np.zeros(len(jobs), int)
+        self.rows = np.full((len(jobs), n_parameters), np.nan, dtype=np.float32)
+        for number, job in enumerate(jobs):
+            if job.paused:
+                self.rows[number] = job.paused.kept
+                self.epoch[number] = job.paused.best_epoch
+                self.loss[number] = job.paused.best_loss
+
+    def update(
+        self, job: NDArray[np.int64], losses: NDArray[np.float32], epoch: int, rows: Any
+    ) -> None:
+        """Take over what is better by enough, of the jobs that are still trained."""
+        better = losses < self.loss[job] - _LEAST_GAIN
+        if better.any():
+            which = job[better]
+            self.loss[which], self.epoch[which] = losses[better], epoch
+            self.rows[which] = rows.numpy()[better]
+
+    def of(self, job: int) -> tuple[NDArray[np.float32], int, float]:
+        return self.rows[job].copy(), int(self.epoch[job]), float(self.loss[job])
+
+
 class _Order:
     """The order in which jobs of one seed see the same rows, drawn epoch by epoch."""
 
@@ -358,6 +424,9 @@ class _Order:
     ) -> None:
         self.rows, self.encoding = rows, encoding
         self.generator = generator_for(seed, "order")
+
+    def skip(self, n_epochs: int) -> None:
+        self.draw(n_epochs, 1)
 
     def draw(self, n_epochs: int, n_used: int) -> NDArray[np.int64]:
         """Return places among the rows, shape (n_epochs, n_used)."""

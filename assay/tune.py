@@ -9,6 +9,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from assay.baselines import Boosting, Linear
 from assay.errors import DataRefused
 from assay.metrics import score, statistic
 from assay.nets import Nets
-from assay.network import Weights, pack_weights, weights_digest
+from assay.network import Net, nets_digest, pack_nets
 from assay.part import TEST, Family, Fitted, Part, Prepare, on_training_rows
 from assay.permute import relabelled
 from assay.plans import LOSSES, AuditPlan, TunePlan, Tuning
@@ -37,7 +38,7 @@ from assay.records import (
     Trial,
 )
 from assay.samples import Samples
-from assay.search import search
+from assay.search import at_edge, full_trainings, search
 from assay.seeds import seed_for
 
 
@@ -55,6 +56,8 @@ class Found:
     fit_s: float
     predict_s: float
     size: int
+    picks: tuple[int, ...]
+    edges: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,10 @@ class Final:
 
     found: Found
     preparation: Preparation
-    members: tuple[Weights, ...]
+    members: tuple[Net, ...]
 
-    def packed_weights(self) -> dict[str, NDArray[np.float32]]:
-        return pack_weights(self.members)
+    def packed_weights(self) -> dict[str, NDArray[Any]]:
+        return pack_nets(self.members)
 
     def record(self, preparation: Ref, weights: Ref) -> FinalFit:
         """Describe the model once its parts are stored."""
@@ -74,7 +77,7 @@ class Final:
             model=_model_fit(self.found, None, None),
             preparation=preparation,
             weights=weights,
-            weights_digest=weights_digest(self.members),
+            weights_digest=nets_digest(self.members),
         )
 
 
@@ -119,9 +122,7 @@ def tune_all(
     """
     with threadpool_limits(1):
         part, seed = Part(samples, np.maximum(outer, 0), plan), seed_for(seed, "final")
-        trials, winner, fitted, seconds = _searched(part, Nets(part, seed), seed)
-    none = np.empty((0, part.n_outputs))
-    found = Found(trials, winner, none, seconds, 0.0, fitted.size)
+        found, fitted = _searched(part, Nets(part, seed), seed)
     return Final(found, part.whole.preparation, fitted.members)
 
 
@@ -152,6 +153,8 @@ def _model_fit(found: Found, predictions: Ref | None, scored: float | None) -> M
         fit_s=found.fit_s,
         predict_s=found.predict_s,
         size=found.size,
+        picks=found.picks,
+        edges=found.edges,
     )
 
 
@@ -168,25 +171,42 @@ def _families(part: Part, seed: int) -> dict[str, Family]:
 
 def _found(part: Part, family: Family, seed: int) -> Found:
     """Search and fit a family, and predict the test part."""
-    trials, winner, fitted, fit_s = _searched(part, family, seed)
+    found, fitted = _searched(part, family, seed)
     tested = part.tested(fitted)
     started = time.perf_counter()
     predictions = fitted.predict(tested)
     predict_s = time.perf_counter() - started
-    return Found(trials, winner, predictions, fit_s, predict_s, fitted.size)
+    return dataclasses.replace(found, predictions=predictions, predict_s=predict_s)
 
 
-def _searched(
-    part: Part, family: Family, seed: int
-) -> tuple[tuple[Trial, ...], int, Fitted, float]:
-    """Return the trials, the winner's place, the winner fitted on the part, and the seconds it took."""
+def _searched(part: Part, family: Family, seed: int) -> tuple[Found, Fitted]:
+    """Search a family and fit its winner on the part; nothing is predicted yet."""
+    plan, is_net = part.plan.tune, isinstance(family, Nets)
     started = time.perf_counter()
-    trials, winner = search(family.space, part.plan.tune.trials, seed, family.try_all)
+    trials, winner = search(
+        family.space,
+        plan.trials if is_net else full_trainings(plan.tuner, plan.trials, plan.epochs),
+        seed,
+        family.try_all,
+        first=family.first,
+        tuner=plan.tuner if is_net else "random",
+        epochs=plan.epochs,
+    )
     fitted = family.fit(trials[winner])
     seconds = time.perf_counter() - started
     told = [_in_own_direction(trial, part.plan.metric) for trial in trials]
     told[winner] = told[winner].model_copy(update={"message": fitted.remark})
-    return tuple(told), winner, fitted, seconds
+    found = Found(
+        trials=tuple(told),
+        winner=winner,
+        predictions=np.empty((0, part.n_outputs)),
+        fit_s=seconds,
+        predict_s=0.0,
+        size=fitted.size,
+        picks=fitted.picks,
+        edges=at_edge(family.space, trials[winner].hyperparameters),
+    )
+    return found, fitted
 
 
 def _in_own_direction(trial: Trial, metric: Metric) -> Trial:
@@ -267,9 +287,14 @@ def _light(plan: TunePlan) -> TunePlan:
             "trials": min(2, plan.trials),
             "seeds": 1,
             "folds_per_trial": 1,
+            "tuner": "random",
             "epochs": min(10, plan.epochs),
             "net": plan.net.model_copy(
-                update={"depth": plan.net.depth[:1], "width": plan.net.width[:1]}
+                update={
+                    "depth": plan.net.depth[:1],
+                    "width": plan.net.width[:1],
+                    "pieces": plan.net.pieces[:1],
+                }
             ),
             "logistic": plan.logistic.model_copy(
                 update={"inverse_penalty": (strong, (strong * weak) ** 0.5)}

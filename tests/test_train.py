@@ -236,6 +236,35 @@ def test_tensorflow_computes_on_one_thread():
     assert tf.config.threading.get_inter_op_parallelism_threads() == 1
 
 
+# Pausing ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[7]])
+def test_a_training_that_pauses_ends_with_the_bits_of_one_that_does_not(shape):
+    """Twice, each time in another stack; one that stops early on the way has nothing to go on with."""
+    schedule = Schedule(epochs=9, patience=3, batch_size=32)
+    data = data_of(shape)
+    jobs = [
+        job_of(shape, data, seed, dropout=0.2, rate=rate)
+        for seed, rate in [(1, 1e-2), (2, 3e-3), (3, 0.0)]
+    ]
+    whole = fingerprint(train(jobs, schedule))
+    first = train([dataclasses.replace(job, until=2) for job in jobs], schedule)
+    second = [
+        train([dataclasses.replace(job, until=5, paused=one.paused)], schedule)[0]
+        for job, one in zip(jobs, first, strict=True)
+    ]
+    going = [i for i, one in enumerate(second) if one.paused]
+    last = train(
+        [dataclasses.replace(jobs[i], paused=second[i].paused) for i in going], schedule
+    )
+    ended = dict(enumerate(second)) | dict(zip(going, last, strict=True))
+
+    assert [one.paused.epochs for one in first] == [2, 2, 2]
+    assert second[2].paused is None
+    assert fingerprint([ended[i] for i in range(3)]) == whole
+
+
 # Against plain Keras ---------------------------------------------------------------------------
 
 
