@@ -63,7 +63,11 @@ class Call(Generic[R]):
         return self.stage(*self.handed)
 
     def __str__(self) -> str:
-        return f"{self.stage.name} {self.stage.label(*self.handed)}".strip()
+        return f"{self.stage.name} {self.label()}".strip()
+
+    def label(self) -> str:
+        """Return which repeat and fold the call is about, if it is about one."""
+        return self.stage.label(*self.handed)
 
     def stored(self) -> R | None:
         """Return the result if it is stored and may be used."""
