@@ -125,6 +125,20 @@ def test_nothing_is_heard_of_a_call_before_the_earlier_ones_are_taken(calls: lis
     assert not active_children()
 
 
+def test_auto_begins_here_and_spreads_the_rest_once_a_fold_has_shown_its_length(
+    calls: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("flows.runner._START_S", 1e-6)  # as if folds were long
+    with closing(records(calls[:4], "auto", most=2)) as found:
+        first = next(found)
+        assert not active_children()
+        second = next(found)
+        assert len(active_children()) == 2
+        made = [first, second, *found]
+
+    assert [essence(record) for record in made] == in_one_process(calls[:4])
+
+
 def test_a_stored_result_is_answered_without_another_process(calls: list[Any]):
     calls[1]()
     heard: list[Event] = []
