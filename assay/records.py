@@ -402,6 +402,11 @@ class FoldResult(Record):
     place: Place
     models: dict[str, ModelFit]
 
+    @property
+    def seconds(self) -> float:
+        """Return how long all families together took."""
+        return sum(fit.fit_s + fit.predict_s for fit in self.models.values())
+
     def summary(self) -> str:
         shown = ", ".join(
             f"{name} {fit.score:.3f}"

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from assay.store import Store
 from bench.program import PROGRAM
-from flows.calibration import Wanted, repeat
+from flows import calibration
+from flows.calibration import Wanted, calibrated, repeat
 from tests.flow_runs import make
 
 pytestmark = pytest.mark.flow
@@ -58,6 +60,20 @@ def test_a_calibration_counts_every_table_and_leaves_a_page(
     assert rates["gate passes"]["nominal"] == 0.05
     assert "python flows/main.py calibrate --world null-small" in page.read_text()
     assert json.loads((page.parent / "calibration.json").read_text()) == found
+
+
+def test_processes_that_have_done_their_share_are_followed_by_new_ones(
+    undisturbed: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Two batches, a process for each: the second is not left waiting, and the rates are the same."""
+    monkeypatch.setattr(calibration, "_BATCHES_OF_A_PROCESS", 1)
+    wanted = Wanted(("null-small",), 6, undisturbed[1]["seed"])
+    found, _ = calibrated(wanted, Store(tmp_path), 1, "", lambda *_: None)
+    ours = [one.model_dump(mode="json") for one in found.rates]
+
+    assert ours == undisturbed[1]["rates"]
 
 
 def test_a_killed_calibration_goes_on_where_it_was(

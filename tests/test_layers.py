@@ -64,6 +64,7 @@ FLOWS_MAY_READ = {
     "seeds",
     "canonical",
     "environment",
+    "memory",
     "calibrate",
     "ledger",
     "worlds",
