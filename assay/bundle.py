@@ -180,10 +180,10 @@ def _bent(hidden: NDArray[np.float64], activation: Activation) -> NDArray[np.flo
         case "relu":
             return np.maximum(hidden, 0.0)
         case "silu":
-            return np.multiply(hidden, expit(hidden))
+            return np.asarray(hidden * expit(hidden))
         case "selu":
             negative = _SELU_ALPHA * np.expm1(np.minimum(hidden, 0.0))
-            return np.multiply(_SELU_SCALE, np.where(hidden > 0, hidden, negative))
+            return _SELU_SCALE * np.where(hidden > 0, hidden, negative)
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
+from assay import network
+from assay.errors import TrainingFailed
 from assay.nets import Nets
 from assay.network import Shape
 from assay.part import TEST, Part
 from assay.plans import CleanPlan, NetSpace, TunePlan, Tuning
-from assay.records import Hyperparameters, Trial
+from assay.records import Hyperparameters
 from assay.samples import Samples
 from assay.search import Scores, search
 from assay.seeds import seed_for
@@ -48,11 +50,11 @@ class Net:
 
     @property
     def shape(self) -> Shape:
+        width = int(self.hyperparameters["width"])
         return Shape(
             n_inputs=self.rows.inputs.shape[1],
             n_outputs=2,
-            depth=int(self.hyperparameters["depth"]),
-            width=int(self.hyperparameters["width"]),
+            widths=(width,) * int(self.hyperparameters["depth"]),
         )
 
     @property
@@ -87,13 +89,16 @@ def trained(
         for net in nets
     ]
 
-    def of_second(weights: Any) -> Callable[[Matrix], NDArray[np.float64]]:
-        return lambda inputs: predict([weights], inputs)[0, :, 1]
-
     return [
-        Done(of_second(one.weights), min(epochs, one.epoch + patience + 1))
+        Done(_of_second(one.net), min(epochs, one.epoch + patience + 1))
         for one in train(jobs, Schedule(epochs, patience, batch_size))
     ]
+
+
+def _of_second(net: network.Net | None) -> Callable[[Matrix], NDArray[np.float64]]:
+    if net is None:
+        raise TrainingFailed("A network of the benchmark had no finite loss.")
+    return lambda inputs: predict([net], inputs)[0, :, 1]
 
 
 def drawn(
@@ -103,6 +108,8 @@ def drawn(
     space = NetSpace(
         depth=workload.DEPTHS,
         width=workload.WIDTHS,
+        pieces=(0,),
+        activation=("relu",),
         dropout=workload.DROPOUTS,
         learning_rate=workload.LEARNING_RATES,
         weight_decay=workload.WEIGHT_DECAYS,
@@ -122,31 +129,37 @@ _UNTUNED: Hyperparameters = {
     "learning_rate": 2e-3,
     "weight_decay": 2e-2,
 }
-_MEMBERS, _TRIALS, _FOLDS = 16, 20, 7
+_MEMBERS, _FOLDS, _TRIALS = 16, 5, 12
 
 
 def probabilities(
     kind: Kind, train: pd.DataFrame, labels: Labels, test: pd.DataFrame
 ) -> NDArray[np.float64]:
-    """Fit a model of ours on training rows and return class probabilities of the others."""
-    n_members = 1 if kind == "net" else _MEMBERS
-    part = _part(train, labels, test, n_members)
+    """Fit a model of ours on training rows and return class probabilities of the others.
+
+    As the product does, with its defaults but for the tuned one's trials, 12 on all 5 inner folds.
+    """
+    tuned = kind == "ensemble-tuned"
+    plan = TunePlan(
+        trials=_TRIALS if tuned else 1,
+        folds_per_trial=_FOLDS if tuned else 1,
+        seeds=1 if kind == "net" else _MEMBERS,
+    )
+    part = _part(train, labels, test, plan)
     nets = Nets(part, seed_for(0, kind))
-    trial = Trial(number=0, hyperparameters=_UNTUNED, score=None, message="")
-    if kind == "ensemble-tuned":
-        trials, winner = search(
-            nets.space, _TRIALS, seed_for(0, "search"), nets.try_all
-        )
-        trial = trials[winner]
-    return nets.fit(trial).predict(part.whole.inputs[part.test])
+    seed = seed_for(0, "search")
+    trials, winner = search(
+        nets.space, plan.trials, seed, nets.try_all, first=nets.first
+    )
+    return nets.fit(trials[winner]).predict(part.whole.inputs[part.test])
 
 
 def _part(
-    train: pd.DataFrame, labels: Labels, test: pd.DataFrame, n_members: int
+    train: pd.DataFrame, labels: Labels, test: pd.DataFrame, plan: TunePlan
 ) -> Part:
-    """Return both parts, prepared; each member stops early on an inner fold of its own."""
+    """Return both parts, prepared, the first with its inner folds."""
     inner = np.full(len(train) + len(test), TEST, dtype=np.int16)
-    split = StratifiedKFold(max(_FOLDS, n_members), shuffle=True, random_state=0)
+    split = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     for number, (_, rows) in enumerate(split.split(train, labels)):
         inner[rows] = number
     n_classes = len(np.unique(labels))
@@ -156,13 +169,12 @@ def _part(
         task="binary" if n_classes == 2 else "multiclass",
         classes=tuple(f"class {code}" for code in range(n_classes)),
     )
-    plan = TunePlan(seeds=n_members, epochs=120, patience=15)
     return Part(samples, inner, Tuning(tune=plan, clean=CleanPlan(), metric="log_loss"))
 
 
 def large(features: pd.DataFrame, labels: Labels) -> Net:
     """Return a network to be trained on a table, prepared as one outer training part is."""
-    part = _part(features, labels, features[:0], 1)
+    part = _part(features, labels, features[:0], TunePlan())
     fold = part.whole
     stop = np.flatnonzero(part.inner == 0)
     train = np.flatnonzero(part.inner > 0)
