@@ -61,15 +61,15 @@ def search(
         If no trial has a finite score.
     """
     told = [dict(one) for one in first[:n_trials]]
-    scores: Scores = list(try_all(told)) if told else []
     n_left = n_trials - len(told)
-    if n_left > 0:
+    if n_left <= 0:
+        scores = try_all(told)
+    else:
         with tempfile.TemporaryDirectory() as folder:
             oracle = _oracle(tuner, space, n_left, seed, epochs)
             oracle._set_project_dir(folder, "search")  # where it keeps its own notes
             oracle.verbose = 0
-            more, theirs = _run(oracle, tuner, len(told), try_all)
-        told, scores = told + more, scores + theirs
+            told, scores = _run(oracle, tuner, told, try_all)
     trials = tuple(
         Trial(number=number, hyperparameters=known, score=score, message=message)
         for number, (known, (score, message)) in enumerate(
@@ -112,25 +112,30 @@ def _oracle(
 
 
 def _run(
-    oracle: kt.Oracle, tuner: Tuner, n_before: int, try_all: TryAll
+    oracle: kt.Oracle, tuner: Tuner, first: list[Hyperparameters], try_all: TryAll
 ) -> tuple[list[Hyperparameters], Scores]:
-    """Ask and tell until the oracle has no more; a small space holds fewer than were asked for."""
+    """Ask and tell until the oracle has no more; a small space holds fewer than were asked for.
+
+    What is tried first is tried together with what the oracle proposes first.
+    """
     at_once = _AT_ONCE if tuner == "bayesian" else 10**6
     number_of: dict[str, int] = {}
     told: list[Hyperparameters] = []
     scores: Scores = []
+    waiting = first
     while asked := _ask(oracle, at_once):
         for trial in asked:
-            number_of[trial.trial_id] = n_before + len(number_of)
+            number_of[trial.trial_id] = len(first) + len(number_of)
         known = [_told(trial.hyperparameters.values, number_of) for trial in asked]
-        found = try_all(known)
-        _tell(oracle, asked, found)
-        told, scores = told + known, scores + found
-    if not told:
+        found = try_all(waiting + known)
+        _tell(oracle, asked, found[len(waiting) :])
+        told, scores = told + waiting + known, scores + found
+        waiting = []
+    if not told and not waiting:
         raise TrainingFailed(
             "keras-tuner proposed no trial: the declared space is empty."
         )
-    return told, scores
+    return (told, scores) if told else (waiting, try_all(waiting))
 
 
 def _told(values: dict[str, Any], number_of: dict[str, int]) -> Hyperparameters:

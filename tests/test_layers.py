@@ -36,7 +36,7 @@ NEVER = {
 ONLY = {
     "great_expectations": {"assay.validate"},
     "tensorflow": {"assay.graph"},
-    "keras": {"assay.network"},
+    "keras": {"assay.saved_model"},
     "keras_tuner": {"assay.search"},
 }
 STAGES = {

@@ -137,7 +137,7 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.target={column='x'}", "[plan.a.target]: give either at_least or one_of."),
         ("plan.a.target={column='x',one_of=[]}", "[plan.a.target]: one_of = []"),
         ("plan.a.target={column='x',at_least=1,positive='no'}", "both 'no'"),
-        ("plan.a.tune.seeds=6", "tune.seeds = 6, but each seed stops early on a fold of its own and there are 5."),
+        ("plan.a.tune.seeds=65", "[plan.a.tune]: seeds = 65, but it should be less than or equal to 64."),
         ("plan.a.tune.folds_per_trial=6", "tune.folds_per_trial = 6, but there are 5 folds."),
         ("plan.a.tune.net.width=[]", "[plan.a.tune.net]: width = []"),
         ("plan.a.tune.net.dropout=[1.0]", "[plan.a.tune.net.dropout]: 0 = 1.0, but it should be less than 1"),

@@ -8,7 +8,7 @@ from assay import preprocess
 from assay.canonical import digest_array
 from assay.errors import DataRefused, TrainingFailed
 from assay.metrics import auc, score
-from assay.network import weights_digest
+from assay.network import nets_digest, unpack_nets
 from assay.plans import (
     AuditPlan,
     BoostingSpace,
@@ -44,10 +44,12 @@ def tuning(metric="auc", **changed):
         {
             "trials": 2,
             "seeds": 2,
-            "epochs": 4,
-            "patience": 2,
+            "epochs": 8,
+            "patience": 4,
             "batch_size": 32,
-            "net": NetSpace(depth=(1,), width=(8, 16)),
+            "net": NetSpace(
+                depth=(1,), width=(8, 16), pieces=(0, 4), learning_rate=(8e-3, 2e-2)
+            ),
             "boosting": BoostingSpace(max_rounds=15, min_rows_per_leaf=(5,)),
             **changed,
         }
@@ -184,7 +186,7 @@ def test_one_row_in_fifty_of_a_class_is_enough_to_tune_on():
     rare[np.argsort(features["x0"].to_numpy())[-12:]] = 1
     samples = samples_of((features, rare))
     inner = parts_of(rare)
-    found = tune_fold(samples, inner, tuning(epochs=20, patience=20), PLACE, 7)
+    found = tune_fold(samples, inner, tuning(epochs=40, patience=40), PLACE, 7)
 
     for one in found.values():
         assert auc(rare[inner < 0], one.predictions) > 0.8
@@ -289,12 +291,13 @@ def test_the_final_model_is_fitted_on_all_rows_and_twice_the_same(table):
 
     assert len(one.members) == 2
     assert one.preparation.n_inputs == 4
-    assert weights_digest(one.members) == weights_digest(again.members)
+    assert nets_digest(one.members) == nets_digest(again.members)
     record = one.record(ref("preparation"), ref("weights"))
-    assert record.weights_digest == weights_digest(one.members)
+    assert record.weights_digest == nets_digest(one.members)
     assert record.model.predictions is None
-    assert record.model.size == sum(w.nbytes for one in one.members for w in one)
-    assert set(one.packed_weights()) == {f"{m}_{i}" for m in range(2) for i in range(4)}
+    assert record.model.size == sum(net.size for net in one.members)
+    assert record.model.picks
+    assert nets_digest(unpack_nets(one.packed_weights())) == record.weights_digest
 
 
 def test_rows_that_no_outer_fold_tests_are_fitted_with_the_first():
@@ -306,7 +309,7 @@ def test_rows_that_no_outer_fold_tests_are_fitted_with_the_first():
         for outer in (folds, np.maximum(folds, 0))
     )
 
-    assert weights_digest(one.members) == weights_digest(other.members)
+    assert nets_digest(one.members) == nets_digest(other.members)
 
 
 # Self-test -------------------------------------------------------------------------------------
@@ -392,7 +395,7 @@ def test_an_honest_pipeline_scores_chance_on_permuted_labels(table, prepare):
     assert len(tested.scores) == 3
     for name, scores in tested.scores.items():
         assert len(scores) == 20
-        assert np.mean(scores) == pytest.approx(tested.chance_level, abs=0.06), name
+        assert np.mean(scores) == pytest.approx(tested.chance_level, abs=0.1), name
         assert 0.003 < tested.p_values[name] <= 1
 
 
