@@ -19,6 +19,7 @@ from assay.plans import CleanPlan, OutlierPlan
 from assay.text import Text
 
 CLIP = 3.0  # scaled values beyond about this many spreads are bent towards it
+_ROWS_AT_ONCE = 2**15  # prepared at a time: what is in between stays small
 _MAX_LEVELS = 50
 _MAX_TREE_LEVELS = 255  # what scikit-learn's trees tell apart, "other" among them
 _ABSENT = "(missing)"
@@ -78,6 +79,13 @@ class Preparation:
         Scaled numbers pass through ``z / sqrt(1 + (z / 3)**2)``: linear near the middle, never
         beyond 3 spreads, so that one absurd cell cannot drive a prediction.
         """
+        found = np.empty((len(features), self.n_inputs), dtype=np.float32)
+        for start in range(0, len(features), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            found[rows] = self._inputs(features.iloc[rows])
+        return found
+
+    def _inputs(self, features: pd.DataFrame) -> NDArray[np.float64]:
         raw = self._raw(features)
         missing = np.isnan(raw)
         z = (np.where(missing, self.fill, raw) - self.centre) / self.scale
@@ -91,7 +99,7 @@ class Preparation:
             parts.append(_bent(one.apply(column)))
             if one.indicated:
                 parts.append(column.isna().to_numpy()[:, None])
-        return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+        return np.concatenate(parts, axis=1, dtype=np.float64, casting="unsafe")
 
     def trees(
         self, features: pd.DataFrame, inputs: NDArray[np.float32]
@@ -186,44 +194,41 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
     categorical = tuple(
         name for name in features.columns if name not in {*numeric, *texts}
     )
-    raw = features[list(numeric)].to_numpy(dtype=np.float64)
-    missing = np.isnan(raw)
-    raw = np.where(
-        missing.all(axis=0), 0.0, raw
-    )  # nothing to learn: "was missing" says it all
-    averaged = np.nanmedian if plan.impute == "median" else np.nanmean
-    fill = averaged(raw, axis=0) if numeric else np.empty(0)
-    centre, scale = (
-        _scales(np.where(missing, fill, raw), plan)
-        if numeric
-        else (np.empty(0), np.empty(0))
-    )
+    known = [_number(features[name].to_numpy(np.float64), plan) for name in numeric]
+    fill, centre, scale, gaps = np.array(known).reshape(-1, 4).T
     return Preparation(
         numeric=numeric,
         categorical=categorical,
         fill=fill,
         centre=centre,
         scale=scale,
-        indicated=np.flatnonzero(missing.any(axis=0)),
+        indicated=np.flatnonzero(gaps),
         levels=tuple(_levels(features[name], _MAX_LEVELS) for name in categorical),
         further=tuple(_further(features[name]) for name in categorical),
         texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
     )
 
 
-def _scales(
-    filled: NDArray[np.float64], plan: CleanPlan
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return centre and spread of each column; a column whose quartiles agree gets half its range."""
+def _number(
+    values: NDArray[np.float64], plan: CleanPlan
+) -> tuple[float, float, float, bool]:
+    """Return a column's fill, centre and spread, and whether it has gaps.
+
+    Without a value there is nothing to learn, and "was missing" says it all. A column whose
+    quartiles agree gets half its range for a spread.
+    """
+    missing = np.isnan(values)
+    seen = values[~missing] if not missing.all() else np.zeros(1)
+    fill = float(np.median(seen) if plan.impute == "median" else np.mean(seen))
+    filled = np.where(missing, fill, values)
     if plan.scale == "standard":
-        standard = StandardScaler().fit(filled)
-        return standard.mean_, standard.scale_
-    spread = np.quantile(filled, 0.75, axis=0) - np.quantile(filled, 0.25, axis=0)
-    half_range = np.ptp(filled, axis=0) / 2
+        standard = StandardScaler().fit(filled[:, None])
+        return fill, *standard.mean_, *standard.scale_, bool(missing.any())
+    low, centre, high = np.quantile(filled, [0.25, 0.5, 0.75])
+    half_range = np.ptp(filled) / 2
     floor = np.finfo(np.float64).tiny  # columns in very small units keep their spread
-    return np.median(filled, axis=0), np.where(
-        spread > floor, spread, np.where(half_range > floor, half_range, 1.0)
-    )
+    spread = next((s for s in (high - low, half_range) if s > floor), 1.0)
+    return fill, float(centre), float(spread), bool(missing.any())
 
 
 def _bent(z: NDArray[np.float64]) -> NDArray[np.float64]:
