@@ -13,7 +13,7 @@ from assay.metrics import goodness
 from assay.network import Net
 from assay.plans import BoostingSpace, CleanPlan, LogisticSpace, NetSpace, Tuning
 from assay.preprocess import Preparation
-from assay.records import Hyperparameters, Trial
+from assay.records import Hyperparameters, Metric, Trial
 from assay.samples import Samples
 
 Predict = Callable[[NDArray[Any]], NDArray[np.float64]]
@@ -150,24 +150,28 @@ class Part:
     def scored(self, by_fold: Sequence[NDArray[np.float64] | None]) -> Score:
         """Return a trial's mean goodness over the inner folds used, or None and the reason.
 
+        Where none of those folds has rows of two classes (or two numbers), as may be in a series,
+        neither AUC nor R2 can be told: minus the loss they go with ranks the trials instead.
+
         Parameters
         ----------
         by_fold
             Predictions for each fold's validation rows; None where training came to nothing.
         """
-        values = []
-        for fold, predictions in zip(self.trial_folds, by_fold, strict=True):
-            if predictions is None or not np.isfinite(predictions).all():
-                return None, "training gave nothing finite"
-            labels = self.labels[fold.validation]
-            values.append(goodness(self.plan.metric, labels, predictions))
-        mean = float(np.mean(values))
-        if not np.isfinite(mean):
-            what = "values" if self.regression else "classes"
-            return None, (
-                f"{self.plan.metric} needs two {what}, and the rows of an inner fold have one"
-            )
-        return mean, ""
+        if any(p is None or not np.isfinite(p).all() for p in by_fold):
+            return None, "training gave nothing finite"
+        pairs = [
+            (self.labels[fold.validation], predictions)
+            for fold, predictions in zip(self.trial_folds, by_fold, strict=True)
+            if predictions is not None
+        ]
+        values = [goodness(self.plan.metric, *pair) for pair in pairs]
+        told = [value for value in values if np.isfinite(value)]
+        if told:
+            return float(np.mean(told)), ""
+        loss: Metric = "squared_error" if self.regression else "log_loss"
+        mean = float(np.mean([goodness(loss, *pair) for pair in pairs]))
+        return mean, f"minus the {loss}: no inner fold can tell {self.plan.metric}"
 
     def _prepared(
         self,

@@ -450,18 +450,19 @@ class FinalFit(Record):
     weights_digest: Digest
 
     def summary(self) -> str:
+        n_trials = len(set(self.model.picks))
         won = self.model.trials[self.model.winner].hyperparameters
-        return "final model on all rows: " + ", ".join(
-            f"{name} {value:.3g}" for name, value in _shown(won)
+        return (
+            f"final model on all rows: {len(self.model.picks)} networks of {n_trials} trial"
+            f"{'s' if n_trials > 1 else ''}; the best trial has {_shown(won)}"
         )
 
 
-def _shown(hyperparameters: Hyperparameters) -> list[tuple[str, float | int]]:
-    return [
-        (name, value)
+def _shown(hyperparameters: Hyperparameters) -> str:
+    return ", ".join(
+        f"{name} {value if isinstance(value, str) else format(value, '.3g')}"
         for name, value in hyperparameters.items()
-        if isinstance(value, int | float)
-    ]
+    )
 
 
 def record_class(name: str) -> type[Record]:

@@ -195,7 +195,8 @@ def _searched(part: Part, family: Family, seed: int) -> tuple[Found, Fitted]:
     fitted = family.fit(trials[winner])
     seconds = time.perf_counter() - started
     told = [_in_own_direction(trial, part.plan.metric) for trial in trials]
-    told[winner] = told[winner].model_copy(update={"message": fitted.remark})
+    said = "; ".join(filter(None, (trials[winner].message, fitted.remark)))
+    told[winner] = told[winner].model_copy(update={"message": said})
     found = Found(
         trials=tuple(told),
         winner=winner,

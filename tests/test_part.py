@@ -127,23 +127,40 @@ def test_a_trial_whose_predictions_are_not_finite_has_failed():
     assert part.scored([good[0], None]) == part.scored(bad)
 
 
-@pytest.mark.parametrize(("metric", "what"), [("auc", "classes"), ("r2", "values")])
-def test_a_metric_that_an_inner_fold_cannot_tell_fails_the_trial_and_says_why(
-    metric, what
+@pytest.mark.parametrize(
+    ("metric", "loss"), [("auc", "log_loss"), ("r2", "squared_error")]
+)
+def test_where_no_inner_fold_can_tell_the_metric_the_loss_ranks_the_trials(
+    metric, loss
 ):
+    """Every row of both folds is of one class: what is closer to it is better, and the message says so."""
+    features, labels = line_table(120, 1)
+    inner = inner_of()
+    labels[(inner == 0) | (inner == 1)] = 0
+    given = labels if metric == "auc" else labels.astype(float)
+    part = Part(samples_of((features, given)), inner, tuning(metric))
+    sizes = [len(fold.validation) for fold in part.trial_folds]
+    off = {"auc": lambda x: [1 - x, x], "r2": lambda x: [x]}[metric]
+    close, far = ([np.tile(off(x), (n, 1)) for n in sizes] for x in (0.1, 0.4))
+    (better, why), (worse, _) = part.scored(close), part.scored(far)
+
+    assert worse < better <= 0
+    assert why == f"minus the {loss}: no inner fold can tell {metric}"
+
+
+def test_inner_folds_that_cannot_tell_the_metric_leave_it_to_those_that_can():
     features, labels = line_table(120, 1)
     inner = inner_of()
     labels[inner == 1] = 0
-    given = labels if metric == "auc" else labels.astype(float)
-    part = Part(samples_of((features, given)), inner, tuning(metric))
-    predictions = [
-        np.full((len(fold.validation), part.n_outputs), 0.5)
+    part = Part(samples_of((features, labels)), inner, tuning("auc"))
+    first = part.trial_folds[0].validation
+    perfect = [
+        np.column_stack([1.0 - labels[fold.validation], labels[fold.validation]])
         for fold in part.trial_folds
     ]
-    found, why = part.scored(predictions)
 
-    assert found is None
-    assert f"{metric} needs two {what}" in why
+    assert len(np.unique(labels[first])) == 2
+    assert part.scored(perfect) == (1.0, "")
 
 
 def test_folds_of_rows_are_drawn_by_others_and_taken_as_they_are():
