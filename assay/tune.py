@@ -291,11 +291,7 @@ def _light(plan: TunePlan) -> TunePlan:
             "tuner": "random",
             "epochs": min(10, plan.epochs),
             "net": plan.net.model_copy(
-                update={
-                    "depth": plan.net.depth[:1],
-                    "width": plan.net.width[:1],
-                    "pieces": plan.net.pieces[:1],
-                }
+                update={"depth": plan.net.depth[:1], "width": plan.net.width[:1]}
             ),
             "logistic": plan.logistic.model_copy(
                 update={"inverse_penalty": (strong, (strong * weak) ** 0.5)}

@@ -159,7 +159,7 @@ def _tuning(
     fits = left * fits_per_fold + (
         0 if fitted else plan.tune.trials * per_trial + plan.tune.seeds
     )
-    said = [f"Fits left: {fits:,}."]
+    said = [f"Fits left: at most {fits:,}."]
     if left and done:
         mean_s = fmean(result.seconds for result in done)
         said.append(
