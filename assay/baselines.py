@@ -63,9 +63,8 @@ class Linear:
             warnings.simplefilter(
                 "ignore", ConvergenceWarning
             )  # weak penalties; the score decides
-            weights = "balanced" if self.part.plan.tune.balanced else None
-            model = LogisticRegression(C=strength, max_iter=500, class_weight=weights)
-            return model.fit(inputs, labels)
+            model = LogisticRegression(C=strength, max_iter=500)
+            return model.fit(inputs, labels, self.part.row_weights(fold.train))
 
 
 # Boosted trees ---------------------------------------------------------------------------------
@@ -101,8 +100,10 @@ class Boosting:
         model.fit(
             _learnable(fold.trees(fold.train)),
             self.part.labels[fold.train],
+            sample_weight=self.part.row_weights(fold.train),
             X_val=validation,
             y_val=self.part.labels[fold.validation],
+            sample_weight_val=self.part.row_weights(fold.validation),
         )
         best = max(1, int(np.nanargmax(model.validation_score_)))
         staged = (
@@ -123,12 +124,14 @@ class Boosting:
         n_rounds = max(1, round(self.rounds[trial.number]))
         inputs = _learnable(part.whole.trees(part.whole.train))
         labels = part.labels[part.whole.train]
+        weights = part.row_weights(part.whole.train)
         least = (trial.score or 0.0) - self._tolerance(labels)
         for halvings in range(_MOST_HALVINGS):
             slower = won | {"learning_rate": float(won["learning_rate"]) / 2**halvings}
             rounds = n_rounds * 2**halvings
             model = self._trees(part.whole, slower, rounds, stops_early=False)
-            predictions = _predictions(model.fit(inputs, labels), inputs)
+            model.fit(inputs, labels, sample_weight=weights)
+            predictions = _predictions(model, inputs)
             if (
                 np.isfinite(predictions).all()
                 and goodness(part.plan.metric, labels, predictions) >= least
@@ -173,20 +176,19 @@ class Boosting:
             "random_state": self.seed,
         }
         if not self.part.regression:
-            weights = "balanced" if self.part.plan.tune.balanced else None
-            return HistGradientBoostingClassifier(class_weight=weights, **settings)
+            return HistGradientBoostingClassifier(**settings)
         absolute = self.part.plan.metric == "absolute_error"
         loss = "absolute_error" if absolute else "squared_error"
         return HistGradientBoostingRegressor(loss=loss, **settings)
 
 
 def _usual(space: BoostingSpace) -> Hyperparameters:
-    """Return scikit-learn's own settings, as near as the space allows."""
+    """Return scikit-learn's own settings, as near as the space allows, and a mild penalty."""
     return {
         "learning_rate": float(np.clip(0.1, *space.learning_rate)),
         "leaves": nearest(space.leaves, 31),
         "min_rows_per_leaf": nearest(space.min_rows_per_leaf, 20),
-        "l2": space.l2[0],
+        "l2": float(np.sqrt(space.l2[0] * space.l2[1])),
     }
 
 

@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
 import re
@@ -87,6 +88,7 @@ def pin() -> None:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def cores_allowed() -> int:

@@ -32,7 +32,7 @@ State = tuple[Any, Any, Any]  # parameters and AdamW's two moments of their grad
 
 VECTOR = 16  # float32 numbers in the widest vector register
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.99, 1e-8
-_ROWS_AT_ONCE = 4096  # of the stopping rows: what is computed at a time stays small
+_NUMBERS_AT_ONCE = 2**19  # of a replica's stopping rows, in its widest layer: 2 MB
 
 
 def whole_vectors(n: int) -> int:
@@ -46,11 +46,11 @@ def one_below_another(matrices: Sequence[NDArray[np.float32]]) -> Any:
 
 
 def stacked(encodings: Sequence[Encoding | None]) -> Any:
-    """Return slopes and offsets of encodings of one size, shape (2, n, n_columns, n_pieces)."""
+    """Return edges and slopes of encodings of one size, shape (2, n, n_columns, n_pieces)."""
     if encodings[0] is None:
         return np.zeros((2, len(encodings), 0, 0), dtype=np.float32)
     known = [one for one in encodings if one is not None]
-    return np.stack([[one.slopes for one in known], [one.offsets for one in known]])
+    return np.stack([[one.edges for one in known], [one.slopes for one in known]])
 
 
 class Layout:
@@ -284,18 +284,15 @@ class Graph:
         return weights * (tf.reduce_logsumexp(outputs, axis=1) - of_class)
 
 
-def in_portions(array: NDArray[Any]) -> NDArray[Any]:
-    """Return (n_replicas, n) as (n_portions, n_replicas, n_at_once) for ``loss_on``."""
-    n_portions = max(1, -(-array.shape[1] // _ROWS_AT_ONCE))
-    at_once = padded(array.shape[1]) // n_portions
-    return array.reshape(len(array), n_portions, at_once).transpose(1, 0, 2)
+def portions(shape: Shape, n: int) -> tuple[int, int]:
+    """Return how many portions ``n`` stopping rows take, and the rows of each: whole vectors.
 
-
-def padded(n: int) -> int:
-    """Return to how many stopping rows ``n`` are filled up: whole vectors in equal portions."""
-    n_portions = max(1, -(-n // _ROWS_AT_ONCE))
-    unit = n_portions * VECTOR
-    return -(-n // unit) * unit
+    It is the shape's business alone: how a sum is cut shows in its bits.
+    """
+    widest = max(n_in for n_in, _ in shape.layers())
+    most = max(VECTOR, whole_vectors(_NUMBERS_AT_ONCE // widest))
+    n_portions = max(1, -(-n // most))
+    return n_portions, -(-n // (n_portions * VECTOR)) * VECTOR
 
 
 class Dropout:
@@ -328,9 +325,9 @@ class Dropout:
 
 def _encoded(first: Any, encodings: Any) -> Any:
     """Return the inputs with the pieces of the leading columns below them; see ``Encoding``."""
-    slopes, offsets = encodings[0], encodings[1]
+    edges, slopes = encodings[0], encodings[1]
     leading = first[:, : tf.shape(slopes)[1], None]
-    pieces = leading * slopes[..., None] + offsets[..., None]
+    pieces = (leading - edges[..., None]) * slopes[..., None]
     pieces = tf.clip_by_value(pieces, 0.0, 1.0) - 0.5
     shape = tf.shape(pieces)
     flat = tf.reshape(pieces, (shape[0], shape[1] * shape[2], shape[3]))

@@ -22,7 +22,7 @@ from assay.plans import NetSpace
 from assay.records import Hyperparameters, Trial
 from assay.samples import Labels
 from assay.seeds import seed_for
-from assay.train import Job, Paused, Schedule, Trained, predict, train
+from assay.train import Job, Schedule, Trained, predict, train
 
 _MOST_STEPS_AN_EPOCH = 25  # batches grow with the rows until they are 256
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
@@ -43,7 +43,7 @@ class Nets:
 
     def __init__(self, part: Part, seed: int) -> None:
         self.part, self.seed, self.space = part, seed, part.plan.tune.net
-        self.first = portfolio(self.space)
+        self.first = portfolio(self.space, numbers=bool(part.whole.preparation.numeric))
         plan, n_rows = part.plan.tune, len(part.whole.train)
         batch_size = plan.batch_size or batch_size_for(n_rows)
         self.schedule = Schedule(plan.epochs, plan.patience, batch_size)
@@ -52,6 +52,7 @@ class Nets:
         self.unseen: list[NDArray[np.float64] | None] = []  # what each trial predicts
         self._trained: dict[_Place, Trained] = {}
         self._encodings: dict[int, Encoding | None] = {}
+        self._rows_of: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         numbers = range(len(self.asked), len(self.asked) + len(asked))
@@ -86,43 +87,60 @@ class Nets:
     def fit(self, _: Trial, /) -> Fitted:
         """Complete the ensemble that the trials' predictions choose.
 
+        Network s stops on inner fold s, round and round: together they train on every row.
+
         Raises
         ------
         TrainingFailed
-            If one of its networks came to no finite loss.
+            If none of its networks came to a finite loss.
         """
-        plan, n_folds = self.part.plan.tune, int(self.part.inner.max()) + 1
-        rows = np.concatenate([fold.validation for fold in self.part.trial_folds])
-        picks = select(self.unseen, self.part.labels[rows], plan.seeds, self._loss())
-        seen: Counter[int] = Counter()
-        places = []
-        for pick in picks:
-            turn, fold = divmod(seen[pick], n_folds)
-            places.append(_Place(pick, fold, turn))
-            seen[pick] += 1
-        self._train([place for place in places if place not in self._trained])
-        members = tuple(
-            net for net in (self._trained[one].net for one in places) if net
+        part, n_folds = self.part, int(self.part.inner.max()) + 1
+        rows = np.concatenate([fold.validation for fold in part.trial_folds])
+        picks = select(
+            self.unseen,
+            part.labels[rows],
+            part.plan.tune.seeds,
+            self._loss(),
+            part.row_weights(rows),
         )
-        if len(members) < len(places):
+        seen: Counter[tuple[int, int]] = Counter()
+        places = []
+        for member, pick in enumerate(picks):
+            fold = member % n_folds
+            places.append(_Place(pick, fold, seen[pick, fold]))
+            seen[pick, fold] += 1
+        self._train([place for place in places if place not in self._trained])
+        whole = [place for place in places if self._trained[place].net]
+        members = tuple(net for net in (self._trained[one].net for one in whole) if net)
+        if not members:
             raise TrainingFailed(
-                f"{len(places) - len(members)} of {len(places)} networks of the ensemble had no finite loss."
+                f"None of {len(places)} networks of the ensemble had a finite loss."
             )
+        n_lost = len(places) - len(members)
         return Fitted(
             lambda inputs: predict(members, inputs).mean(axis=0),
             sum(net.size for net in members),
             members,
-            picks=picks,
+            picks=tuple(place.trial for place in whole),
+            remark=f"{n_lost} of {len(places)} networks had no finite loss and are left out"
+            if n_lost
+            else "",
         )
 
     def _train(self, places: list[_Place]) -> None:
-        trained = train([self._job(place) for place in places], self.schedule)
-        self._trained |= dict(zip(places, trained, strict=True))
+        """Train networks; one of Hyperband's that has stopped by itself has nothing to go on with."""
+        before = {place: self._before(place) for place in places}
+        self._trained |= {
+            place: one for place, one in before.items() if one and not one.paused
+        }
+        left = [place for place in places if place not in self._trained]
+        trained = train([self._job(place) for place in left], self.schedule)
+        self._trained |= dict(zip(left, trained, strict=True))
 
     def _job(self, place: _Place) -> Job:
         part, known = self.part, self.asked[place.trial]
-        rows, inner = part.whole.train, part.inner[part.whole.train]
-        pieces = self._encoding(int(known["pieces"]))
+        rows, stopping_rows = self._rows(place.fold)
+        pieces, before = self._encoding(int(known["pieces"])), self._before(place)
         return Job(
             shape=Shape(
                 n_inputs=part.whole.inputs.shape[1],
@@ -136,23 +154,31 @@ class Nets:
             ),
             inputs=part.whole.inputs,
             labels=part.labels,
-            rows=rows[inner != place.fold],
-            stopping_rows=rows[inner == place.fold],
+            rows=rows,
+            stopping_rows=stopping_rows,
             learning_rate=float(known["learning_rate"]),
             weight_decay=float(known["weight_decay"]),
             dropout=float(known["dropout"]),
+            smoothing=float(known["smoothing"]),
             loss=self._loss(),
             encoding=pieces,
             class_weights=self.class_weights,
             until=int(known["epochs"]) if "epochs" in known else None,
-            paused=self._paused(place),
+            paused=before.paused if before else None,
         )
 
-    def _paused(self, place: _Place) -> Paused | None:
-        """Return where the network paused that a trial of Hyperband goes on with."""
+    def _rows(self, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows to train on and to stop on; networks that share them share one array."""
+        if fold not in self._rows_of:
+            rows = self.part.whole.train
+            stops = self.part.inner[rows] == fold
+            self._rows_of[fold] = rows[~stops], rows[stops]
+        return self._rows_of[fold]
+
+    def _before(self, place: _Place) -> Trained | None:
+        """Return the network that a trial of Hyperband goes on with, if it is one that goes on."""
         earlier = int(self.asked[place.trial].get("goes_on", -1))
-        before = self._trained.get(_Place(earlier, place.fold, place.copy))
-        return before.paused if before else None
+        return self._trained.get(_Place(earlier, place.fold, place.copy))
 
     def _origin(self, trial: int) -> int:
         """Return the trial with which one of Hyperband began."""
@@ -177,10 +203,13 @@ class Nets:
         return "absolute_error" if absolute else "squared_error"
 
 
-def portfolio(space: NetSpace) -> list[Hyperparameters]:
-    """Return what is good without a search, as near as a space allows: with pieces, and without."""
-    found = [_untuned(space, pieces) for pieces in (8, 0)]
-    return found[:1] if found[0] == found[1] else found
+def portfolio(space: NetSpace, *, numbers: bool = True) -> list[Hyperparameters]:
+    """Return what is good without a search, as near as a space allows: with pieces, and without.
+
+    Without ``numbers`` there is nothing to encode.
+    """
+    found = [_untuned(space, pieces) for pieces in ((8, 0) if numbers else (0,))]
+    return found[:1] if found[0] == found[-1] else found
 
 
 def _untuned(space: NetSpace, pieces: int) -> Hyperparameters:
@@ -192,6 +221,7 @@ def _untuned(space: NetSpace, pieces: int) -> Hyperparameters:
         "dropout": nearest(space.dropout, 0.15),
         "learning_rate": float(np.clip(2e-3, *space.learning_rate)),
         "weight_decay": float(np.clip(2e-2, *space.weight_decay)),
+        "smoothing": nearest(space.smoothing, 0.0),
     }
 
 
@@ -202,7 +232,11 @@ def batch_size_for(n_rows: int) -> int:
 
 
 def select(
-    unseen: list[NDArray[np.float64] | None], labels: Labels, n_picks: int, loss: Loss
+    unseen: list[NDArray[np.float64] | None],
+    labels: Labels,
+    n_picks: int,
+    loss: Loss,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[int, ...]:
     """Return the trials of an ensemble's members, each chosen for what it adds to those before.
 
@@ -210,29 +244,44 @@ def select(
     ----------
     unseen
         What each trial predicts for the same rows, none of which it was trained on; None for one
-        that failed. Probabilities, shape (n_rows, n_classes), or numbers, shape (n_rows, 1).
-    labels : shape (n_rows,)
-        Of those rows.
+        that may not be picked. Probabilities, shape (n_rows, n_classes), or numbers, shape
+        (n_rows, 1).
+    labels, weights : shape (n_rows,)
+        Of those rows; no weights: all alike.
 
     Returns
     -------
     tuple
         ``n_picks`` places in ``unseen``, with repetitions; ties go to the first.
+
+    Raises
+    ------
+    TrainingFailed
+        If none may be picked.
     """
-    whole = {place: one for place, one in enumerate(unseen) if one is not None}
-    predictions = np.stack([*whole.values()])
+    places = [place for place, one in enumerate(unseen) if one is not None]
+    if not places:
+        raise TrainingFailed(
+            f"None of {len(unseen)} trials can be part of an ensemble."
+        )
+    predictions = np.stack([one for one in unseen if one is not None])
     total, picks = np.zeros_like(predictions[0]), []
     for n in range(1, n_picks + 1):
-        losses = [_mean_loss((total + one) / n, labels, loss) for one in predictions]
+        losses = [
+            np.average(_losses((total + one) / n, labels, loss), weights=weights)
+            for one in predictions
+        ]
         best = int(np.argmin(losses))
         total += predictions[best]
-        picks.append([*whole][best])
+        picks.append(places[best])
     return tuple(picks)
 
 
-def _mean_loss(predictions: NDArray[np.float64], labels: Labels, loss: Loss) -> float:
+def _losses(
+    predictions: NDArray[np.float64], labels: Labels, loss: Loss
+) -> NDArray[np.float64]:
     if loss == "cross_entropy":
         of_class = predictions[np.arange(len(labels)), labels]
-        return float(-np.log(np.maximum(of_class, _LEAST_PROBABILITY)).mean())
+        return np.asarray(-np.log(np.maximum(of_class, _LEAST_PROBABILITY)))
     error = predictions[:, 0] - labels
-    return float(np.mean(error**2 if loss == "squared_error" else np.abs(error)))
+    return np.asarray(error**2 if loss == "squared_error" else np.abs(error))

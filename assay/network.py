@@ -31,13 +31,13 @@ class Encoding:
 
     Attributes
     ----------
-    slopes, offsets : shape (n_columns, n_pieces)
-        Input x of a column becomes ``clip(slope * x + offset, 0, 1) - 0.5`` for each piece. Columns
+    edges, slopes : shape (n_columns, n_pieces)
+        Input x of a column becomes ``clip((x - edge) * slope, 0, 1) - 0.5`` for each piece. Columns
         with fewer pieces have slopes of 0 in the places left.
     """
 
+    edges: NDArray[np.float32]
     slopes: NDArray[np.float32]
-    offsets: NDArray[np.float32]
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -48,7 +48,7 @@ class Encoding:
     def apply(self, inputs: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return the inputs with the pieces of the leading columns behind them."""
         leading = inputs[:, : len(self.slopes), None].astype(np.float64)
-        pieces = np.clip(leading * self.slopes + self.offsets, 0.0, 1.0) - 0.5
+        pieces = np.clip((leading - self.edges) * self.slopes, 0.0, 1.0) - 0.5
         return np.concatenate([inputs, pieces.reshape(len(inputs), -1)], axis=1)
 
 
@@ -61,16 +61,15 @@ def encoding(columns: NDArray[np.float32], n_pieces: int) -> Encoding | None:
         Scaled numeric inputs. Pieces end at equally spaced quantiles, those closer than a
         thousandth of a spread taken together.
     """
-    slopes, offsets = np.zeros((2, columns.shape[1], n_pieces), dtype=np.float32)
+    starts, slopes = np.zeros((2, columns.shape[1], n_pieces), dtype=np.float32)
     shares = np.linspace(0.0, 1.0, n_pieces + 1)
     for number, column in enumerate(columns.T):
         edges = _apart(np.quantile(column.astype(np.float64), shares))
         if len(edges) <= _FEWEST_PIECES:
             continue
-        steep = 1.0 / np.diff(edges)
-        slopes[number, : len(steep)] = steep
-        offsets[number, : len(steep)] = -edges[:-1] * steep
-    return Encoding(slopes, offsets) if slopes.any() else None
+        starts[number, : len(edges) - 1] = edges[:-1]
+        slopes[number, : len(edges) - 1] = 1.0 / np.diff(edges)
+    return Encoding(starts, slopes) if slopes.any() else None
 
 
 def _apart(edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,7 +139,7 @@ class Net:
 
     def _arrays(self) -> Weights:
         known = self.encoding
-        return (*self.weights, *((known.slopes, known.offsets) if known else ()))
+        return (*self.weights, *((known.edges, known.slopes) if known else ()))
 
 
 def first_weights(shape: Shape, seed: int) -> Weights:
@@ -224,7 +223,7 @@ def pack_nets(nets: Sequence[Net]) -> dict[str, NDArray[Any]]:
         for i, layer in enumerate(net.weights)
     }
     for number, one in enumerate(known):
-        arrays |= {f"slopes_{number}": one.slopes, f"offsets_{number}": one.offsets}
+        arrays |= {f"edges_{number}": one.edges, f"slopes_{number}": one.slopes}
     text = json.dumps(form, sort_keys=True).encode()
     return arrays | {"form": np.frombuffer(text, dtype=np.uint8)}
 
@@ -234,7 +233,7 @@ def unpack_nets(arrays: Mapping[str, NDArray[Any]]) -> tuple[Net, ...]:
     form = json.loads(arrays["form"].tobytes())
     n_encodings = sum(name.startswith("slopes_") for name in arrays)
     known = [
-        Encoding(arrays[f"slopes_{number}"], arrays[f"offsets_{number}"])
+        Encoding(arrays[f"edges_{number}"], arrays[f"slopes_{number}"])
         for number in range(n_encodings)
     ]
     return tuple(

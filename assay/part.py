@@ -141,6 +141,11 @@ class Part:
         counts = np.bincount(self.labels[self.whole.train], minlength=self.n_outputs)
         return tuple((counts.sum() / (len(counts) * counts)).tolist())
 
+    def row_weights(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """Return the weights of some rows' classes; None where all have the same."""
+        weights = np.array(self.class_weights())
+        return weights[self.labels[rows]] if len(weights) else None
+
     def tested(self, fitted: Fitted) -> NDArray[Any]:
         """Return the test part's rows in the form that a model predicts from."""
         if fitted.of_trees:

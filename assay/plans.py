@@ -23,12 +23,20 @@ def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _none_or_several(n_pieces: int) -> int:
+    if n_pieces != 0 and not 3 <= n_pieces <= 64:
+        raise ValueError(f"{n_pieces} pieces: 0, or 3 to 64")
+    return n_pieces
+
+
 Positive = Annotated[float, Field(gt=0)]
 Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Tuner = Literal["random", "hyperband", "bayesian"]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Leaves = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
-Pieces = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+Pieces = Annotated[
+    tuple[Annotated[int, AfterValidator(_none_or_several)], ...], Field(min_length=1)
+]
 Activations = Annotated[
     tuple[Literal["relu", "silu", "selu"], ...], Field(min_length=1)
 ]
@@ -220,6 +228,9 @@ class NetSpace(Record):
     dropout: Shares = (0.0, 0.15, 0.3)
     learning_rate: Range = (5e-4, 8e-3)
     weight_decay: Range = (1e-3, 1e-1)
+    smoothing: Shares = Field(
+        default=(0.0,), description="Share of a label spread over all classes."
+    )
 
 
 class LogisticSpace(Record):
@@ -232,7 +243,7 @@ class BoostingSpace(Record):
     """What the search varies in boosted trees; rounds are chosen by early stopping."""
 
     learning_rate: Range = (0.05, 0.3)
-    leaves: Leaves = (7, 15, 31)
+    leaves: Leaves = (7, 15, 31, 63)
     min_rows_per_leaf: Counts = (5, 20, 50)
     l2: Range = (1e-3, 1e1)
     max_rounds: int = Field(default=200, ge=1)

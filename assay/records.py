@@ -375,7 +375,9 @@ class ModelFit(Record):
     """One family of models on one outer fold: its search, and its winner's predictions."""
 
     trials: tuple[Trial, ...]
-    winner: int
+    winner: int = Field(
+        description="The best trial; of an ensemble the one that most networks are of."
+    )
     predictions: Ref | None = Field(
         description=(
             "Class probabilities, shape (n_test, n_classes), or predicted numbers, shape (n_test, 1); "
@@ -445,7 +447,7 @@ class FinalFit(Record):
         description="Fitted preparation as arrays; see preprocess.Preparation."
     )
     weights: Ref = Field(
-        description="The winner's networks as arrays; see network.Ensemble."
+        description="The winner's networks as arrays; see network.pack_nets."
     )
     weights_digest: Digest
 
@@ -454,7 +456,7 @@ class FinalFit(Record):
         won = self.model.trials[self.model.winner].hyperparameters
         return (
             f"final model on all rows: {len(self.model.picks)} networks of {n_trials} trial"
-            f"{'s' if n_trials > 1 else ''}; the best trial has {_shown(won)}"
+            f"{'s' if n_trials > 1 else ''}, most with {_shown(won)}"
         )
 
 

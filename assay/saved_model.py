@@ -67,15 +67,20 @@ def _encoded(inputs: Any, known: Encoding | None, number: int) -> Any:
     leading = layers.Cropping1D((0, n_inputs - n_columns), name=f"numeric_{number}")(
         columns
     )
-    rise = layers.EinsumDense(
+    past = layers.EinsumDense(
         "bfi,fk->bfk",
         (n_columns, n_pieces),
         bias_axes="fk",
         trainable=False,
-        name=f"pieces_{number}",
+        name=f"past_{number}",
     )
-    pieces = layers.ReLU(max_value=1.0, name=f"clip_{number}")(rise(leading))
-    rise.set_weights([known.slopes, known.offsets])
+    steep = layers.EinsumDense(
+        "bfk,fk->bfk", (n_columns, n_pieces), trainable=False, name=f"pieces_{number}"
+    )
+    rising = steep(past(leading))
+    past.set_weights([np.ones_like(known.edges), -known.edges])
+    steep.set_weights([known.slopes])
+    pieces = layers.ReLU(max_value=1.0, name=f"clip_{number}")(rising)
     centred = layers.Rescaling(1.0, -0.5, name=f"centre_{number}")(pieces)
     flat = layers.Flatten(name=f"flat_{number}")(centred)
     return layers.Concatenate(name=f"encoded_{number}")([inputs, flat])

@@ -47,7 +47,7 @@ def search(
     Parameters
     ----------
     n_trials
-        How many, ``first`` among them. Hyperband tries what one sweep of its brackets holds.
+        How many, ``first`` among them. Hyperband adds what one sweep of its brackets holds.
     try_all
         Takes hyperparameters of several trials and returns for each a score (higher is better) or
         None with the reason why there is none. A Hyperband trial carries ``epochs``, how long to
@@ -60,8 +60,9 @@ def search(
     TrainingFailed
         If no trial has a finite score.
     """
-    told = [dict(one) for one in first[:n_trials]]
-    n_left = n_trials - len(told)
+    sweeps = tuner == "hyperband"
+    told = [dict(one) for one in (first if sweeps else first[:n_trials])]
+    n_left = 1 if sweeps else n_trials - len(told)
     if n_left <= 0:
         scores = try_all(told)
     else:
@@ -169,8 +170,10 @@ def _tell(
         oracle.end_trial(trial)
 
 
-def full_trainings(tuner: Tuner, n_trials: int, epochs: int) -> int:
+def full_trainings(tuner: Tuner, n_trials: int, n_first: int, epochs: int) -> int:
     """Return how many whole trainings a search costs: what the baselines get as trials.
+
+    ``n_first`` is the number of trials that are good without a search.
 
     Hyperband (Li et al. 2018): bracket s begins with trials of ``epochs / 3**s`` epochs, of which a
     third goes on three times as long, and so on; sizes as in keras-tuner.
@@ -185,7 +188,7 @@ def full_trainings(tuner: Tuner, n_trials: int, epochs: int) -> int:
             until = oracle._get_epochs(bracket, number)
             spent += oracle._get_size(bracket, number) * (until - before)
             before = until
-    return ceil(spent / epochs)
+    return n_first + ceil(spent / epochs)
 
 
 def _declared(space: Space) -> kt.HyperParameters:
@@ -200,6 +203,7 @@ def _declared(space: Space) -> kt.HyperParameters:
             hp.Choice("dropout", list(space.dropout))
             hp.Float("learning_rate", *space.learning_rate, sampling="log")
             hp.Float("weight_decay", *space.weight_decay, sampling="log")
+            hp.Choice("smoothing", list(space.smoothing))
         case LogisticSpace():
             hp.Float("inverse_penalty", *space.inverse_penalty, sampling="log")
         case BoostingSpace():

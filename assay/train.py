@@ -23,10 +23,9 @@ from assay.graph import (
     State,
     Structure,
     graph,
-    in_portions,
     one_below_another,
     outputs_of,
-    padded,
+    portions,
     resumed,
     stacked,
     stay,
@@ -158,7 +157,7 @@ def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
     for number, job in enumerate(jobs):
         _check(number, job)
         batch = _batch(schedule, job)
-        n_stopping = padded(len(job.stopping_rows))  # a sum's bits vary with it
+        n_stopping = portions(job.shape, len(job.stopping_rows))
         started = job.paused.epochs if job.paused else 0
         key = (job.shape, job.loss, n_stopping, started, job.until)
         groups.setdefault((*key, len(job.rows) // batch, batch), []).append(number)
@@ -212,6 +211,8 @@ class _Stack:
         self.jobs, self.schedule = jobs, schedule
         self.n_steps, self.batch = n_steps, batch
         self.layout = Layout(jobs[0].shape)
+        longest = max(len(job.stopping_rows) for job in jobs)
+        self.portions = portions(jobs[0].shape, longest)
         self.graph = graph(self._structure())
         matrices = {id(job.inputs): job.inputs for job in jobs}
         self.matrix = one_below_another([*matrices.values()])
@@ -306,7 +307,7 @@ class _Stack:
             self.layout.kernels,
             self.matrix,
             stacked([one.encoding for one in orders]),
-            np.stack(rows, axis=1).astype(np.int32),
+            np.stack(rows, axis=1),
             np.stack(targets, axis=1),
             place.astype(np.int32),
             feed.rates,
@@ -323,12 +324,14 @@ class _Stack:
             self.layout.forms,
             self.matrix,
             stacked([self.jobs[number].encoding for number in feed.job]),
-            in_portions(feed.stopping_rows),
-            in_portions(feed.stopping_targets),
-            in_portions(feed.counted),
+            *map(self._in_portions, (feed.stopping_rows, feed.targets, feed.counted)),
             feed.class_weights,
         ).numpy()
         return found
+
+    def _in_portions(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return (n_replicas, n) as (n_portions, n_replicas, n_at_once)."""
+        return array.reshape(len(array), *self.portions).transpose(1, 0, 2)
 
     def _trained(
         self,
@@ -358,8 +361,9 @@ class _Stack:
     def _feed(self, order: list[int]) -> "_Feed":
         """Gather the jobs; stopping rows of unlike number are padded with rows that do not count."""
         jobs = self.jobs
-        longest = padded(max(len(job.stopping_rows) for job in jobs))
-        rows, targets, counted = np.zeros((3, len(jobs), longest))
+        sizes = len(jobs), int(np.prod(self.portions))
+        rows = np.zeros(sizes, dtype=np.int32)
+        targets, counted = np.zeros((2, *sizes), dtype=np.float32)
         for i, job in enumerate(jobs):
             n = len(job.stopping_rows)
             rows[i, :n] = job.stopping_rows + self.starts[i]
@@ -383,9 +387,9 @@ class _Stack:
             order=np.array(order),
             rates=np.array(rates, dtype=np.float32),
             noise=np.array(noise, dtype=np.uint32),
-            stopping_rows=rows.astype(np.int32),
-            stopping_targets=targets.astype(np.float32),
-            counted=counted.astype(np.float32),
+            stopping_rows=rows,
+            targets=targets,
+            counted=counted,
             class_weights=np.array(class_weights, dtype=np.float32),
         )
 
@@ -422,17 +426,19 @@ class _Order:
     def __init__(
         self, seed: int, rows: NDArray[np.int64], encoding: Encoding | None
     ) -> None:
-        self.rows, self.encoding = rows, encoding
+        self.rows, self.encoding = rows.astype(np.int32), encoding
         self.generator = generator_for(seed, "order")
 
     def skip(self, n_epochs: int) -> None:
         self.draw(n_epochs, 1)
 
-    def draw(self, n_epochs: int, n_used: int) -> NDArray[np.int64]:
+    def draw(self, n_epochs: int, n_used: int) -> NDArray[np.int32]:
         """Return places among the rows, shape (n_epochs, n_used)."""
         n = len(self.rows)
-        drawn = [self.generator.permutation(n)[:n_used] for _ in range(n_epochs)]
-        return np.stack(drawn)
+        found = np.empty((n_epochs, n_used), dtype=np.int32)
+        for epoch in range(n_epochs):
+            found[epoch] = self.generator.permutation(n)[:n_used]
+        return found
 
 
 @dataclass(frozen=True)
@@ -448,7 +454,7 @@ class _Feed:
         a label that is spread over all classes.
     noise : shape (n_replicas, 2)
         What makes its dropout its own, and the noise from which on a unit is kept.
-    stopping_rows, stopping_targets, counted : shape (n_replicas, n_stopping)
+    stopping_rows, targets, counted : shape (n_replicas, n_stopping)
         ``counted`` is a row's weight in the mean, 0 for rows that only pad.
     class_weights : shape (n_replicas, n_outputs)
         By what the loss of a class's rows is multiplied.
@@ -459,7 +465,7 @@ class _Feed:
     rates: NDArray[np.float32]
     noise: NDArray[np.uint32]
     stopping_rows: NDArray[np.int32]
-    stopping_targets: NDArray[np.float32]
+    targets: NDArray[np.float32]
     counted: NDArray[np.float32]
     class_weights: NDArray[np.float32]
 

@@ -7,6 +7,7 @@ self-test on permuted labels holds.
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from assay.baselines import Boosting, Linear
 from assay.errors import DataRefused
 from assay.metrics import score, statistic
-from assay.nets import Nets
+from assay.nets import Nets, portfolio
 from assay.network import Net, nets_digest, pack_nets
 from assay.part import TEST, Family, Fitted, Part, Prepare, on_training_rows
 from assay.permute import relabelled
@@ -182,18 +183,20 @@ def _found(part: Part, family: Family, seed: int) -> Found:
 def _searched(part: Part, family: Family, seed: int) -> tuple[Found, Fitted]:
     """Search a family and fit its winner on the part; nothing is predicted yet."""
     plan, is_net = part.plan.tune, isinstance(family, Nets)
+    n_first = len(portfolio(plan.net))
     started = time.perf_counter()
-    trials, winner = search(
+    trials, best = search(
         family.space,
-        plan.trials if is_net else full_trainings(plan.tuner, plan.trials, plan.epochs),
+        full_trainings(plan.tuner, plan.trials, n_first, plan.epochs),
         seed,
         family.try_all,
         first=family.first,
         tuner=plan.tuner if is_net else "random",
         epochs=plan.epochs,
     )
-    fitted = family.fit(trials[winner])
+    fitted = family.fit(trials[best])
     seconds = time.perf_counter() - started
+    winner = Counter(fitted.picks).most_common(1)[0][0] if fitted.picks else best
     told = [_in_own_direction(trial, part.plan.metric) for trial in trials]
     said = "; ".join(filter(None, (trials[winner].message, fitted.remark)))
     told[winner] = told[winner].model_copy(update={"message": said})
@@ -286,7 +289,7 @@ def _light(plan: TunePlan) -> TunePlan:
     return plan.model_copy(
         update={
             "trials": min(2, plan.trials),
-            "seeds": 1,
+            "seeds": min(2, plan.seeds),
             "folds_per_trial": 1,
             "tuner": "random",
             "epochs": min(10, plan.epochs),

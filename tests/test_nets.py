@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from assay.errors import TrainingFailed
 from assay.nets import Nets, batch_size_for, portfolio, select
 from assay.part import Part
 from assay.plans import CleanPlan, NetSpace, TunePlan, Tuning
@@ -80,19 +81,36 @@ def test_an_ensemble_has_as_many_networks_as_the_plan_says_and_averages_them(tab
     assert found.predict(rows).shape == (len(part.test), part.n_outputs)
 
 
-def test_networks_of_the_trials_are_not_trained_again():
-    """A trial's network on an inner fold is the ensemble's first network of that trial there."""
-    part = part_of(folds_per_trial=3)
+def test_networks_stop_on_the_inner_folds_in_turn_whatever_trials_they_are_of():
+    """Together they train on every row; those the trials had there already are taken as they are."""
+    part = part_of(folds_per_trial=3, seeds=5)
     nets, _, found = fitted(part)
     of_trials = {
-        one.net.digest() for place, one in nets._trained.items() if place.copy == 0
+        (p.trial, p.fold): one.net for p, one in nets._trained.items() if not p.copy
     }
-    first = {
-        pick: found.members[i].digest()
-        for i, pick in reversed([*enumerate(found.picks)])
-    }
+    first = {}
+    for member, pick in enumerate(found.picks):
+        first.setdefault((pick, member % 3), found.members[member])
 
-    assert set(first.values()) <= of_trials
+    assert len(found.picks) == 5
+    for place, net in first.items():
+        assert net.digest() == of_trials[place].digest()
+
+
+def test_a_network_without_a_finite_loss_is_left_out_and_told():
+    part = part_of()
+    nets, trials, _ = fitted(part)
+    lost = next(place for place in nets._trained if place.copy == 0 and place.fold == 1)
+    nets._trained[lost] = dataclasses.replace(nets._trained[lost], net=None)
+    found = nets.fit(trials[0])
+
+    assert len(found.members) == len(found.picks) == 3
+    assert found.remark == "1 of 4 networks had no finite loss and are left out"
+
+
+def test_none_that_may_be_picked_is_told():
+    with pytest.raises(TrainingFailed, match="None of 2 trials"):
+        select([None, None], np.array([0.0]), 3, "squared_error")
 
 
 def test_what_is_good_without_a_search_lies_in_the_space():
@@ -103,6 +121,7 @@ def test_what_is_good_without_a_search_lies_in_the_space():
     assert (with_pieces["pieces"], without["pieces"]) == (8, 0)
     assert with_pieces | {"pieces": 0} == without
     assert [one["width"] for one in portfolio(narrow)] == [16]
+    assert [one["pieces"] for one in portfolio(NetSpace(), numbers=False)] == [0]
     assert portfolio(narrow)[0]["learning_rate"] == 1e-2
 
 

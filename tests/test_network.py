@@ -77,6 +77,20 @@ def test_pieces_rise_one_after_another_between_quantiles():
     )
 
 
+def test_a_narrow_plateau_far_from_zero_is_encoded_as_well_in_float32():
+    """Difference first, then slope: a quarter of the column in a fiftieth of its spread, near 3."""
+    generator = np.random.default_rng(0)
+    column = generator.normal(size=(4000, 1))
+    column[:1000] = 2.5 + 0.02 * generator.random((1000, 1))
+    single = column.astype(np.float32)
+    known = encoding(single, 16)
+    rough = np.clip((single - known.edges[0]) * known.slopes[0], 0, 1) - 0.5
+
+    assert known.slopes.max() > 150
+    assert known.apply(single)[:, 1:] == pytest.approx(rough, abs=2e-4)
+    assert known.apply(single.astype(float))[:, 1:] == pytest.approx(rough, abs=1e-5)
+
+
 def test_a_column_of_few_values_is_left_as_it_is():
     """Two or three levels have nothing to bend; a table of such columns has no encoding."""
     levels = np.repeat(np.arange(2, dtype=np.float32), 50)[:, None]

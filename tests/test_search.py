@@ -161,8 +161,8 @@ def test_hyperband_says_how_long_to_train_and_what_to_go_on_with():
 
 def test_a_sweep_of_hyperband_is_priced_in_whole_trainings():
     """By hand for 3 epochs: bracket 1 has 3 of one epoch and 1 of two more, bracket 0 has 2 of three."""
-    assert full_trainings("random", 8, 3) == 8
-    assert full_trainings("hyperband", 8, 3) == -(-(3 * 1 + 1 * 2 + 2 * 3) // 3)
+    assert full_trainings("random", 8, 2, 3) == 8
+    assert full_trainings("hyperband", 8, 2, 3) == 2 - (-(3 * 1 + 1 * 2 + 2 * 3) // 3)
 
 
 def test_an_edge_is_named_with_the_side_it_is_on():
