@@ -21,6 +21,7 @@ from assay.seeds import generator_for, seed_for
 from assay.train import Job, Schedule, predict, train
 
 _NUMBERS_AT_ONCE = 2**24  # predictions held at a time: 128 MB
+_MOST_ROWS = 2**17  # that the gate learns from in one training part
 _DECIMALS = 9  # rows of equal features must tie, in whatever order a product was summed
 _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 1e-2, 1e-2
 
@@ -89,7 +90,7 @@ class Contest:
             )
         if not self.regression:
             preprocess.check_classes(self.samples.labels[train], kept)
-        train = train[kept]
+        train = self._few_enough(train[kept], number)
         preparation = preprocess.fit(features.iloc[train], plan)
         generator = generator_for(self.seed, "rows", number)
         portion = generator.permutation(len(train))[: self.plan.steps * _BATCH_SIZE]
@@ -102,6 +103,16 @@ class Contest:
             portion=portion,
             epochs=-(-self.plan.steps // steps_per_epoch),
         )
+
+    def _few_enough(self, train: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+        """Return a training part, or of a very large one a part drawn once for all labellings.
+
+        The test is exact for any statistic; this one is only spared what it does not need.
+        """
+        if len(train) <= _MOST_ROWS:
+            return train
+        generator = generator_for(self.seed, "learned from", number)
+        return np.sort(generator.permutation(train)[:_MOST_ROWS])
 
     def relabellings(self, first: int, n: int) -> list[Labels]:
         """Return ``n`` relabellings from number ``first`` on."""

@@ -471,6 +471,3 @@ class _Feed:
 
     def keep(self, stay: NDArray[np.int64]) -> "_Feed":
         return _Feed(*(getattr(self, one.name)[stay] for one in fields(self)))
-
-    def stopping(self) -> tuple[NDArray[Any], ...]:
-        return self.stopping_rows, self.stopping_targets, self.counted
