@@ -10,7 +10,7 @@ to the same trials.
 import tempfile
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -210,6 +210,11 @@ def _declared(space: Space) -> kt.HyperParameters:
     return hp
 
 
+def _is_range(space: Space, name: str) -> bool:
+    """Return whether a hyperparameter lies between two numbers; else it is one of a list."""
+    return Ellipsis not in get_args(type(space).model_fields[name].annotation)
+
+
 def at_edge(space: Space, known: Hyperparameters) -> tuple[str, ...]:
     """Return the hyperparameters that lie at an edge of their space, as ``width >= 256``.
 
@@ -222,7 +227,7 @@ def at_edge(space: Space, known: Hyperparameters) -> tuple[str, ...]:
         if isinstance(value, str) or value is None or not isinstance(bounds, tuple):
             continue
         low, high = min(bounds), max(bounds)
-        if len(bounds) == 2 and isinstance(low, float):
+        if _is_range(space, name):
             place = np.log(float(value) / low) / np.log(high / low)
             near = (place <= _NEAR_EDGE, place >= 1 - _NEAR_EDGE)
         else:

@@ -172,3 +172,4 @@ def test_an_edge_is_named_with_the_side_it_is_on():
     assert at_edge(space, known) == ("width >= 256", "learning_rate <= 0.001")
     assert at_edge(space, known | {"width": 128, "learning_rate": 1e-2}) == ()
     assert at_edge(NetSpace(width=(64, 128)), {"width": 128}) == ()
+    assert at_edge(NetSpace(dropout=(0.0, 0.3)), {"dropout": 0.3}) == ()
