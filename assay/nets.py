@@ -9,7 +9,7 @@ part. It is one model: saved, priced and predicted with as one.
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from assay.errors import TrainingFailed
 from assay.graph import Loss
 from assay.network import Activation, Encoding, Shape, encoding
 from assay.part import Fitted, Part, Score, nearest
-from assay.plans import NetSpace
+from assay.plans import ImageSpace, NetSpace
 from assay.records import Hyperparameters, Trial
 from assay.samples import Labels
 from assay.seeds import seed_for
@@ -39,19 +39,38 @@ class _Place:
 
 
 class Nets:
-    """Networks that stop early on an inner fold."""
+    """Networks that stop early on an inner fold: fully connected ones."""
+
+    largest_batch = _LARGEST_BATCH
 
     def __init__(self, part: Part, seed: int) -> None:
-        self.part, self.seed, self.space = part, seed, part.plan.tune.net
-        self.first = portfolio(self.space)
+        self.part, self.seed = part, seed
+        self.space, self.first = self._space_and_first()
         plan, n_rows = part.plan.tune, len(part.whole.train)
-        batch_size = plan.batch_size or batch_size_for(n_rows)
+        batch_size = plan.batch_size or batch_size_for(n_rows, self.largest_batch)
         self.schedule = Schedule(plan.epochs, plan.patience, batch_size)
         self.class_weights = part.class_weights()
         self.asked: list[Hyperparameters] = []
         self.unseen: list[NDArray[np.float64] | None] = []  # what each trial predicts
         self._trained: dict[_Place, Trained] = {}
         self._encodings: dict[int, Encoding | None] = {}
+
+    def _space_and_first(self) -> tuple[NetSpace | ImageSpace, list[Hyperparameters]]:
+        """Return what the search varies, and what is good without one."""
+        space = self.part.plan.tune.net
+        return space, portfolio(space)
+
+    def _kind(self, known: Hyperparameters) -> dict[str, Any]:
+        """Return what a network's own kind says of a job: its shape, and what belongs to that."""
+        part, pieces = self.part, self._encoding(int(known["pieces"]))
+        shape = Shape(
+            n_inputs=part.whole.inputs.shape[1],
+            n_outputs=part.n_outputs,
+            widths=(int(known["width"]),) * int(known["depth"]),
+            activation=cast("Activation", known["activation"]),
+            encoded=pieces.sizes if pieces else (0, 0),
+        )
+        return {"shape": shape, "encoding": pieces}
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         numbers = range(len(self.asked), len(self.asked) + len(asked))
@@ -122,15 +141,8 @@ class Nets:
     def _job(self, place: _Place) -> Job:
         part, known = self.part, self.asked[place.trial]
         rows, inner = part.whole.train, part.inner[part.whole.train]
-        pieces = self._encoding(int(known["pieces"]))
         return Job(
-            shape=Shape(
-                n_inputs=part.whole.inputs.shape[1],
-                n_outputs=part.n_outputs,
-                widths=(int(known["width"]),) * int(known["depth"]),
-                activation=cast("Activation", known["activation"]),
-                encoded=pieces.sizes if pieces else (0, 0),
-            ),
+            **self._kind(known),
             seed=seed_for(
                 self.seed, "net", self._origin(place.trial), place.fold, place.copy
             ),
@@ -142,7 +154,6 @@ class Nets:
             weight_decay=float(known["weight_decay"]),
             dropout=float(known["dropout"]),
             loss=self._loss(),
-            encoding=pieces,
             class_weights=self.class_weights,
             until=int(known["epochs"]) if "epochs" in known else None,
             paused=self._paused(place),
@@ -195,10 +206,10 @@ def _untuned(space: NetSpace, pieces: int) -> Hyperparameters:
     }
 
 
-def batch_size_for(n_rows: int) -> int:
-    """Return a power of two that takes about 25 steps through the rows, 32 to 256."""
+def batch_size_for(n_rows: int, largest: int = _LARGEST_BATCH) -> int:
+    """Return a power of two that takes about 25 steps through the rows, from 32 to the largest."""
     wanted = max(1, n_rows // _MOST_STEPS_AN_EPOCH)
-    return int(np.clip(1 << (wanted.bit_length() - 1), _SMALLEST_BATCH, _LARGEST_BATCH))
+    return int(np.clip(1 << (wanted.bit_length() - 1), _SMALLEST_BATCH, largest))
 
 
 def select(

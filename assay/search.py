@@ -16,13 +16,13 @@ import numpy as np
 
 from assay.environment import pin
 from assay.errors import TrainingFailed
-from assay.plans import BoostingSpace, LogisticSpace, NetSpace, Tuner
+from assay.plans import BoostingSpace, ImageSpace, LogisticSpace, NetSpace, Tuner
 from assay.records import Hyperparameters, Trial
 
 pin()
 import keras_tuner as kt  # noqa: E402  (it imports TensorFlow, whose settings are read at import)
 
-Space = NetSpace | LogisticSpace | BoostingSpace
+Space = NetSpace | ImageSpace | LogisticSpace | BoostingSpace
 Scores = list[tuple[float | None, str]]
 TryAll = Callable[[list[Hyperparameters]], Scores]
 
@@ -198,6 +198,14 @@ def _declared(space: Space) -> kt.HyperParameters:
             hp.Choice("pieces", list(space.pieces))
             hp.Choice("activation", list(space.activation))
             hp.Choice("dropout", list(space.dropout))
+            hp.Float("learning_rate", *space.learning_rate, sampling="log")
+            hp.Float("weight_decay", *space.weight_decay, sampling="log")
+        case ImageSpace():
+            hp.Choice("depth", list(space.depth))
+            hp.Choice("filters", list(space.filters))
+            hp.Choice("activation", list(space.activation))
+            hp.Choice("dropout", list(space.dropout))
+            hp.Choice("shift", list(space.shift))
             hp.Float("learning_rate", *space.learning_rate, sampling="log")
             hp.Float("weight_decay", *space.weight_decay, sampling="log")
         case LogisticSpace():

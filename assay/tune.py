@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from assay.baselines import Boosting, Linear
 from assay.errors import DataRefused
+from assay.image_nets import deep
 from assay.metrics import score, statistic
 from assay.nets import Nets
 from assay.network import Net, nets_digest, pack_nets
@@ -122,7 +123,7 @@ def tune_all(
     """
     with threadpool_limits(1):
         part, seed = Part(samples, np.maximum(outer, 0), plan), seed_for(seed, "final")
-        found, fitted = _searched(part, Nets(part, seed), seed)
+        found, fitted = _searched(part, deep(part, seed), seed)
     return Final(found, part.whole.preparation, fitted.members)
 
 
@@ -165,7 +166,7 @@ def _families(part: Part, seed: int) -> dict[str, Family]:
     return {
         "linear" if part.regression else "logistic": Linear(part),
         "boosting": Boosting(part, seed_for(seed, "boosting")),
-        "net": Nets(part, seed_for(seed, "net")),
+        "net": deep(part, seed_for(seed, "net")),
     }
 
 
@@ -294,6 +295,12 @@ def _light(plan: TunePlan) -> TunePlan:
                     "depth": plan.net.depth[:1],
                     "width": plan.net.width[:1],
                     "pieces": plan.net.pieces[:1],
+                }
+            ),
+            "image": plan.image.model_copy(
+                update={
+                    "depth": plan.image.depth[:1],
+                    "filters": plan.image.filters[:1],
                 }
             ),
             "logistic": plan.logistic.model_copy(

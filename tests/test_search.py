@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import TrainingFailed
-from assay.plans import BoostingSpace, LogisticSpace, NetSpace
+from assay.plans import BoostingSpace, ImageSpace, LogisticSpace, NetSpace
 from assay.search import at_edge, full_trainings, search
 from tests.model_factories import steady
 
 pytestmark = pytest.mark.slow
 
-SPACES = [NetSpace(), LogisticSpace(), BoostingSpace()]
+SPACES = [NetSpace(), ImageSpace(), LogisticSpace(), BoostingSpace()]
 
 
 def by_rate(asked):
