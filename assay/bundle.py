@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.special import expit
 
 from assay.environment import LOCK
 from assay.errors import ExportFailed
+from assay.images import forward
 from assay.network import Activation, Net, unpack_nets
 from assay.plans import Study
 from assay.preprocess import Preparation, unpack
@@ -165,14 +167,22 @@ def _forward(
     """Return what the members predict on average, by plain products: an account owed to no library."""
     total = np.zeros((len(inputs), members[0].n_outputs))
     for net in members:
-        hidden = inputs.astype(np.float64)
-        hidden = net.encoding.apply(hidden) if net.encoding else hidden
-        for i in range(0, len(net.weights), 2):
-            hidden = hidden @ net.weights[i] + net.weights[i + 1]
-            if i < len(net.weights) - 2:
-                hidden = _bent(hidden, net.activation)
-        total += _softmax(hidden) if hidden.shape[1] > 1 else hidden
+        outputs = _outputs(net, inputs)
+        total += _softmax(outputs) if outputs.shape[1] > 1 else outputs
     return total / len(members)
+
+
+def _outputs(net: Net, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    bend = partial(_bent, activation=net.activation)
+    if net.image is not None:
+        return forward(net.image, net.weights, inputs, bend)
+    hidden = inputs.astype(np.float64)
+    hidden = net.encoding.apply(hidden) if net.encoding else hidden
+    for i in range(0, len(net.weights), 2):
+        hidden = hidden @ net.weights[i] + net.weights[i + 1]
+        if i < len(net.weights) - 2:
+            hidden = bend(hidden)
+    return hidden
 
 
 def _bent(hidden: NDArray[np.float64], activation: Activation) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import spearmanr
 
 from assay.errors import DataRefused, StudyError
-from assay.plans import Cleaning, LabelRule
+from assay.plans import Cleaning, ImagePlan, LabelRule
 from assay.records import CleanStep, ValidationReport
 from assay.samples import Samples
 
@@ -32,7 +32,8 @@ def clean_table(
     Raises
     ------
     StudyError
-        If the plan names a column that is not there, or one of numbers as text.
+        If the plan names a column that is not there, or one of numbers as text, or an image that
+        has not as many pixels as the table has columns of numbers.
     DataRefused
         If the target has one value, or not the number of classes its task needs; if a time is
         missing or no time; if no row has a unit; if no features are left.
@@ -62,7 +63,11 @@ def clean_table(
         features = features.loc[_by_time(frame.loc[features.index, plan.order], plan)]
     rows = features.index
     labels, classes = _labels(label[rows], column, plan)
-    features, aside = _typed(_drop_constant(features, log)), aside.loc[rows]
+    image = plan.clean.image
+    features = _typed(_drop_constant(features, log, pixels=image is not None))
+    aside = aside.loc[rows]
+    if image is not None:
+        _need_pixels(features, image)
     units, unit = _units(features, aside, plan, log)
     return Samples(
         features=features,
@@ -122,6 +127,16 @@ def _need_text(frame: pd.DataFrame, names: Sequence[str]) -> None:
             raise StudyError(
                 f"clean.text names {name!r}, but its values are numbers, which are inputs as they are. Leave it out."
             )
+
+
+def _need_pixels(features: pd.DataFrame, image: ImagePlan) -> None:
+    n_columns = len(features.select_dtypes("number").columns)
+    if n_columns != image.n_pixels:
+        raise StudyError(
+            f"clean.image has {image.height} x {image.width} pixels of {image.channels} channel"
+            f"{'s' * (image.channels > 1)}, which are {image.n_pixels} columns of numbers, but the table has "
+            f"{n_columns} left. Correct its size, or name in clean.drop the columns that are no pixels."
+        )
 
 
 def _drop_rows(
@@ -304,9 +319,15 @@ def _times(
 # Columns and labels ----------------------------------------------------------------------------------
 
 
-def _drop_constant(frame: pd.DataFrame, log: list[CleanStep]) -> pd.DataFrame:
+def _drop_constant(
+    frame: pd.DataFrame, log: list[CleanStep], *, pixels: bool
+) -> pd.DataFrame:
+    """Leave out columns of one value; a pixel stays, or the others would lose their places."""
     constant = [
-        name for name in frame.columns if frame[name].nunique(dropna=False) <= 1
+        name
+        for name in frame.columns
+        if frame[name].nunique(dropna=False) <= 1
+        and not (pixels and pd.api.types.is_numeric_dtype(frame[name]))
     ]
     if constant:
         log.append(

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.environment import pin
+from assay.images import ImageShape
 from assay.network import Activation, Encoding, Net, Shape, Weights
 
 pin()
@@ -32,7 +33,6 @@ State = tuple[Any, Any, Any]  # parameters and AdamW's two moments of their grad
 
 VECTOR = 16  # float32 numbers in the widest vector register
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.99, 1e-8
-_NUMBERS_AT_ONCE = 2**19  # of a replica's stopping rows, in its widest layer: 2 MB
 
 
 def whole_vectors(n: int) -> int:
@@ -58,25 +58,23 @@ class Layout:
 
     Attributes
     ----------
-    forms : shape (2 * n_layers, 2)
-        Rows and columns of each kernel, turned, and each bias, in turn.
+    forms : shape (n_arrays, most_axes)
+        The form of each array of weights, its axes in reverse and then of length 1.
     kernels : shape (n_parameters,)
-        1 for the numbers of a kernel, which decay; 0 for biases and padding, which do not.
+        1 for the numbers of a kernel, which decay; 0 for vectors and padding, which do not.
     """
 
-    def __init__(self, shape: Shape) -> None:
-        forms = [
-            form
-            for n_in, n_out in shape.layers()
-            for form in ((n_out, n_in), (n_out, 1))
-        ]
+    def __init__(self, shape: Shape | ImageShape) -> None:
+        self.arrays = shape.arrays()
+        most_axes = max(map(len, self.arrays))
+        forms = [one[::-1] + (1,) * (most_axes - len(one)) for one in self.arrays]
         self.forms = np.array(forms, dtype=np.int32)
         self.ends = np.cumsum(self.forms.prod(axis=1))
         self.n_parameters = whole_vectors(int(self.ends[-1]) + VECTOR - 1)
         self.kernels = np.zeros(self.n_parameters, dtype=np.float32)
         starts = [0, *self.ends[:-1]]
-        for start, end in zip(starts[::2], self.ends[::2], strict=True):
-            self.kernels[start:end] = 1.0
+        for form, start, end in zip(self.arrays, starts, self.ends, strict=True):
+            self.kernels[start:end] = len(form) > 1
 
     def start(self, members: Sequence[Weights]) -> State:
         """Return the state of networks that have taken no step yet."""
@@ -84,13 +82,11 @@ class Layout:
         return parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)
 
     def weights(self, row: NDArray[np.float32]) -> Weights:
-        """Return kernels and biases from a row of parameters."""
+        """Return the arrays of weights from a row of parameters."""
         parts = np.split(row, self.ends)[:-1]
-        arrays = [p.reshape(form) for p, form in zip(parts, self.forms, strict=True)]
         return tuple(
-            one.copy()
-            for kernel, bias in zip(arrays[::2], arrays[1::2], strict=True)
-            for one in (kernel.T, bias[:, 0])
+            part.reshape(form[::-1]).T.copy()
+            for part, form in zip(parts, self.arrays, strict=True)
         )
 
     def _row(self, weights: Weights) -> NDArray[np.float32]:
@@ -117,7 +113,7 @@ def stay(state: State, replicas: NDArray[np.int64]) -> State:
 
 @dataclass(frozen=True)
 class Structure:
-    """What a graph is traced for; sizes are free.
+    """What a graph of fully connected networks is traced for; sizes are free.
 
     Attributes
     ----------
@@ -148,7 +144,7 @@ class Graph:
         forms and kernels of the layout; matrix (n_rows, n_inputs); encodings
         (2, n_orders, n_columns, n_pieces); rows (n_steps, n_orders, batch), numbers of rows of the
         matrix; targets (n_steps, n_replicas, batch); order (n_replicas,), which of the rows' orders
-        a replica follows; rates (n_replicas, 4), noise (n_replicas, 2) and class weights
+        a replica follows; rates (n_replicas, 8), noise (n_replicas, 2) and class weights
         (n_replicas, n_outputs), see ``train``; steps done before; steps of the whole training.
     loss_on
         Returns the mean loss of each replica. Its arguments: parameters; forms; matrix; encodings
@@ -157,9 +153,12 @@ class Graph:
     """
 
     def __init__(self, structure: Structure) -> None:
-        self.of = structure
+        self.of, self.loss = structure, structure.loss
+        self._trace((2 * structure.n_layers, 2))
+
+    def _trace(self, of_forms: tuple[int, int]) -> None:
         line, table, block = (tf.TensorSpec([None] * rank) for rank in (1, 2, 3))
-        forms = tf.TensorSpec([2 * structure.n_layers, 2], tf.int32)
+        forms = tf.TensorSpec(of_forms, tf.int32)
         portions = tf.TensorSpec([None, None, None], tf.int32)
         order = tf.TensorSpec([None], tf.int32)
         noise = tf.TensorSpec([None, 2], tf.uint32)
@@ -170,7 +169,7 @@ class Graph:
             autograph=False,
             input_signature=[
                 *((table, table, table), forms, line, table, known, portions, block),
-                *(order, tf.TensorSpec([None, 4]), noise, table, done, total),
+                *(order, tf.TensorSpec([None, 8]), noise, table, done, total),
             ],
         )
         self.loss_on = tf.function(
@@ -195,21 +194,21 @@ class Graph:
         done: Any,
         total: Any,
     ) -> Any:
-        n_steps, batch = tf.shape(rows)[0], tf.cast(tf.shape(rows)[2], tf.float32)
+        n_steps = tf.shape(rows)[0]
 
         def step(number: Any, parameters: Any, means: Any, squares: Any) -> Any:
-            first = self._first(matrix, rows[number], encodings)
-            drop = Dropout(rates[:, 2], noise, done + number) if self.of.drops else None
-            with tf.GradientTape() as tape:
-                tape.watch(parameters)
-                outputs = self._forward(
-                    tf.gather(first, order), parameters, forms, drop
-                )
-                losses = self._losses(
-                    outputs, targets[number], class_weights, rates[:, 3]
-                )
-                loss = tf.reduce_sum(losses) / batch
-            gradient = tape.gradient(loss, parameters)
+            gradient = self._gradient(
+                parameters,
+                forms,
+                (matrix, encodings),
+                rows[number],
+                targets[number],
+                order,
+                rates,
+                noise,
+                class_weights,
+                done + number,
+            )
             t = tf.cast(done + number, tf.float32) + 1.0
             rate = rates[:, :1] * _rise_and_fall(t / total)
             decay = rates[:, 1:2] * kernels * parameters
@@ -234,8 +233,9 @@ class Graph:
         class_weights: Any,
     ) -> Any:
         def add(number: Any, sums: Any) -> Any:
-            first = self._first(matrix, rows[number], encodings)
-            outputs = self._forward(first, parameters, forms)
+            outputs = self._outputs(
+                parameters, forms, (matrix, encodings), rows[number]
+            )
             losses = self._losses(outputs, targets[number], class_weights)
             return number + 1, sums + tf.reduce_sum(losses * counted[number], axis=1)
 
@@ -243,22 +243,47 @@ class Graph:
         n_portions = tf.shape(rows)[0]
         return tf.while_loop(lambda number, _: number < n_portions, add, (0, start))[1]
 
-    def _first(self, matrix: Any, rows: Any, encodings: Any) -> Any:
+    def _gradient(
+        self,
+        parameters: Any,
+        forms: Any,
+        inputs: Any,
+        rows: Any,
+        targets: Any,
+        order: Any,
+        rates: Any,
+        noise: Any,
+        class_weights: Any,
+        count: Any,
+    ) -> Any:
+        """Return the gradient of each replica's mean loss on its rows; ``inputs``: matrix, encodings."""
+        first = self._first(inputs, rows)
+        drop = Dropout(rates[:, 2], noise, count) if self.of.drops else None
+        with tf.GradientTape() as tape:
+            tape.watch(parameters)
+            outputs = self._forward(tf.gather(first, order), parameters, forms, drop)
+            losses = self._losses(outputs, targets, class_weights, rates[:, 3])
+            batch = tf.cast(tf.shape(rows)[1], tf.float32)
+            loss = tf.reduce_sum(losses) / batch
+        return tape.gradient(loss, parameters)
+
+    def _outputs(self, parameters: Any, forms: Any, inputs: Any, rows: Any) -> Any:
+        """Return outputs before any softmax, shape (n_replicas, n_outputs, n_rows)."""
+        return self._forward(self._first(inputs, rows), parameters, forms)
+
+    def _first(self, inputs: Any, rows: Any) -> Any:
         """Return what the first layer is handed, shape (n_orders, n_inputs, n_rows)."""
+        matrix, encodings = inputs
         first = tf.transpose(tf.gather(matrix, rows), (0, 2, 1))
         return _encoded(first, encodings) if self.of.encoded else first
 
     def _forward(
         self, first: Any, parameters: Any, forms: Any, drop: "Dropout | None" = None
     ) -> Any:
-        sizes = forms[:, 0] * forms[:, 1]
-        padding = tf.shape(parameters)[1] - tf.reduce_sum(sizes)
-        every = tf.concat([sizes, padding[None]], axis=0)
-        n_arrays = 2 * self.of.n_layers
-        parts = tf.split(parameters, every, axis=1, num=n_arrays + 1)
+        parts = parts_of(parameters, forms, 2 * self.of.n_layers)
         arrays = [
-            tf.reshape(parts[i], (-1, forms[i, 0], forms[i, 1]))
-            for i in range(n_arrays)
+            tf.reshape(part, (-1, forms[i, 0], forms[i, 1]))
+            for i, part in enumerate(parts)
         ]
         return _forward(first, arrays, self.of.activation, drop)
 
@@ -269,11 +294,9 @@ class Graph:
 
         Label smoothing (Szegedy et al. 2016) gives every class its share of ``smoothing``.
         """
-        if self.of.loss != "cross_entropy":
+        if self.loss != "cross_entropy":
             error = outputs[:, 0] - targets
-            return (
-                tf.square(error) if self.of.loss == "squared_error" else tf.abs(error)
-            )
+            return tf.square(error) if self.loss == "squared_error" else tf.abs(error)
         is_class = _is_class(outputs, targets)
         weights = tf.reduce_sum(is_class * class_weights[:, :, None], axis=1)
         if smoothing is not None:
@@ -284,14 +307,21 @@ class Graph:
         return weights * (tf.reduce_logsumexp(outputs, axis=1) - of_class)
 
 
-def portions(shape: Shape, n: int) -> tuple[int, int]:
+def parts_of(parameters: Any, forms: Any, n_arrays: int) -> list[Any]:
+    """Return the numbers of each array of weights, along the last axis, without the padding."""
+    sizes = tf.reduce_prod(forms, axis=1)
+    padding = tf.shape(parameters)[-1] - tf.reduce_sum(sizes)
+    every = tf.concat([sizes, padding[None]], axis=0)
+    parts: list[Any] = tf.split(parameters, every, axis=-1, num=n_arrays + 1)
+    return parts[:-1]
+
+
+def portions(n: int, rows_at_once: int) -> tuple[int, int]:
     """Return how many portions ``n`` stopping rows take, and the rows of each: whole vectors.
 
-    It is the shape's business alone: how a sum is cut shows in its bits.
+    It must be the shape's business alone: how a sum is cut shows in its bits.
     """
-    widest = max(n_in for n_in, _ in shape.layers())
-    most = max(VECTOR, whole_vectors(_NUMBERS_AT_ONCE // widest))
-    n_portions = max(1, -(-n // most))
+    n_portions = max(1, -(-n // rows_at_once))
     return n_portions, -(-n // (n_portions * VECTOR)) * VECTOR
 
 

@@ -9,7 +9,7 @@ part. It is one model: saved, priced and predicted with as one.
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from assay.errors import TrainingFailed
 from assay.graph import Loss
 from assay.network import Activation, Encoding, Shape, encoding
 from assay.part import Fitted, Part, Score, nearest
-from assay.plans import NetSpace
+from assay.plans import ImageSpace, NetSpace
 from assay.records import Hyperparameters, Trial
 from assay.samples import Labels
 from assay.seeds import seed_for
@@ -39,13 +39,15 @@ class _Place:
 
 
 class Nets:
-    """Networks that stop early on an inner fold."""
+    """Networks that stop early on an inner fold: fully connected ones."""
+
+    largest_batch = _LARGEST_BATCH
 
     def __init__(self, part: Part, seed: int) -> None:
-        self.part, self.seed, self.space = part, seed, part.plan.tune.net
-        self.first = portfolio(self.space, numbers=bool(part.whole.preparation.numeric))
+        self.part, self.seed = part, seed
+        self.space, self.first = self._space_and_first()
         plan, n_rows = part.plan.tune, len(part.whole.train)
-        batch_size = plan.batch_size or batch_size_for(n_rows)
+        batch_size = plan.batch_size or batch_size_for(n_rows, self.largest_batch)
         self.schedule = Schedule(plan.epochs, plan.patience, batch_size)
         self.class_weights = part.class_weights()
         self.asked: list[Hyperparameters] = []
@@ -53,6 +55,24 @@ class Nets:
         self._trained: dict[_Place, Trained] = {}
         self._encodings: dict[int, Encoding | None] = {}
         self._rows_of: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+
+    def _space_and_first(self) -> tuple[NetSpace | ImageSpace, list[Hyperparameters]]:
+        """Return what the search varies, and what is good without one."""
+        space = self.part.plan.tune.net
+        numbers = bool(self.part.whole.preparation.numeric)
+        return space, portfolio(space, numbers=numbers)
+
+    def _kind(self, known: Hyperparameters) -> dict[str, Any]:
+        """Return what a network's own kind says of a job: its shape, and what belongs to that."""
+        part, pieces = self.part, self._encoding(int(known["pieces"]))
+        shape = Shape(
+            n_inputs=part.whole.inputs.shape[1],
+            n_outputs=part.n_outputs,
+            widths=(int(known["width"]),) * int(known["depth"]),
+            activation=cast("Activation", known["activation"]),
+            encoded=pieces.sizes if pieces else (0, 0),
+        )
+        return {"shape": shape, "encoding": pieces}
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         numbers = range(len(self.asked), len(self.asked) + len(asked))
@@ -140,15 +160,9 @@ class Nets:
     def _job(self, place: _Place) -> Job:
         part, known = self.part, self.asked[place.trial]
         rows, stopping_rows = self._rows(place.fold)
-        pieces, before = self._encoding(int(known["pieces"])), self._before(place)
+        before = self._before(place)
         return Job(
-            shape=Shape(
-                n_inputs=part.whole.inputs.shape[1],
-                n_outputs=part.n_outputs,
-                widths=(int(known["width"]),) * int(known["depth"]),
-                activation=cast("Activation", known["activation"]),
-                encoded=pieces.sizes if pieces else (0, 0),
-            ),
+            **self._kind(known),
             seed=seed_for(
                 self.seed, "net", self._origin(place.trial), place.fold, place.copy
             ),
@@ -159,9 +173,8 @@ class Nets:
             learning_rate=float(known["learning_rate"]),
             weight_decay=float(known["weight_decay"]),
             dropout=float(known["dropout"]),
-            smoothing=float(known["smoothing"]),
+            smoothing=float(known.get("smoothing", 0.0)),
             loss=self._loss(),
-            encoding=pieces,
             class_weights=self.class_weights,
             until=int(known["epochs"]) if "epochs" in known else None,
             paused=before.paused if before else None,
@@ -225,10 +238,10 @@ def _untuned(space: NetSpace, pieces: int) -> Hyperparameters:
     }
 
 
-def batch_size_for(n_rows: int) -> int:
-    """Return a power of two that takes about 25 steps through the rows, 32 to 256."""
+def batch_size_for(n_rows: int, largest: int = _LARGEST_BATCH) -> int:
+    """Return a power of two that takes about 25 steps through the rows, from 32 to the largest."""
     wanted = max(1, n_rows // _MOST_STEPS_AN_EPOCH)
-    return int(np.clip(1 << (wanted.bit_length() - 1), _SMALLEST_BATCH, _LARGEST_BATCH))
+    return int(np.clip(1 << (wanted.bit_length() - 1), _SMALLEST_BATCH, largest))
 
 
 def select(

@@ -9,13 +9,14 @@ learning"), so that a first layer can follow any bend of the column.
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.canonical import digest_array, digest_json
+from assay.images import ImageShape
 
 Weights = tuple[NDArray[np.float32], ...]
 Activation = Literal["relu", "silu", "selu"]
@@ -95,6 +96,12 @@ class Shape:
     encoded: tuple[int, int] = (0, 0)
 
     @property
+    def rows_at_once(self) -> int:
+        """How many stopping rows are computed at a time: 2 MB of a network's widest layer."""
+        widest = max(n_in for n_in, _ in self.layers())
+        return max(16, 2**19 // widest // 16 * 16)
+
+    @property
     def n_pieces(self) -> int:
         n_columns, of_each = self.encoded
         return n_columns * of_each
@@ -104,6 +111,15 @@ class Shape:
         sizes = [self.n_inputs + self.n_pieces, *self.widths, self.n_outputs]
         return list(itertools.pairwise(sizes))
 
+    def arrays(self) -> list[tuple[int, ...]]:
+        """Return the forms of the weights: kernel and biases of each layer."""
+        return [
+            form for n_in, n_out in self.layers() for form in ((n_in, n_out), (n_out,))
+        ]
+
+    def first_weights(self, seed: int) -> Weights:
+        return first_weights(self, seed)
+
 
 @dataclass(frozen=True)
 class Net:
@@ -112,12 +128,16 @@ class Net:
     Attributes
     ----------
     weights
-        Kernels ``(n_in, n_out)`` and biases ``(n_out,)`` in turn, first layer to last.
+        Kernels ``(n_in, n_out)`` and biases ``(n_out,)`` in turn, first layer to last; of a network
+        for images as :meth:`ImageShape.arrays` has them.
+    image
+        The shape of a network for images; None: a fully connected one.
     """
 
     weights: Weights
     activation: Activation = "relu"
     encoding: Encoding | None = None
+    image: ImageShape | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -125,6 +145,8 @@ class Net:
 
     @property
     def n_inputs(self) -> int:
+        if self.image:
+            return self.image.n_inputs
         pieces = self.encoding.slopes.size if self.encoding else 0
         return len(self.weights[0]) - pieces
 
@@ -135,7 +157,10 @@ class Net:
 
     def digest(self) -> str:
         """Return a digest of the arrays, whatever file they lie in."""
-        return digest_json([self.activation, *map(digest_array, self._arrays())])
+        image = [asdict(self.image)] if self.image else []
+        return digest_json(
+            [self.activation, *image, *map(digest_array, self._arrays())]
+        )
 
     def _arrays(self) -> Weights:
         known = self.encoding
@@ -192,6 +217,7 @@ def alike(nets: Sequence[Net]) -> list[list[int]]:
         key = (
             net.activation,
             id(net.encoding),
+            net.image,
             tuple(one.shape for one in net.weights),
         )
         groups.setdefault(key, []).append(place)
@@ -214,6 +240,7 @@ def pack_nets(nets: Sequence[Net]) -> dict[str, NDArray[Any]]:
             "activation": net.activation,
             "n_arrays": len(net.weights),
             "encoding": places.get(id(net.encoding)),
+            "image": asdict(net.image) if net.image else None,
         }
         for net in nets
     ]
@@ -241,6 +268,11 @@ def unpack_nets(arrays: Mapping[str, NDArray[Any]]) -> tuple[Net, ...]:
             tuple(arrays[f"{m}_{i}"] for i in range(one["n_arrays"])),
             one["activation"],
             None if one["encoding"] is None else known[one["encoding"]],
+            _image_shape(one["image"]) if one["image"] else None,
         )
         for m, one in enumerate(form)
     )
+
+
+def _image_shape(values: dict[str, Any]) -> ImageShape:
+    return ImageShape(**values | {"filters": tuple(values["filters"])})

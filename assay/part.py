@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from assay import preprocess
 from assay.metrics import goodness
 from assay.network import Net
-from assay.plans import BoostingSpace, CleanPlan, LogisticSpace, NetSpace, Tuning
+from assay.plans import (
+    BoostingSpace,
+    CleanPlan,
+    ImageSpace,
+    LogisticSpace,
+    NetSpace,
+    Tuning,
+)
 from assay.preprocess import Preparation
 from assay.records import Hyperparameters, Metric, Trial
 from assay.samples import Samples
@@ -55,7 +62,7 @@ class Family(Protocol):
     """A family of models: what it varies, how it is tried on inner folds, how its winner is fitted."""
 
     @property
-    def space(self) -> NetSpace | LogisticSpace | BoostingSpace:
+    def space(self) -> NetSpace | ImageSpace | LogisticSpace | BoostingSpace:
         """What the search varies."""
 
     @property

@@ -40,6 +40,13 @@ Pieces = Annotated[
 Activations = Annotated[
     tuple[Literal["relu", "silu", "selu"], ...], Field(min_length=1)
 ]
+Blocks = Annotated[tuple[Annotated[int, Field(ge=1, le=3)], ...], Field(min_length=1)]
+Filters = Annotated[
+    tuple[Annotated[int, Field(ge=4, multiple_of=4)], ...], Field(min_length=1)
+]
+Shifts = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=0.25)], ...], Field(min_length=1)
+]
 Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
 
 METRICS_OF: dict[Task, tuple[Metric, ...]] = {
@@ -51,6 +58,7 @@ LOSSES: frozenset[Metric] = frozenset(
     ("log_loss", "brier", "squared_error", "absolute_error")
 )
 _IN_TARGET_UNITS = ("squared_error", "absolute_error")
+_OF_IMAGES = {"seeds": 4, "epochs": 40, "patience": 10}  # a step of theirs costs more
 _SMALLEST_EFFECT = {"binary": 0.60, "multiclass": 0.60, "regression": 0.20}
 
 # PROTOCOL section 4: what plan A and plan B may spend of the family's alpha.
@@ -100,6 +108,33 @@ class OutlierPlan(Record):
     )
 
 
+class ImagePlan(Record):
+    """Numeric columns that are the pixels of an image: row by row, channels last, in the table's order."""
+
+    height: int = Field(ge=8, le=64)
+    width: int = Field(ge=8, le=64)
+    channels: Literal[1, 3]
+    augment: tuple[Literal["shift", "flip", "rotate"], ...] = Field(
+        default=("shift",),
+        description=(
+            "What leaves the label as it is: small shifts, left and right exchanged, quarter turns. "
+            "Networks are trained on images so changed."
+        ),
+    )
+
+    @property
+    def n_pixels(self) -> int:
+        return self.height * self.width * self.channels
+
+    @model_validator(mode="after")
+    def _turns_are_of_squares(self) -> "ImagePlan":
+        if "rotate" in self.augment and self.height != self.width:
+            raise ValueError(
+                f"augment has rotate, but an image of {self.height} x {self.width} turned by a quarter is another size"
+            )
+        return self
+
+
 class CleanPlan(Record):
     """What is done to the table: fixed rules on all rows, fitted steps inside the folds only."""
 
@@ -111,6 +146,10 @@ class CleanPlan(Record):
     )
     text_components: int = Field(
         default=32, ge=1, le=256, description="Inputs that each of them becomes."
+    )
+    image: ImagePlan | None = Field(
+        default=None,
+        description="Pixels among the columns, read by a network for images.",
     )
     impute: Literal["median", "mean"] = Field(
         default="median", description="Numeric columns, fitted in the fold."
@@ -233,6 +272,24 @@ class NetSpace(Record):
     )
 
 
+class ImageSpace(Record):
+    """What the search varies in a network for images."""
+
+    depth: Blocks = Field(default=(2, 3), description="Blocks, each halving the image.")
+    filters: Filters = Field(
+        default=(16, 32),
+        description="Of the first block; twice as many in each further.",
+    )
+    activation: Activations = ("relu", "silu")
+    dropout: Shares = (0.0, 0.2, 0.4)
+    shift: Shifts = Field(
+        default=(0.0625, 0.125),
+        description="Up to what share of a side images are shifted, where augment has shift.",
+    )
+    learning_rate: Range = (1e-3, 1e-2)
+    weight_decay: Range = (1e-3, 1e-1)
+
+
 class LogisticSpace(Record):
     """What the search varies in logistic regression."""
 
@@ -269,20 +326,23 @@ class TunePlan(Record):
         default=16,
         ge=1,
         le=64,
-        description="Networks of the ensemble, predictions averaged.",
+        description="Networks of the ensemble, predictions averaged; of images 4.",
     )
     folds_per_trial: int = Field(
         default=1, ge=1, description="Inner folds that score each trial."
     )
-    epochs: int = Field(default=120, ge=1)
-    patience: int = Field(default=15, ge=1)
+    epochs: int = Field(default=120, ge=1, description="Of images: 40.")
+    patience: int = Field(default=15, ge=1, description="Of images: 10.")
     batch_size: int | None = Field(
-        default=None, ge=1, description="Default: 32 to 256, by the number of rows."
+        default=None,
+        ge=1,
+        description="Default: 32 to 256, of images to 64, by the number of rows.",
     )
     balanced: bool = Field(
         default=False, description="Give every class the same say in the loss."
     )
     net: NetSpace = NetSpace()
+    image: ImageSpace = ImageSpace()
     logistic: LogisticSpace = LogisticSpace()
     boosting: BoostingSpace = BoostingSpace()
 
@@ -379,6 +439,16 @@ class Plan(Record):
             "metric": METRICS_OF[task][0],
             "smallest_effect": _SMALLEST_EFFECT[task],
         } | values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_images(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        clean, tune = values.get("clean"), values.get("tune", {})
+        if isinstance(clean, dict) and clean.get("image") and isinstance(tune, dict):
+            return values | {"tune": _OF_IMAGES | tune}
+        return values
 
     @model_validator(mode="after")
     def _consistent(self) -> "Plan":

@@ -44,6 +44,9 @@ class Preparation:
         For each categorical column the levels that only trees tell apart, the next by frequency.
     texts
         The text columns.
+    bent
+        Whether scaled numbers are bent beyond about 3 spreads: not those of an image, in which no
+        pixel stands for itself.
     """
 
     numeric: tuple[str, ...]
@@ -55,6 +58,7 @@ class Preparation:
     levels: tuple[tuple[str, ...], ...]
     further: tuple[tuple[str, ...], ...]
     texts: tuple[Text, ...]
+    bent: bool = True
 
     @property
     def n_inputs(self) -> int:
@@ -89,7 +93,7 @@ class Preparation:
         raw = self._raw(features)
         missing = np.isnan(raw)
         z = (np.where(missing, self.fill, raw) - self.centre) / self.scale
-        parts = [_bent(z), missing[:, self.indicated]]
+        parts = [_bent(z) if self.bent else z, missing[:, self.indicated]]
         parts += [
             _one_hot(features[name], known)
             for name, known in zip(self.categorical, self.levels, strict=True)
@@ -149,6 +153,7 @@ class Preparation:
             "further": further,
             "texts": [one.form() for one in self.texts],
             "clip": CLIP,
+            "bent": self.bent,
         }
 
     def packed(self) -> dict[str, NDArray[Any]]:
@@ -175,6 +180,7 @@ def unpack(arrays: dict[str, NDArray[Any]]) -> Preparation:
             text.unpack(one, arrays, f"text{number}_")
             for number, one in enumerate(form["texts"])
         ),
+        bent=form["bent"],
     )
 
 
@@ -187,15 +193,19 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
         Training rows only: numeric columns as float64 with NaN, the others as text. Which of
         those are more than levels the plan says.
 
-    A numeric column without a value in these rows becomes 0 throughout; its indicator stays.
+    A numeric column without a value in these rows becomes 0 throughout; its indicator stays. The
+    pixels of an image share a centre and a spread by channel: mean and standard deviation.
     """
     numeric = tuple(features.select_dtypes("number").columns)
     texts = tuple(name for name in features.columns if name in plan.text)
     categorical = tuple(
         name for name in features.columns if name not in {*numeric, *texts}
     )
-    known = [_number(features[name].to_numpy(np.float64), plan) for name in numeric]
+    columns = (features[name].to_numpy(np.float64) for name in numeric)
+    known = [_pixel(one, plan) if plan.image else _number(one, plan) for one in columns]
     fill, centre, scale, gaps = np.array(known).reshape(-1, 4).T
+    if plan.image:
+        centre, scale = _by_channel(centre, scale, plan.image.channels)
     return Preparation(
         numeric=numeric,
         categorical=categorical,
@@ -206,6 +216,7 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
         levels=tuple(_levels(features[name], _MAX_LEVELS) for name in categorical),
         further=tuple(_further(features[name]) for name in categorical),
         texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
+        bent=plan.image is None,
     )
 
 
@@ -217,18 +228,45 @@ def _number(
     Without a value there is nothing to learn, and "was missing" says it all. A column whose
     quartiles agree gets half its range for a spread.
     """
-    missing = np.isnan(values)
-    seen = values[~missing] if not missing.all() else np.zeros(1)
-    fill = float(np.median(seen) if plan.impute == "median" else np.mean(seen))
-    filled = np.where(missing, fill, values)
+    fill, filled, gaps = _filled_numbers(values, plan)
     if plan.scale == "standard":
         standard = StandardScaler().fit(filled[:, None])
-        return fill, *standard.mean_, *standard.scale_, bool(missing.any())
+        return fill, *standard.mean_, *standard.scale_, gaps
     low, centre, high = np.quantile(filled, [0.25, 0.5, 0.75])
     half_range = np.ptp(filled) / 2
     floor = np.finfo(np.float64).tiny  # columns in very small units keep their spread
     spread = next((s for s in (high - low, half_range) if s > floor), 1.0)
-    return fill, float(centre), float(spread), bool(missing.any())
+    return fill, float(centre), float(spread), gaps
+
+
+def _filled_numbers(
+    values: NDArray[np.float64], plan: CleanPlan
+) -> tuple[float, NDArray[np.float64], bool]:
+    missing = np.isnan(values)
+    seen = values[~missing] if not missing.all() else np.zeros(1)
+    fill = float(np.median(seen) if plan.impute == "median" else np.mean(seen))
+    return fill, np.where(missing, fill, values), bool(missing.any())
+
+
+def _pixel(
+    values: NDArray[np.float64], plan: CleanPlan
+) -> tuple[float, float, float, bool]:
+    """Return a column's fill, mean and standard deviation, and whether it has gaps."""
+    fill, filled, gaps = _filled_numbers(values, plan)
+    return fill, float(filled.mean()), float(filled.std()), gaps
+
+
+def _by_channel(
+    means: NDArray[np.float64], deviations: NDArray[np.float64], channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return every pixel's centre and spread: those of all pixels of its channel."""
+    of_pixels = means.reshape(-1, channels)
+    centre = of_pixels.mean(axis=0)
+    variance = deviations.reshape(-1, channels) ** 2 + (of_pixels - centre) ** 2
+    spread = np.sqrt(variance.mean(axis=0))
+    spread[spread == 0] = 1.0
+    n_places = len(of_pixels)
+    return np.tile(centre, n_places), np.tile(spread, n_places)
 
 
 def _bent(z: NDArray[np.float64]) -> NDArray[np.float64]:

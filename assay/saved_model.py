@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from assay.environment import pin
-from assay.network import Encoding, Net, alike
+from assay.images import EPSILON, GROUPS, ImageShape
+from assay.network import Encoding, Net, Weights, alike
 
 pin()
 import keras  # noqa: E402  (its settings are read at import)
@@ -31,23 +32,27 @@ _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 def as_keras(members: Sequence[Net], name: str = "assay") -> keras.Model:
     """Build one Keras model that averages what ``members`` predict.
 
-    Stock layers only. Members of equal sizes are computed together: the input encoded, repeated
-    once per member, a dense layer per member as ``EinsumDense("bri,rio->bro")``, softmax where
-    there are classes; then the mean over all.
+    Stock layers only. Fully connected members of equal sizes are computed together: the input
+    encoded, repeated once per member, a dense layer per member as ``EinsumDense("bri,rio->bro")``,
+    softmax where there are classes. A network for images has layers of its own. Then the mean over
+    all.
     """
     inputs = keras.Input((members[0].n_inputs,), name="features")
     encoded: dict[int, Any] = {}
     for net in members:
         if id(net.encoding) not in encoded:
             encoded[id(net.encoding)] = _encoded(inputs, net.encoding, len(encoded))
-    outputs = [
-        _branch(
-            encoded[id(members[places[0]].encoding)],
-            [members[i] for i in places],
-            number,
-        )
-        for number, places in enumerate(alike(members))
-    ]
+    outputs: list[Any] = []
+    for number, places in enumerate(alike(members)):
+        like = [members[place] for place in places]
+        if like[0].image is None:
+            branch = _branch(encoded[id(like[0].encoding)], like, number)
+            outputs.append(branch)
+            continue
+        outputs += [
+            _image_branch(inputs, like[0].image, net.weights, f"{number}_{place}")
+            for place, net in enumerate(like)
+        ]
     together = (
         keras.layers.Concatenate(axis=1, name="all_members")(outputs)
         if len(outputs) > 1
@@ -108,6 +113,56 @@ def _branch(inputs: Any, members: Sequence[Net], number: int) -> Any:
     if members[0].n_outputs > 1:
         hidden = keras.layers.Softmax(name=f"softmax_{number}")(hidden)
     return hidden
+
+
+def _image_branch(inputs: Any, shape: ImageShape, weights: Weights, name: str) -> Any:
+    """Return what a network for images predicts, shape (n_rows, 1, n_outputs)."""
+    layers = keras.layers
+    hidden = _pixels(inputs, shape, name)
+    for block, n_filters in enumerate(shape.filters):
+        of, own = f"{name}_{block + 1}", weights[3 * block : 3 * block + 3]
+        convolve = layers.Conv2D(
+            n_filters, 3, padding="same", use_bias=False, name=f"convolve_{of}"
+        )
+        normalise = layers.GroupNormalization(
+            GROUPS, epsilon=EPSILON, name=f"norm_{of}"
+        )
+        pooled = layers.MaxPooling2D(2, name=f"pool_{of}")(convolve(hidden))
+        hidden = layers.Activation(shape.activation, name=f"bend_{of}")(
+            normalise(pooled)
+        )
+        convolve.set_weights(own[:1])
+        normalise.set_weights(own[1:])
+    end = layers.Flatten if shape.flat else layers.GlobalAveragePooling2D
+    features = end(name=f"features_{name}")(hidden)
+    if shape.n_inputs > shape.n_pixels:
+        others = _columns(inputs, shape.n_pixels, shape.n_inputs, f"others_{name}")
+        features = layers.Concatenate(name=f"all_{name}")([features, others])
+    dense = layers.Dense(
+        shape.n_outputs,
+        activation="softmax" if shape.n_outputs > 1 else None,
+        name=f"outputs_{name}",
+    )
+    outputs = layers.Reshape((1, shape.n_outputs), name=f"member_{name}")(
+        dense(features)
+    )
+    dense.set_weights(weights[-2:])
+    return outputs
+
+
+def _pixels(inputs: Any, shape: ImageShape, name: str) -> Any:
+    form = (shape.height, shape.width, shape.channels)
+    if shape.n_inputs > shape.n_pixels:
+        inputs = _columns(inputs, 0, shape.n_pixels, f"pixels_{name}")
+    return keras.layers.Reshape(form, name=f"image_{name}")(inputs)
+
+
+def _columns(inputs: Any, first: int, end: int, name: str) -> Any:
+    """Return some columns of the inputs, shape (n_rows, end - first)."""
+    layers, n_inputs = keras.layers, inputs.shape[1]
+    columns = layers.Reshape((n_inputs, 1), name=f"columns_{name}")(inputs)
+    cut = layers.Cropping1D((first, n_inputs - end), name=f"cut_{name}")(columns)
+    return layers.Flatten(name=name)(cut)
 
 
 def archive(model: keras.Model) -> bytes:

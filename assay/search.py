@@ -10,19 +10,19 @@ to the same trials.
 import tempfile
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from assay.environment import pin
 from assay.errors import TrainingFailed
-from assay.plans import BoostingSpace, LogisticSpace, NetSpace, Tuner
+from assay.plans import BoostingSpace, ImageSpace, LogisticSpace, NetSpace, Tuner
 from assay.records import Hyperparameters, Trial
 
 pin()
 import keras_tuner as kt  # noqa: E402  (it imports TensorFlow, whose settings are read at import)
 
-Space = NetSpace | LogisticSpace | BoostingSpace
+Space = NetSpace | ImageSpace | LogisticSpace | BoostingSpace
 Scores = list[tuple[float | None, str]]
 TryAll = Callable[[list[Hyperparameters]], Scores]
 
@@ -204,6 +204,14 @@ def _declared(space: Space) -> kt.HyperParameters:
             hp.Float("learning_rate", *space.learning_rate, sampling="log")
             hp.Float("weight_decay", *space.weight_decay, sampling="log")
             hp.Choice("smoothing", list(space.smoothing))
+        case ImageSpace():
+            hp.Choice("depth", list(space.depth))
+            hp.Choice("filters", list(space.filters))
+            hp.Choice("activation", list(space.activation))
+            hp.Choice("dropout", list(space.dropout))
+            hp.Choice("shift", list(space.shift))
+            hp.Float("learning_rate", *space.learning_rate, sampling="log")
+            hp.Float("weight_decay", *space.weight_decay, sampling="log")
         case LogisticSpace():
             hp.Float("inverse_penalty", *space.inverse_penalty, sampling="log")
         case BoostingSpace():
@@ -212,6 +220,11 @@ def _declared(space: Space) -> kt.HyperParameters:
             hp.Choice("min_rows_per_leaf", list(space.min_rows_per_leaf))
             hp.Float("l2", *space.l2, sampling="log")
     return hp
+
+
+def _is_range(space: Space, name: str) -> bool:
+    """Return whether a hyperparameter lies between two numbers; else it is one of a list."""
+    return Ellipsis not in get_args(type(space).model_fields[name].annotation)
 
 
 def at_edge(space: Space, known: Hyperparameters) -> tuple[str, ...]:
@@ -226,7 +239,7 @@ def at_edge(space: Space, known: Hyperparameters) -> tuple[str, ...]:
         if isinstance(value, str) or value is None or not isinstance(bounds, tuple):
             continue
         low, high = min(bounds), max(bounds)
-        if len(bounds) == 2 and isinstance(low, float):
+        if _is_range(space, name):
             place = np.log(float(value) / low) / np.log(high / low)
             near = (place <= _NEAR_EDGE, place >= 1 - _NEAR_EDGE)
         else:

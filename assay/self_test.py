@@ -96,6 +96,12 @@ def _light(plan: TunePlan) -> TunePlan:
             "net": plan.net.model_copy(
                 update={"depth": plan.net.depth[:1], "width": plan.net.width[:1]}
             ),
+            "image": plan.image.model_copy(
+                update={
+                    "depth": plan.image.depth[:1],
+                    "filters": plan.image.filters[:1],
+                }
+            ),
             "logistic": plan.logistic.model_copy(
                 update={"inverse_penalty": (strong, (strong * weak) ** 0.5)}
             ),

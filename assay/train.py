@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from assay.graph import (
     VECTOR,
+    Graph,
     Layout,
     Loss,
     State,
@@ -31,7 +32,9 @@ from assay.graph import (
     stay,
     whole_vectors,
 )
-from assay.network import Encoding, Net, Shape, alike, first_weights, in_units
+from assay.image_graph import image_graph, image_outputs_of, image_structure
+from assay.images import ImageShape, Moves
+from assay.network import Encoding, Net, Shape, alike, in_units
 from assay.samples import Labels
 from assay.seeds import generator_for, seed_for
 
@@ -57,6 +60,8 @@ class Job:
         What training makes small: cross-entropy of classes, or the error of a number.
     encoding
         Of the leading columns of the matrix; jobs that share a matrix share it.
+    moves
+        What may happen to an image while training; None: nothing.
     smoothing
         Share of a label that is spread over all classes while training.
     class_weights : shape (n_classes,)
@@ -67,7 +72,7 @@ class Job:
         Where an equal job paused before: it goes on from there, to the bits of one that never did.
     """
 
-    shape: Shape
+    shape: Shape | ImageShape
     seed: int
     inputs: NDArray[np.float32]
     labels: Labels
@@ -78,6 +83,7 @@ class Job:
     dropout: float
     loss: Loss = "cross_entropy"
     encoding: Encoding | None = None
+    moves: Moves | None = None
     smoothing: float = 0.0
     class_weights: tuple[float, ...] = ()
     until: int | None = None
@@ -157,7 +163,7 @@ def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
     for number, job in enumerate(jobs):
         _check(number, job)
         batch = _batch(schedule, job)
-        n_stopping = portions(job.shape, len(job.stopping_rows))
+        n_stopping = portions(len(job.stopping_rows), job.shape.rows_at_once)
         started = job.paused.epochs if job.paused else 0
         key = (job.shape, job.loss, n_stopping, started, job.until)
         groups.setdefault((*key, len(job.rows) // batch, batch), []).append(number)
@@ -192,9 +198,14 @@ def predict(members: Sequence[Net], inputs: NDArray[np.float32]) -> NDArray[np.f
     """
     found = np.empty((len(members), len(inputs), members[0].n_outputs))
     for places in alike(members):
+        together = [members[place] for place in places]
+        if (image := together[0].image) is not None:
+            for place in places:
+                weights = members[place].weights
+                found[place] = image_outputs_of(image, weights, inputs)
+            continue
         widest = max(len(layer) for layer in members[places[0]].weights)
         at_once = whole_vectors(_NUMBERS_AT_ONCE // (widest * len(places)))
-        together = [members[place] for place in places]
         found[places] = outputs_of(together, inputs, max(VECTOR, at_once))
     return found
 
@@ -212,8 +223,8 @@ class _Stack:
         self.n_steps, self.batch = n_steps, batch
         self.layout = Layout(jobs[0].shape)
         longest = max(len(job.stopping_rows) for job in jobs)
-        self.portions = portions(jobs[0].shape, longest)
-        self.graph = graph(self._structure())
+        self.portions = portions(longest, jobs[0].shape.rows_at_once)
+        self.graph = self._graph()
         matrices = {id(job.inputs): job.inputs for job in jobs}
         self.matrix = one_below_another([*matrices.values()])
         starts = np.cumsum([0, *map(len, matrices.values())]).tolist()
@@ -229,14 +240,18 @@ class _Stack:
         self.orders = [*orders.values()]
         self.feed = self._feed([[*orders].index(key) for key in keys])
 
-    def _structure(self) -> Structure:
-        shape, jobs = self.jobs[0].shape, self.jobs
-        return Structure(
-            n_layers=len(shape.widths) + 1,
-            activation=shape.activation,
-            encoded=shape.encoded != (0, 0),
-            loss=jobs[0].loss,
-            drops=any(job.dropout > 0 for job in jobs),
+    def _graph(self) -> Graph:
+        shape, loss = self.jobs[0].shape, self.jobs[0].loss
+        if isinstance(shape, ImageShape):
+            return image_graph(image_structure(shape, loss))
+        return graph(
+            Structure(
+                n_layers=len(shape.widths) + 1,
+                activation=shape.activation,
+                encoded=shape.encoded != (0, 0),
+                loss=loss,
+                drops=any(job.dropout > 0 for job in self.jobs),
+            )
         )
 
     def run(self) -> list[Trained]:
@@ -248,7 +263,7 @@ class _Stack:
     def _start(self) -> State:
         paused = [job.paused for job in self.jobs if job.paused]
         if not paused:
-            first = [first_weights(job.shape, job.seed) for job in self.jobs]
+            first = [job.shape.first_weights(job.seed) for job in self.jobs]
             return self.layout.start(first)
         for order in self.orders:
             order.skip(paused[0].epochs)
@@ -350,9 +365,9 @@ class _Stack:
         if not np.isfinite(row).all():
             return None
         job, weights = self.jobs[number], self.layout.weights(row)
-        return Net(
-            in_units(weights, *self.units[number]), job.shape.activation, job.encoding
-        )
+        image = job.shape if isinstance(job.shape, ImageShape) else None
+        weights = in_units(weights, *self.units[number])
+        return Net(weights, job.shape.activation, job.encoding, image)
 
     def _targets(self, number: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         centre, scale = self.units[number]
@@ -372,7 +387,7 @@ class _Stack:
         rates = [
             [
                 *(job.learning_rate, job.weight_decay),
-                *(1.0 / (1.0 - job.dropout), job.smoothing),
+                *(1.0 / (1.0 - job.dropout), job.smoothing, *_moves(job)),
             ]
             for job in jobs
         ]
@@ -392,6 +407,12 @@ class _Stack:
             counted=counted,
             class_weights=np.array(class_weights, dtype=np.float32),
         )
+
+
+def _moves(job: Job) -> tuple[float, float, float, float]:
+    if isinstance(job.shape, ImageShape) and job.moves:
+        return job.moves.numbers(job.shape)
+    return 0.0, 0.0, 0.0, 0.0
 
 
 class _Best:
@@ -449,9 +470,9 @@ class _Feed:
     ----------
     job, order : shape (n_replicas,)
         Number of its job, and of the row order it follows.
-    rates : shape (n_replicas, 4)
-        Learning rate, weight decay, by what dropout multiplies the units it keeps, and the share of
-        a label that is spread over all classes.
+    rates : shape (n_replicas, 8)
+        Learning rate, weight decay, by what dropout multiplies the units it keeps, the share of
+        a label that is spread over all classes, and how an image may be moved, see ``Moves``.
     noise : shape (n_replicas, 2)
         What makes its dropout its own, and the noise from which on a unit is kept.
     stopping_rows, targets, counted : shape (n_replicas, n_stopping)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from assay.baselines import Boosting, Linear
+from assay.image_nets import deep
 from assay.metrics import score
-from assay.nets import Nets, portfolio
+from assay.nets import Nets
 from assay.network import Net, nets_digest, pack_nets
 from assay.part import TEST, Family, Fitted, Part
 from assay.plans import LOSSES, Tuning
@@ -118,7 +119,7 @@ def tune_all(
     """
     with threadpool_limits(1):
         part, seed = Part(samples, np.maximum(outer, 0), plan), seed_for(seed, "final")
-        found, fitted = _searched(part, Nets(part, seed), seed)
+        found, fitted = _searched(part, deep(part, seed), seed)
     return Final(found, part.whole.preparation, fitted.members)
 
 
@@ -162,7 +163,7 @@ def families(part: Part, seed: int) -> dict[str, Family]:
     return {
         "linear" if part.regression else "logistic": Linear(part),
         "boosting": Boosting(part, seed_for(seed, "boosting")),
-        "net": Nets(part, seed_for(seed, "net")),
+        "net": deep(part, seed_for(seed, "net")),
     }
 
 
@@ -179,7 +180,7 @@ def found_by(part: Part, family: Family, seed: int) -> Found:
 def _searched(part: Part, family: Family, seed: int) -> tuple[Found, Fitted]:
     """Search a family and fit its winner on the part; nothing is predicted yet."""
     plan, is_net = part.plan.tune, isinstance(family, Nets)
-    n_first = len(portfolio(plan.net))
+    n_first = len(deep(part, seed).first)
     started = time.perf_counter()
     trials, best = search(
         family.space,

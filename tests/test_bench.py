@@ -304,3 +304,18 @@ def test_the_quick_scale_benchmark_ends_with_its_ratios(capsys):
 
     assert [line["rows"] for line in told["rows"]] == [2000, 4000]
     assert told["rows"][0]["ratio"] == 1.0
+
+
+@pytest.mark.slow
+def test_the_three_forms_of_a_convolution_do_the_same_work():
+    """Equal gradients, so that their costs can be compared."""
+    from bench import bench_convolution as convolution
+
+    kernels, images = convolution.drawn(2, 4)
+    expected = convolution.loop(kernels, images)
+
+    for form in (convolution.grouped, convolution.patches):
+        for one, other in zip(form(kernels, images), expected, strict=True):
+            assert np.asarray(one) == pytest.approx(
+                np.asarray(other), rel=1e-3, abs=1e-3
+            )

@@ -15,7 +15,7 @@ from assay.network import (
     unpack_nets,
 )
 from tests.model_factories import steady
-from tests.net_factories import NUMBERS, SHAPES, inputs_of, members_of
+from tests.net_factories import IMAGES, NUMBERS, SHAPES, inputs_of, members_of
 
 # Shapes and first weights ----------------------------------------------------------------------
 
@@ -142,7 +142,10 @@ def test_networks_are_alike_by_sizes_activation_and_encoding():
 
 def test_packed_networks_unpack_to_the_same():
     """Ten members and more: their numbers sort as numbers. Members of one encoding share it again."""
-    members = (*members_of(SHAPES[0], 12), *members_of(SHAPES[4], 3))
+    members = (
+        *members_of(SHAPES[0], 12),
+        *(net for shape in (IMAGES[1], SHAPES[4]) for net in members_of(shape)),
+    )
     unpacked = unpack_nets(pack_nets(members))
 
     assert nets_digest(unpacked) == nets_digest(members)

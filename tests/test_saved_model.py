@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import subprocess
@@ -11,7 +12,7 @@ from assay.canonical import digest_bytes
 from assay.network import Net, Shape, in_units
 from assay.saved_model import archive, as_keras, from_archive
 from assay.train import predict
-from tests.net_factories import NUMBERS, SHAPES, inputs_of, members_of
+from tests.net_factories import IMAGES, NUMBERS, SHAPES, inputs_of, members_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -22,7 +23,7 @@ pytestmark = [
 # The Keras form --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, *IMAGES])
 @pytest.mark.parametrize("n_members", [1, 3])
 def test_the_keras_model_predicts_the_mean_of_the_members(shape, n_members):
     members, inputs = members_of(shape, n_members), inputs_of(shape)
@@ -50,16 +51,23 @@ def test_a_network_in_other_units_predicts_the_same_numbers_in_them():
     )
 
 
-def test_members_of_several_sizes_are_averaged_one_by_one():
+@pytest.mark.parametrize(
+    ("shape", "other"),
+    [
+        (SHAPES[0], Shape(3, 2, (4, 4), "silu")),
+        (IMAGES[0], dataclasses.replace(IMAGES[0], filters=(8,))),
+    ],
+)
+def test_members_of_several_sizes_are_averaged_one_by_one(shape, other):
     """Five of one shape weigh five times as much as one of another."""
-    mixed = (*members_of(SHAPES[0], 5), *members_of(Shape(3, 2, (4, 4), "silu"), 1))
-    inputs = inputs_of(SHAPES[0])
+    mixed = (*members_of(shape, 5), *members_of(other, 1))
+    inputs = inputs_of(shape)
     found = np.asarray(as_keras(mixed)(inputs, training=False))
 
     assert found == pytest.approx(predict(mixed, inputs).mean(axis=0), abs=1e-6)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, *IMAGES])
 def test_a_saved_model_loads_without_code_of_ours_and_predicts_the_same(shape):
     model, inputs = as_keras(members_of(shape)), inputs_of(shape)
     loaded = from_archive(archive(model))

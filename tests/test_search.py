@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import TrainingFailed
-from assay.plans import BoostingSpace, LogisticSpace, NetSpace
+from assay.plans import BoostingSpace, ImageSpace, LogisticSpace, NetSpace
 from assay.search import at_edge, full_trainings, search
 from tests.model_factories import steady
 
 pytestmark = pytest.mark.slow
 
-SPACES = [NetSpace(), LogisticSpace(), BoostingSpace()]
+SPACES = [NetSpace(), ImageSpace(), LogisticSpace(), BoostingSpace()]
 
 
 def by_rate(asked):
@@ -172,3 +172,4 @@ def test_an_edge_is_named_with_the_side_it_is_on():
     assert at_edge(space, known) == ("width >= 256", "learning_rate <= 0.001")
     assert at_edge(space, known | {"width": 128, "learning_rate": 1e-2}) == ()
     assert at_edge(NetSpace(width=(64, 128)), {"width": 128}) == ()
+    assert at_edge(NetSpace(dropout=(0.0, 0.3)), {"dropout": 0.3}) == ()

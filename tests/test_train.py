@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from assay.environment import pin
+from assay.images import ImageShape, Moves
 from assay.network import Net, Shape, encoding, first_weights
 from assay.saved_model import as_keras
 from assay.seeds import generator_for
@@ -45,6 +46,7 @@ def job_of(
     loss=None,
     smoothing=0.0,
     class_weights=(),
+    moves=None,
 ):
     inputs, labels = data
     rows = np.random.default_rng(seed).permutation(len(labels))
@@ -63,10 +65,18 @@ def job_of(
         encoding=encoding_of(shape, inputs),
         smoothing=smoothing,
         class_weights=class_weights,
+        moves=moves,
     )
 
 
+def net_of(shape, seed, known=None):
+    image = shape if isinstance(shape, ImageShape) else None
+    return Net(shape.first_weights(seed), shape.activation, known, image)
+
+
 def encoding_of(shape, inputs):
+    if isinstance(shape, ImageShape):
+        return None
     n_columns, n_pieces = shape.encoded
     return encoding(inputs[:, :n_columns], n_pieces) if n_pieces else None
 
@@ -104,19 +114,26 @@ SHAPES = [
     Shape(n_inputs=6, n_outputs=1, widths=(33, 33)),
     Shape(n_inputs=5, n_outputs=3, widths=(19, 7), activation="silu", encoded=(3, 6)),
     Shape(n_inputs=3, n_outputs=1, widths=(16,), activation="selu", encoded=(3, 4)),
+    ImageShape(8, 8, 1, n_inputs=64, n_outputs=3, filters=(4, 8)),
+    ImageShape(9, 11, 3, 297 + 4, 2, filters=(16, 32), activation="silu"),
+    ImageShape(16, 16, 1, n_inputs=256, n_outputs=1, filters=(4, 4, 8)),
 ]
+IMAGE, NUMBER_OF_IMAGE = SHAPES[8], SHAPES[10]
 NUMBERS = [shape for shape in SHAPES if shape.n_outputs == 1]
+
+
+SHIFT, BOTH = Moves(shift=0.13), Moves(shift=0.2, flip=True)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("n_train", [99, 30])
 def test_a_network_alone_has_the_bits_it_has_in_any_stack(shape, n_train):
-    """Neighbours of other seeds, matrices, labels, rates, dropouts and stopping rows change nothing."""
+    """Neighbours of other seeds, matrices, labels, rates, noise and stopping rows change nothing."""
     data, other = data_of(shape), data_of(shape, seed=1)
     turned = data[0], data[1][::-1].copy()
     weights = tuple(range(1, shape.n_outputs + 1))
     jobs = [
-        job_of(shape, data, 1, n_train=n_train, dropout=0.3, smoothing=0.1),
+        job_of(shape, data, 1, n_train=n_train, dropout=0.3, smoothing=0.1, moves=BOTH),
         job_of(
             shape,
             turned,
@@ -126,7 +143,7 @@ def test_a_network_alone_has_the_bits_it_has_in_any_stack(shape, n_train):
             n_stop=11,
             class_weights=weights,
         ),
-        job_of(shape, other, 3, n_train=n_train, dropout=0.15, n_stop=50),
+        job_of(shape, other, 3, n_train=n_train, dropout=0.15, n_stop=50, moves=SHIFT),
         job_of(shape, data, 4, n_train=n_train, rate=3e-2),
         job_of(shape, other, 5, n_train=n_train, dropout=0.5, n_stop=1),
     ]
@@ -138,7 +155,7 @@ def test_a_network_alone_has_the_bits_it_has_in_any_stack(shape, n_train):
     assert pair == [alone[4], alone[0]]
 
 
-@pytest.mark.parametrize("shape", [SHAPES[2], SHAPES[5]])
+@pytest.mark.parametrize("shape", [SHAPES[2], SHAPES[5], IMAGE])
 def test_many_labellings_of_the_same_rows_have_the_bits_each_has_alone(shape):
     """As the gate trains them: shared rows, seeds and shuffling, to the last epoch, two folds at once."""
     data = [data_of(shape, seed=fold) for fold in range(2)]
@@ -187,7 +204,7 @@ def test_the_order_of_jobs_is_the_order_of_results_and_nothing_else():
     assert len(set(forward)) == len(jobs)
 
 
-@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[5]])
+@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[5], NUMBER_OF_IMAGE])
 def test_training_epoch_by_epoch_ends_where_training_in_one_go_does(shape):
     """With stopping rows every epoch is a call of its own; as long as each is better the end is the last."""
     stopped = job_of(shape, data_of(shape), 3, rate=1e-3, dropout=0.2)
@@ -199,17 +216,18 @@ def test_training_epoch_by_epoch_ends_where_training_in_one_go_does(shape):
 
 
 OTHER_PROCESS = """
-from tests.test_train import SHAPES, SHORT, data_of, fingerprint, job_of, train
-jobs = [job_of(s, data_of(s), seed, dropout=0.2) for s in (SHAPES[1], SHAPES[5]) for seed in range(3)]
+from tests.test_train import BOTH, IMAGE, SHAPES, SHORT, data_of, fingerprint, job_of, train
+shapes = SHAPES[1], SHAPES[5], IMAGE
+jobs = [job_of(s, data_of(s), seed, dropout=0.2, moves=BOTH) for s in shapes for seed in range(3)]
 print(fingerprint(train(jobs, SHORT)))
 """
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_another_process_with_other_threads_gives_the_same_bits(threads, pytestconfig):
-    shapes = SHAPES[1], SHAPES[5]
+    shapes = SHAPES[1], SHAPES[5], IMAGE
     here = [
-        job_of(shape, data_of(shape), seed, dropout=0.2)
+        job_of(shape, data_of(shape), seed, dropout=0.2, moves=BOTH)
         for shape in shapes
         for seed in range(3)
     ]
@@ -239,13 +257,13 @@ def test_tensorflow_computes_on_one_thread():
 # Pausing ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[7]])
+@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[7], IMAGE])
 def test_a_training_that_pauses_ends_with_the_bits_of_one_that_does_not(shape):
     """Twice, each time in another stack; one that stops early on the way has nothing to go on with."""
     schedule = Schedule(epochs=9, patience=3, batch_size=32)
     data = data_of(shape)
     jobs = [
-        job_of(shape, data, seed, dropout=0.2, rate=rate)
+        job_of(shape, data, seed, dropout=0.2, rate=rate, moves=SHIFT)
         for seed, rate in [(1, 1e-2), (2, 3e-3), (3, 0.0)]
     ]
     whole = fingerprint(train(jobs, schedule))
@@ -284,6 +302,8 @@ def keras_gradients(model, inputs, labels, loss):
 
 
 def plain_keras(shape, weights):
+    if isinstance(shape, ImageShape):
+        return plain_keras_of_images(shape, weights)
     layers = [
         keras.layers.Dense(width, activation=shape.activation) for width in shape.widths
     ]
@@ -291,6 +311,23 @@ def plain_keras(shape, weights):
     model = keras.Sequential(
         [keras.Input((n_inputs,)), *layers, keras.layers.Dense(shape.n_outputs)]
     )
+    model.set_weights(weights)
+    return model
+
+
+def plain_keras_of_images(shape, weights):
+    inputs = keras.Input((shape.n_inputs,))
+    form = (shape.height, shape.width, shape.channels)
+    hidden = keras.layers.Reshape(form)(inputs[:, : shape.n_pixels])
+    for n_filters in shape.filters:
+        convolved = keras.layers.Conv2D(n_filters, 3, padding="same", use_bias=False)
+        hidden = keras.layers.MaxPooling2D(2)(convolved(hidden))
+        hidden = keras.layers.GroupNormalization(4, epsilon=1e-3)(hidden)
+        hidden = keras.layers.Activation(shape.activation)(hidden)
+    flat = max(shape.last_map) <= 3
+    last = keras.layers.Flatten() if flat else keras.layers.GlobalAveragePooling2D()
+    both = keras.layers.Concatenate()([last(hidden), inputs[:, shape.n_pixels :]])
+    model = keras.Model(inputs, keras.layers.Dense(shape.n_outputs)(both))
     model.set_weights(weights)
     return model
 
@@ -312,7 +349,7 @@ def test_ten_steps_are_those_of_adamw_written_out_on_plain_keras(shape, loss):
     inputs = job.encoding.apply(inputs) if job.encoding else inputs
     centre, scale = job.units()
     labels = (labels - centre) / scale if shape.n_outputs == 1 else labels
-    weights = [w.astype(np.float64) for w in first_weights(shape, job.seed)]
+    weights = [w.astype(np.float64) for w in shape.first_weights(job.seed)]
     model = plain_keras(shape, weights)
     means, squares = [0.0] * len(weights), [0.0] * len(weights)
     t, shuffling = 0, generator_for(job.seed, "order")
@@ -331,7 +368,7 @@ def test_ten_steps_are_those_of_adamw_written_out_on_plain_keras(shape, loss):
                 change = (means[i] / (1 - 0.9**t)) / (
                     np.sqrt(squares[i] / (1 - 0.99**t)) + 1e-8
                 )
-                decay = job.weight_decay * weights[i] * (weights[i].ndim == 2)
+                decay = job.weight_decay * weights[i] * (weights[i].ndim > 1)
                 weights[i] = weights[i] - rate * (change + decay)
     weights[-2], weights[-1] = weights[-2] * scale, weights[-1] * scale + centre
 
@@ -502,9 +539,7 @@ def test_predictions_do_not_depend_on_the_other_members(shape):
     """And are probabilities, where there are classes."""
     inputs, _ = data_of(shape)
     known = encoding_of(shape, inputs)
-    members = [
-        Net(first_weights(shape, seed), shape.activation, known) for seed in range(3)
-    ]
+    members = [net_of(shape, seed, known) for seed in range(3)]
     together = predict(members, inputs)
 
     assert together.shape == (3, len(inputs), shape.n_outputs)
