@@ -70,7 +70,7 @@ def search(
             oracle = _oracle(tuner, space, n_left, seed, epochs)
             oracle._set_project_dir(folder, "search")  # where it keeps its own notes
             oracle.verbose = 0
-            told, scores = _run(oracle, tuner, told, try_all)
+            told, scores = _run(oracle, tuner, told, try_all, _settled(space))
     trials = tuple(
         Trial(number=number, hyperparameters=known, score=score, message=message)
         for number, (known, (score, message)) in enumerate(
@@ -113,7 +113,11 @@ def _oracle(
 
 
 def _run(
-    oracle: kt.Oracle, tuner: Tuner, first: list[Hyperparameters], try_all: TryAll
+    oracle: kt.Oracle,
+    tuner: Tuner,
+    first: list[Hyperparameters],
+    try_all: TryAll,
+    settled: Hyperparameters,
 ) -> tuple[list[Hyperparameters], Scores]:
     """Ask and tell until the oracle has no more; a small space holds fewer than were asked for.
 
@@ -127,7 +131,9 @@ def _run(
     while asked := _ask(oracle, at_once):
         for trial in asked:
             number_of[trial.trial_id] = len(first) + len(number_of)
-        known = [_told(trial.hyperparameters.values, number_of) for trial in asked]
+        known = [
+            settled | _told(trial.hyperparameters.values, number_of) for trial in asked
+        ]
         found = try_all(waiting + known)
         _tell(oracle, asked, found[len(waiting) :])
         told, scores = told + waiting + known, scores + found
@@ -196,28 +202,28 @@ def _declared(space: Space) -> kt.HyperParameters:
     hp = kt.HyperParameters()
     match space:
         case NetSpace():
-            hp.Choice("depth", list(space.depth))
-            hp.Choice("width", list(space.width))
-            hp.Choice("pieces", list(space.pieces))
-            hp.Choice("activation", list(space.activation))
-            hp.Choice("dropout", list(space.dropout))
+            _choice(hp, space, "depth")
+            _choice(hp, space, "width")
+            _choice(hp, space, "pieces")
+            _choice(hp, space, "activation")
+            _choice(hp, space, "dropout")
             hp.Float("learning_rate", *space.learning_rate, sampling="log")
             hp.Float("weight_decay", *space.weight_decay, sampling="log")
-            hp.Choice("smoothing", list(space.smoothing))
+            _choice(hp, space, "smoothing")
         case ImageSpace():
-            hp.Choice("depth", list(space.depth))
-            hp.Choice("filters", list(space.filters))
-            hp.Choice("activation", list(space.activation))
-            hp.Choice("dropout", list(space.dropout))
-            hp.Choice("shift", list(space.shift))
+            _choice(hp, space, "depth")
+            _choice(hp, space, "filters")
+            _choice(hp, space, "activation")
+            _choice(hp, space, "dropout")
+            _choice(hp, space, "shift")
             hp.Float("learning_rate", *space.learning_rate, sampling="log")
             hp.Float("weight_decay", *space.weight_decay, sampling="log")
         case LogisticSpace():
             hp.Float("inverse_penalty", *space.inverse_penalty, sampling="log")
         case BoostingSpace():
             hp.Float("learning_rate", *space.learning_rate, sampling="log")
-            hp.Choice("leaves", list(space.leaves))
-            hp.Choice("min_rows_per_leaf", list(space.min_rows_per_leaf))
+            _choice(hp, space, "leaves")
+            _choice(hp, space, "min_rows_per_leaf")
             hp.Float("l2", *space.l2, sampling="log")
     return hp
 
@@ -225,6 +231,22 @@ def _declared(space: Space) -> kt.HyperParameters:
 def _is_range(space: Space, name: str) -> bool:
     """Return whether a hyperparameter lies between two numbers; else it is one of a list."""
     return Ellipsis not in get_args(type(space).model_fields[name].annotation)
+
+
+def _choice(hp: kt.HyperParameters, space: Space, name: str) -> None:
+    """Declare a choice, unless there is none: a single value must not move what is drawn after it."""
+    values = list(getattr(space, name))
+    if len(values) > 1:
+        hp.Choice(name, values)
+
+
+def _settled(space: Space) -> Hyperparameters:
+    """Return what a space leaves no choice in."""
+    return {
+        name: values[0]
+        for name, values in space
+        if isinstance(values, tuple) and len(values) == 1
+    }
 
 
 def at_edge(space: Space, known: Hyperparameters) -> tuple[str, ...]:

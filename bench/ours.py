@@ -115,7 +115,8 @@ def drawn(
         weight_decay=workload.WEIGHT_DECAYS,
     )
     trials, _ = search(space, work.trials, work.seed, try_all)
-    return [trial.hyperparameters for trial in trials]
+    searched = ("depth", "width", "dropout", "learning_rate", "weight_decay")
+    return [{name: one.hyperparameters[name] for name in searched} for one in trials]
 
 
 # The table model -------------------------------------------------------------------------------

@@ -23,8 +23,9 @@ from assay.plans import (
 )
 from assay.records import Place
 from assay.search import search
+from assay.self_test import tune_permuted
 from assay.split import draw_folds
-from assay.tune import tune_all, tune_fold, tune_permuted
+from assay.tune import tune_all, tune_fold
 from tests.model_factories import plan as study_plan
 from tests.model_factories import samples_of, shuffled_folds
 
