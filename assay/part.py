@@ -20,7 +20,7 @@ from assay.plans import (
     Tuning,
 )
 from assay.preprocess import Preparation
-from assay.records import Hyperparameters, Metric, Trial
+from assay.records import Hyperparameters, Trial
 from assay.samples import Samples
 
 Predict = Callable[[NDArray[Any]], NDArray[np.float64]]
@@ -163,7 +163,8 @@ class Part:
         """Return a trial's mean goodness over the inner folds used, or None and the reason.
 
         Where none of those folds has rows of two classes (or two numbers), as may be in a series,
-        neither AUC nor R2 can be told: minus the loss they go with ranks the trials instead.
+        neither AUC nor R2 can be told: minus the loss they go with ranks the trials instead. Which
+        folds can tell is the labels' business, so that all trials are ranked on the same.
 
         Parameters
         ----------
@@ -177,13 +178,19 @@ class Part:
             for fold, predictions in zip(self.trial_folds, by_fold, strict=True)
             if predictions is not None
         ]
-        values = [goodness(self.plan.metric, *pair) for pair in pairs]
-        told = [value for value in values if np.isfinite(value)]
-        if told:
-            return float(np.mean(told)), ""
-        loss: Metric = "squared_error" if self.regression else "log_loss"
-        mean = float(np.mean([goodness(loss, *pair) for pair in pairs]))
-        return mean, f"minus the {loss}: no inner fold can tell {self.plan.metric}"
+        telling = [pair for pair in pairs if len(np.unique(pair[0])) > 1]
+        if self.plan.metric not in ("auc", "r2"):
+            metric, used, said = self.plan.metric, pairs, ""
+        elif telling:
+            metric, used, said = self.plan.metric, telling, ""
+        else:
+            metric, used = "squared_error" if self.regression else "log_loss", pairs
+            said = f"minus the {metric}: no inner fold can tell {self.plan.metric}"
+        with np.errstate(over="ignore"):
+            mean = float(np.mean([goodness(metric, *pair) for pair in used]))
+        if not np.isfinite(mean):
+            return None, "its errors are beyond all numbers"
+        return mean, said
 
     def _prepared(
         self,

@@ -163,6 +163,15 @@ def test_inner_folds_that_cannot_tell_the_metric_leave_it_to_those_that_can():
     assert part.scored(perfect) == (1.0, "")
 
 
+def test_a_trial_whose_errors_overflow_has_failed_and_keeps_its_worst_fold():
+    """Finite predictions whose squares are not: no fold is passed over for it."""
+    part = Part(samples_of(number_table(120, 1)), inner_of(), tuning("r2"))
+    good = [np.zeros((len(fold.validation), 1)) for fold in part.trial_folds]
+    absurd = [good[0], np.full_like(good[1], 1e200)]
+
+    assert part.scored(absurd) == (None, "its errors are beyond all numbers")
+
+
 def test_folds_of_rows_are_drawn_by_others_and_taken_as_they_are():
     """Any numbering of inner folds will do, as units and times ask for."""
     samples = samples_of(line_table(120, 1))
