@@ -17,11 +17,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from assay.metrics import chance_score, goodness
-from assay.part import Fitted, Part, Prepared, Score
+from assay.part import Fitted, Part, Prepared, Score, nearest
+from assay.plans import BoostingSpace
 from assay.records import Hyperparameters, Trial
 
 _ROUNDS_WITHOUT_GAIN = 10
 _MOST_HALVINGS = 5
+_LEAST_KNOWN = 5_000  # one row in so many
 _DIVERGED = 0.01  # below the trial's score, on rows the model was fitted on
 
 
@@ -33,6 +35,8 @@ class Linear:
 
     def __init__(self, part: Part) -> None:
         self.part, self.space = part, part.plan.tune.logistic
+        usual = float(np.clip(1.0, *self.space.inverse_penalty))
+        self.first: list[Hyperparameters] = [{"inverse_penalty": usual}]
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         return [
@@ -59,17 +63,22 @@ class Linear:
             warnings.simplefilter(
                 "ignore", ConvergenceWarning
             )  # weak penalties; the score decides
-            return LogisticRegression(C=strength, max_iter=500).fit(inputs, labels)
+            model = LogisticRegression(C=strength, max_iter=500)
+            return model.fit(inputs, labels, self.part.row_weights(fold.train))
 
 
 # Boosted trees ---------------------------------------------------------------------------------
 
 
 class Boosting:
-    """Boosted trees; the inner fold's best round gives a trial its rounds and its score."""
+    """Boosted trees; the inner fold's best round gives a trial its rounds and its score.
+
+    They take gaps and categories as they are: a node parts the levels of a category in two sets.
+    """
 
     def __init__(self, part: Part, seed: int) -> None:
         self.part, self.seed, self.space = part, seed, part.plan.tune.boosting
+        self.first: list[Hyperparameters] = [_usual(self.space)]
         self.rounds: list[float] = []  # of each trial, mean over the inner folds used
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
@@ -84,13 +93,17 @@ class Boosting:
         self, fold: Prepared, hyperparameters: Hyperparameters
     ) -> tuple[int, NDArray[np.float64]]:
         """Return the best round, and what the trees up to it predict for the validation rows."""
-        validation = fold.inputs[fold.validation]
-        model = self._trees(hyperparameters, self.space.max_rounds, stops_early=True)
+        validation = fold.trees(fold.validation)
+        model = self._trees(
+            fold, hyperparameters, self.space.max_rounds, stops_early=True
+        )
         model.fit(
-            fold.inputs[fold.train],
+            _learnable(fold.trees(fold.train)),
             self.part.labels[fold.train],
+            sample_weight=self.part.row_weights(fold.train),
             X_val=validation,
             y_val=self.part.labels[fold.validation],
+            sample_weight_val=self.part.row_weights(fold.validation),
         )
         best = max(1, int(np.nanargmax(model.validation_score_)))
         staged = (
@@ -109,13 +122,16 @@ class Boosting:
         """
         part, won = self.part, trial.hyperparameters
         n_rounds = max(1, round(self.rounds[trial.number]))
-        inputs = part.whole.inputs[part.whole.train]
+        inputs = _learnable(part.whole.trees(part.whole.train))
         labels = part.labels[part.whole.train]
+        weights = part.row_weights(part.whole.train)
         least = (trial.score or 0.0) - self._tolerance(labels)
         for halvings in range(_MOST_HALVINGS):
             slower = won | {"learning_rate": float(won["learning_rate"]) / 2**halvings}
-            model = self._trees(slower, n_rounds * 2**halvings, stops_early=False)
-            predictions = _predictions(model.fit(inputs, labels), inputs)
+            rounds = n_rounds * 2**halvings
+            model = self._trees(part.whole, slower, rounds, stops_early=False)
+            model.fit(inputs, labels, sample_weight=weights)
+            predictions = _predictions(model, inputs)
             if (
                 np.isfinite(predictions).all()
                 and goodness(part.plan.metric, labels, predictions) >= least
@@ -127,7 +143,10 @@ class Boosting:
             else ""
         )
         return Fitted(
-            lambda rows: _predictions(model, rows), _size(model), remark=remark
+            lambda rows: _predictions(model, rows),
+            _size(model),
+            remark=remark,
+            of_trees=True,
         )
 
     def _tolerance(self, labels: NDArray[Any]) -> float:
@@ -137,14 +156,21 @@ class Boosting:
         return _DIVERGED * (chance_score(metric, labels) if in_target_units else 1.0)
 
     def _trees(
-        self, hyperparameters: Hyperparameters, rounds: int, *, stops_early: bool
+        self,
+        fold: Prepared,
+        hyperparameters: Hyperparameters,
+        rounds: int,
+        *,
+        stops_early: bool,
     ) -> Any:
+        codes = fold.preparation.category_columns
         settings: dict[str, Any] = {
             "learning_rate": float(hyperparameters["learning_rate"]),
             "max_leaf_nodes": int(hyperparameters["leaves"]),
             "min_samples_leaf": int(hyperparameters["min_rows_per_leaf"]),
             "l2_regularization": float(hyperparameters["l2"]),
             "max_iter": rounds,
+            "categorical_features": np.arange(codes.start, codes.stop),
             "early_stopping": stops_early,
             "n_iter_no_change": _ROUNDS_WITHOUT_GAIN,
             "random_state": self.seed,
@@ -156,14 +182,36 @@ class Boosting:
         return HistGradientBoostingRegressor(loss=loss, **settings)
 
 
+def _usual(space: BoostingSpace) -> Hyperparameters:
+    """Return scikit-learn's own settings, as near as the space allows, and a mild penalty."""
+    return {
+        "learning_rate": float(np.clip(0.1, *space.learning_rate)),
+        "leaves": nearest(space.leaves, 31),
+        "min_rows_per_leaf": nearest(space.min_rows_per_leaf, 20),
+        "l2": float(np.sqrt(space.l2[0] * space.l2[1])),
+    }
+
+
+def _learnable(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return training rows in which a column with next to no value is 0 throughout, and so never split.
+
+    scikit-learn 1.9 fails on a column without any, also where only the 200,000 rows that it draws to
+    bin by have none.
+    """
+    few = (~np.isnan(rows)).sum(axis=0) < max(1.0, len(rows) / _LEAST_KNOWN)
+    rows[:, few] = 0.0
+    return rows
+
+
 def _size(model: Any) -> int:
-    return sum(tree.nodes.nbytes for trees in model._predictors for tree in trees)
+    trees = [tree for of_round in model._predictors for tree in of_round]
+    return sum(tree.nodes.nbytes + tree.raw_left_cat_bitsets.nbytes for tree in trees)
 
 
 # Predictions -----------------------------------------------------------------------------------
 
 
-def _predictions(model: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+def _predictions(model: Any, inputs: NDArray[Any]) -> NDArray[np.float64]:
     """Return class probabilities, or numbers in one column."""
     if hasattr(model, "predict_proba"):
         return _as_columns(model.predict_proba(inputs))

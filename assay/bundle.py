@@ -8,20 +8,24 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from assay.environment import LOCK
 from assay.errors import ExportFailed
-from assay.network import Weights, archive, as_keras, from_archive, unpack_weights
+from assay.images import forward
+from assay.network import Activation, Net, unpack_nets
 from assay.plans import Study
 from assay.preprocess import Preparation, unpack
 from assay.records import Cleaned, FinalFit, FoldResult
 from assay.report import render
 from assay.samples import Labels
+from assay.saved_model import archive, as_keras, from_archive
 from assay.store import Store
 from assay.study import Registration, Suite
 from assay.verdict import Evidence, Judgement
@@ -30,6 +34,8 @@ from assay.verdict import Evidence, Judgement
 # share of the largest one predicted.
 PARITY = 1e-5
 _N_PARITY_ROWS = 256
+# Klambauer et al. 2017, "Self-normalizing neural networks".
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ def same_digests(judgement: Judgement, final: FinalFit | None) -> dict[str, str]
 def _model_files(
     model: Model, cleaned: Cleaned, judgement: Judgement
 ) -> dict[str, bytes]:
-    members, preparation = unpack_weights(model.weights), unpack(model.preparation)
+    members, preparation = unpack_nets(model.weights), unpack(model.preparation)
     content = archive(as_keras(members))
     _check_parity(content, members, preparation, model.features)
     buffer = io.BytesIO()
@@ -140,7 +146,7 @@ def _model_files(
 
 def _check_parity(
     content: bytes,
-    members: tuple[Weights, ...],
+    members: tuple[Net, ...],
     preparation: Preparation,
     features: pd.DataFrame,
 ) -> None:
@@ -156,18 +162,38 @@ def _check_parity(
 
 
 def _forward(
-    members: tuple[Weights, ...], inputs: NDArray[np.float32]
+    members: tuple[Net, ...], inputs: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """Return what the members predict on average, by plain products: an account owed to no library."""
-    total = np.zeros((len(inputs), members[0][-1].shape[0]))
-    for weights in members:
-        hidden = inputs.astype(np.float64)
-        for i in range(0, len(weights), 2):
-            hidden = hidden @ weights[i] + weights[i + 1]
-            if i < len(weights) - 2:
-                hidden = np.maximum(hidden, 0)
-        total += _softmax(hidden) if hidden.shape[1] > 1 else hidden
+    total = np.zeros((len(inputs), members[0].n_outputs))
+    for net in members:
+        outputs = _outputs(net, inputs)
+        total += _softmax(outputs) if outputs.shape[1] > 1 else outputs
     return total / len(members)
+
+
+def _outputs(net: Net, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    bend = partial(_bent, activation=net.activation)
+    if net.image is not None:
+        return forward(net.image, net.weights, inputs, bend)
+    hidden = inputs.astype(np.float64)
+    hidden = net.encoding.apply(hidden) if net.encoding else hidden
+    for i in range(0, len(net.weights), 2):
+        hidden = hidden @ net.weights[i] + net.weights[i + 1]
+        if i < len(net.weights) - 2:
+            hidden = bend(hidden)
+    return hidden
+
+
+def _bent(hidden: NDArray[np.float64], activation: Activation) -> NDArray[np.float64]:
+    match activation:
+        case "relu":
+            return np.maximum(hidden, 0.0)
+        case "silu":
+            return np.asarray(hidden * expit(hidden))
+        case "selu":
+            negative = _SELU_ALPHA * np.expm1(np.minimum(hidden, 0.0))
+            return _SELU_SCALE * np.where(hidden > 0, hidden, negative)
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -217,6 +243,8 @@ def _trials(results: Sequence[FoldResult]) -> list[dict[str, Any]]:
             "fold": result.place.fold,
             "model": name,
             "winner": fit.winner,
+            "picks": fit.picks,
+            "edges": fit.edges,
             "score": fit.score,
         }
         | {"trials": [trial.model_dump(mode="json") for trial in fit.trials]}

@@ -1,5 +1,6 @@
 """Clean: fixed rules that learn nothing from the rows, and a log of what went and why."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import spearmanr
 
 from assay.errors import DataRefused, StudyError
-from assay.plans import Cleaning, LabelRule
+from assay.plans import Cleaning, ImagePlan, LabelRule
 from assay.records import CleanStep, ValidationReport
 from assay.samples import Samples
 
@@ -31,7 +32,8 @@ def clean_table(
     Raises
     ------
     StudyError
-        If the plan names a column that is not there.
+        If the plan names a column that is not there, or one of numbers as text, or an image that
+        has not as many pixels as the table has columns of numbers.
     DataRefused
         If the target has one value, or not the number of classes its task needs; if a time is
         missing or no time; if no row has a unit; if no features are left.
@@ -39,7 +41,9 @@ def clean_table(
     log: list[CleanStep] = [_carried(report)] if report.warnings else []
     column = plan.target.column if isinstance(plan.target, LabelRule) else plan.target
     apart = [name for name in (plan.unit, plan.order) if name not in ("row", None)]
-    _need_columns(frame, [column, *apart, *(drop.column for drop in plan.clean.drop)])
+    dropped = [drop.column for drop in plan.clean.drop]
+    _need_columns(frame, [column, *apart, *dropped, *plan.clean.text])
+    _need_text(frame, plan.clean.text)
     frame = _drop_rows(
         frame,
         frame[column].isna(),
@@ -59,7 +63,11 @@ def clean_table(
         features = features.loc[_by_time(frame.loc[features.index, plan.order], plan)]
     rows = features.index
     labels, classes = _labels(label[rows], column, plan)
-    features, aside = _typed(_drop_constant(features, log)), aside.loc[rows]
+    image = plan.clean.image
+    features = _typed(_drop_constant(features, log, pixels=image is not None))
+    aside = aside.loc[rows]
+    if image is not None:
+        _need_pixels(features, image)
     units, unit = _units(features, aside, plan, log)
     return Samples(
         features=features,
@@ -86,7 +94,7 @@ def _shown_and_aside(
     for drop in plan.clean.drop:
         if drop.column in frame.columns and drop.column not in apart:
             why.setdefault(drop.column, drop.reason)
-    why |= _id_columns(frame.drop(columns=[*apart, *why]))
+    why |= _id_columns(frame.drop(columns=[*apart, *why, *plan.clean.text]))
     for name, reason in why.items():
         log.append(CleanStep(what=f"column '{name}' left out", n=1, why=reason))
     return frame.drop(columns=[*apart, *why]), frame[[*apart, *why]]
@@ -111,6 +119,24 @@ def _need_columns(frame: pd.DataFrame, names: list[str]) -> None:
             raise StudyError(
                 f"The study names a column {name!r}, but the table has: {', '.join(frame.columns)}."
             )
+
+
+def _need_text(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    for name in names:
+        if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].notna().any():
+            raise StudyError(
+                f"clean.text names {name!r}, but its values are numbers, which are inputs as they are. Leave it out."
+            )
+
+
+def _need_pixels(features: pd.DataFrame, image: ImagePlan) -> None:
+    n_columns = len(features.select_dtypes("number").columns)
+    if n_columns != image.n_pixels:
+        raise StudyError(
+            f"clean.image has {image.height} x {image.width} pixels of {image.channels} channel"
+            f"{'s' * (image.channels > 1)}, which are {image.n_pixels} columns of numbers, but the table has "
+            f"{n_columns} left. Correct its size, or name in clean.drop the columns that are no pixels."
+        )
 
 
 def _drop_rows(
@@ -293,9 +319,15 @@ def _times(
 # Columns and labels ----------------------------------------------------------------------------------
 
 
-def _drop_constant(frame: pd.DataFrame, log: list[CleanStep]) -> pd.DataFrame:
+def _drop_constant(
+    frame: pd.DataFrame, log: list[CleanStep], *, pixels: bool
+) -> pd.DataFrame:
+    """Leave out columns of one value; a pixel stays, or the others would lose their places."""
     constant = [
-        name for name in frame.columns if frame[name].nunique(dropna=False) <= 1
+        name
+        for name in frame.columns
+        if frame[name].nunique(dropna=False) <= 1
+        and not (pixels and pd.api.types.is_numeric_dtype(frame[name]))
     ]
     if constant:
         log.append(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from assay import linear, preprocess
 from assay.errors import DataRefused
 from assay.metrics import auc, spearman
-from assay.network import Shape, Weights
+from assay.network import Net, Shape
 from assay.permute import n_alone, relabelled
 from assay.plans import CleanPlan, Gating
 from assay.samples import Labels, Samples
@@ -21,6 +21,7 @@ from assay.seeds import generator_for, seed_for
 from assay.train import Job, Schedule, predict, train
 
 _NUMBERS_AT_ONCE = 2**24  # predictions held at a time: 128 MB
+_MOST_ROWS = 2**17  # that the gate learns from in one training part
 _DECIMALS = 9  # rows of equal features must tie, in whatever order a product was summed
 _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 1e-2, 1e-2
 
@@ -89,7 +90,7 @@ class Contest:
             )
         if not self.regression:
             preprocess.check_classes(self.samples.labels[train], kept)
-        train = train[kept]
+        train = self._few_enough(train[kept], number)
         preparation = preprocess.fit(features.iloc[train], plan)
         generator = generator_for(self.seed, "rows", number)
         portion = generator.permutation(len(train))[: self.plan.steps * _BATCH_SIZE]
@@ -102,6 +103,16 @@ class Contest:
             portion=portion,
             epochs=-(-self.plan.steps // steps_per_epoch),
         )
+
+    def _few_enough(self, train: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+        """Return a training part, or of a very large one a part drawn once for all labellings.
+
+        The test is exact for any statistic; this one is only spared what it does not need.
+        """
+        if len(train) <= _MOST_ROWS:
+            return train
+        generator = generator_for(self.seed, "learned from", number)
+        return np.sort(generator.permutation(train)[:_MOST_ROWS])
 
     def relabellings(self, first: int, n: int) -> list[Labels]:
         """Return ``n`` relabellings from number ``first`` on."""
@@ -175,9 +186,9 @@ class Contest:
         found, n_diverged = [], np.zeros(len(labels), dtype=int)
         for fold, nets in zip(self.folds, self._trained(labels), strict=True):
             predictions = np.full((len(labels), len(fold.test), self.n_outputs), np.nan)
-            whole = [i for i, weights in enumerate(nets) if weights]
+            whole = {i: net for i, net in enumerate(nets) if net}
             if whole:
-                predictions[whole] = predict([nets[i] for i in whole], fold.unseen)
+                predictions[[*whole]] = predict([*whole.values()], fold.unseen)
             diverged = ~np.isfinite(predictions).all(axis=(1, 2))
             predictions[diverged] = constant
             n_diverged += diverged
@@ -185,9 +196,9 @@ class Contest:
         self.n_diverged += n_diverged.tolist()
         return found
 
-    def _trained(self, labels: Labels) -> list[list[Weights]]:
+    def _trained(self, labels: Labels) -> list[list[Net | None]]:
         """Return each fold's nets, one for each labelling; they start from the same weights."""
-        trained: list[list[Weights]] = [[] for _ in self.folds]
+        trained: list[list[Net | None]] = [[] for _ in self.folds]
         for epochs in {fold.epochs for fold in self.folds}:
             numbers = [
                 number
@@ -198,7 +209,7 @@ class Contest:
             nets = train(jobs, Schedule(epochs, patience=1, batch_size=_BATCH_SIZE))
             for place, number in enumerate(numbers):
                 of_fold = nets[place * len(labels) : (place + 1) * len(labels)]
-                trained[number] = [one.weights for one in of_fold]
+                trained[number] = [one.net for one in of_fold]
         return trained
 
     def _jobs(self, number: int, labels: Labels) -> list[Job]:
@@ -207,7 +218,7 @@ class Contest:
         none = np.empty(0, dtype=np.int64)
         return [
             Job(
-                shape=Shape(inputs.shape[1], self.n_outputs, 1, self.plan.hidden),
+                shape=Shape(inputs.shape[1], self.n_outputs, (self.plan.hidden,)),
                 seed=seed_for(self.seed, "net", number),
                 inputs=inputs,
                 labels=one,

@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
 import re
@@ -87,6 +88,40 @@ def pin() -> None:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def cores_allowed() -> int:
+    """Return how many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_allowed() -> int:
+    """Return how many bytes this process may use: the machine's memory, or less where it is limited."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([physical, *_group_limits()])
+
+
+def _group_limits(
+    own: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")
+) -> list[int]:
+    """Return the memory limits of the control groups above this process (Linux, versions 1 and 2).
+
+    In a container the group's own path may not be there; its limit then stands at the top.
+    """
+    if not own.is_file():
+        return []
+    files: list[Path] = []
+    for line in own.read_text(encoding="utf-8").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "memory"):
+            name = "memory.limit_in_bytes" if controllers else "memory.max"
+            group = groups / controllers / path.lstrip("/")
+            files += [folder / name for folder in (group, *group.parents)]
+    said = [file.read_text(encoding="utf-8") for file in files if file.is_file()]
+    return [int(limit) for limit in said if limit.strip().isdigit()]
 
 
 @lru_cache
@@ -194,7 +229,10 @@ def circumstances(seconds: float) -> Circumstances:
         name: _installed_version(name)
         for name in (*packages, "pandas", "numpy", "great-expectations")
     }
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_kib = max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     return Circumstances(
         seconds=seconds,
         cpu_seconds=sum(os.times()[:4]),

@@ -7,6 +7,7 @@
     +-- CorruptObject         exit 1   a stored file no longer holds the bytes it is named for
     +-- TrainingFailed        exit 1   no trial of a search gave a finite score
     +-- ExportFailed          exit 1   a saved model does not predict what the trained one did
+    +-- ProcessLost           exit 1   what computed a stage was ended from outside, again and again
 
 ``retryable`` says whether the same call can succeed a moment later. None of the errors above can:
 they are decided by bytes. Operating-system errors such as an interrupted read sometimes can.
@@ -62,6 +63,10 @@ class TrainingFailed(AssayError):
 
 class ExportFailed(AssayError):
     """A saved model, read back, does not predict what the trained one did."""
+
+
+class ProcessLost(AssayError):
+    """The process that computed a stage was ended from outside, each time it was tried."""
 
 
 def is_retryable(error: BaseException) -> bool:

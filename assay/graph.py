@@ -1,16 +1,17 @@
-"""The networks' arithmetic in TensorFlow: many of one depth at once, on a leading replica axis.
+"""The networks' arithmetic in TensorFlow: many of one structure at once, on a leading replica axis.
 
 A replica's bits do not depend on what it is stacked with. That takes care: vectorised kernels treat
-the last few numbers of an array by other instructions than the rest, with other rounding. So
-products are taken replica by replica, with the bias as a column of its layer; the parameters of a
-replica lie in one row padded to whole vectors; batches are whole vectors too; and no quotient here
-is a reciprocal, which has an approximate instruction of its own. A test holds this.
+the last few numbers of an array by other instructions than the rest, with other rounding. So rows
+lie along the last axis and batches are whole vectors; products are taken replica by replica; the
+parameters of a replica lie in one row padded to whole vectors; and no quotient here is a
+reciprocal, which has an approximate instruction of its own. A test holds this.
 
-Graphs are traced once per depth and loss for networks of every size: a trace costs about as much as
-a small search.
+Graphs are traced once per structure for networks of every size: a trace costs about as much as a
+small search.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.environment import pin
-from assay.network import Shape, Weights
+from assay.images import ImageShape
+from assay.network import Activation, Encoding, Net, Shape, Weights
 
 pin()
 import tensorflow as tf  # noqa: E402  (its settings are read at import)
@@ -38,17 +40,17 @@ def whole_vectors(n: int) -> int:
     return n - n % VECTOR
 
 
-def joined(weights: Weights) -> list[NDArray[np.float32]]:
-    """Return each layer as one matrix ``(n_out, n_in + 1)``, its bias in the last column."""
-    return [
-        np.vstack([weights[i], weights[i + 1]]).T for i in range(0, len(weights), 2)
-    ]
-
-
 def one_below_another(matrices: Sequence[NDArray[np.float32]]) -> Any:
-    """Return all rows as one tensor, with a last column of ones, which the biases multiply."""
-    rows = np.concatenate(matrices)
-    return tf.constant(np.pad(rows, ((0, 0), (0, 1)), constant_values=1.0))
+    """Return all rows as one tensor."""
+    return tf.constant(matrices[0] if len(matrices) == 1 else np.concatenate(matrices))
+
+
+def stacked(encodings: Sequence[Encoding | None]) -> Any:
+    """Return edges and slopes of encodings of one size, shape (2, n, n_columns, n_pieces)."""
+    if encodings[0] is None:
+        return np.zeros((2, len(encodings), 0, 0), dtype=np.float32)
+    known = [one for one in encodings if one is not None]
+    return np.stack([[one.edges for one in known], [one.slopes for one in known]])
 
 
 class Layout:
@@ -56,24 +58,23 @@ class Layout:
 
     Attributes
     ----------
-    forms : shape (n_layers, 2)
-        Outputs, and inputs with the bias as one more, of each layer.
+    forms : shape (n_arrays, most_axes)
+        The form of each array of weights, its axes in reverse and then of length 1.
     kernels : shape (n_parameters,)
-        1 for the numbers of a kernel, which decay; 0 for biases and padding, which do not.
+        1 for the numbers of a kernel, which decay; 0 for vectors and padding, which do not.
     """
 
-    def __init__(self, shape: Shape) -> None:
-        forms = [(n_out, n_in + 1) for n_in, n_out in shape.layers()]
+    def __init__(self, shape: Shape | ImageShape) -> None:
+        self.arrays = shape.arrays()
+        most_axes = max(map(len, self.arrays))
+        forms = [one[::-1] + (1,) * (most_axes - len(one)) for one in self.arrays]
         self.forms = np.array(forms, dtype=np.int32)
         self.ends = np.cumsum(self.forms.prod(axis=1))
         self.n_parameters = whole_vectors(int(self.ends[-1]) + VECTOR - 1)
-        self.kernels = self._row(
-            tuple(
-                mark(form, dtype=np.float32)
-                for n_in, n_out in shape.layers()
-                for mark, form in ((np.ones, (n_in, n_out)), (np.zeros, n_out))
-            )
-        )
+        self.kernels = np.zeros(self.n_parameters, dtype=np.float32)
+        starts = [0, *self.ends[:-1]]
+        for form, start, end in zip(self.arrays, starts, self.ends, strict=True):
+            self.kernels[start:end] = len(form) > 1
 
     def start(self, members: Sequence[Weights]) -> State:
         """Return the state of networks that have taken no step yet."""
@@ -81,16 +82,24 @@ class Layout:
         return parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)
 
     def weights(self, row: NDArray[np.float32]) -> Weights:
-        """Return kernels and biases from a row of parameters."""
+        """Return the arrays of weights from a row of parameters."""
         parts = np.split(row, self.ends)[:-1]
-        layers = [p.reshape(form) for p, form in zip(parts, self.forms, strict=True)]
         return tuple(
-            one.copy() for layer in layers for one in (layer[:, :-1].T, layer[:, -1])
+            part.reshape(form[::-1]).T.copy()
+            for part, form in zip(parts, self.arrays, strict=True)
         )
 
     def _row(self, weights: Weights) -> NDArray[np.float32]:
-        flat = np.concatenate([layer.ravel() for layer in joined(weights)])
+        flat = np.concatenate([layer.T.ravel() for layer in weights])
         return np.pad(flat, (0, self.n_parameters - len(flat))).astype(np.float32)
+
+
+def resumed(rows: Sequence[NDArray[np.float32]]) -> State:
+    """Return the state of networks from a row of each of its parts."""
+    parameters, means, squares = (
+        tf.constant(np.stack(one)) for one in zip(*rows, strict=True)
+    )
+    return parameters, means, squares
 
 
 def stay(state: State, replicas: NDArray[np.int64]) -> State:
@@ -102,10 +111,27 @@ def stay(state: State, replicas: NDArray[np.int64]) -> State:
 # Training ----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Structure:
+    """What a graph of fully connected networks is traced for; sizes are free.
+
+    Attributes
+    ----------
+    drops
+        Whether any hidden unit may be dropped.
+    """
+
+    n_layers: int
+    activation: Activation
+    encoded: bool
+    loss: Loss
+    drops: bool = False
+
+
 @lru_cache
-def graph(n_layers: int, loss: Loss, drops: bool) -> "Graph":
-    """Return the graph for a depth and loss, traced on first use in a process."""
-    return Graph(n_layers, loss, drops)
+def graph(structure: Structure) -> "Graph":
+    """Return the graph for a structure, traced on first use in a process."""
+    return Graph(structure)
 
 
 class Graph:
@@ -114,38 +140,42 @@ class Graph:
     Attributes
     ----------
     advance
-        Takes a step for each portion of rows, and returns the new state. Its arguments:
-        state; forms and kernels of the layout; matrix (n_rows, n_inputs + 1); rows
-        (n_steps, n_orders, batch), numbers of rows of the matrix; targets
-        (n_steps, n_replicas, batch); order (n_replicas,), which of the rows' orders a replica
-        follows; rates (n_replicas, 3) and noise (n_replicas, 2), see ``train``; steps done before;
-        steps of the whole training.
+        Takes a step for each portion of rows, and returns the new state. Its arguments: state;
+        forms and kernels of the layout; matrix (n_rows, n_inputs); encodings
+        (2, n_orders, n_columns, n_pieces); rows (n_steps, n_orders, batch), numbers of rows of the
+        matrix; targets (n_steps, n_replicas, batch); order (n_replicas,), which of the rows' orders
+        a replica follows; rates (n_replicas, 8), noise (n_replicas, 2) and class weights
+        (n_replicas, n_outputs), see ``train``; steps done before; steps of the whole training.
     loss_on
-        Returns the mean loss of each replica. Its arguments: parameters; forms; matrix; rows,
-        targets and weights in the mean, each (n_replicas, n_stopping).
+        Returns the mean loss of each replica. Its arguments: parameters; forms; matrix; encodings
+        (2, n_replicas, n_columns, n_pieces); rows, targets and weights in the mean, each
+        (n_portions, n_replicas, n_at_once); class weights.
     """
 
-    def __init__(self, n_layers: int, loss: Loss, drops: bool) -> None:
-        self.n_layers, self.loss, self.drops = n_layers, loss, drops
+    def __init__(self, structure: Structure) -> None:
+        self.of, self.loss = structure, structure.loss
+        self._trace((2 * structure.n_layers, 2))
+
+    def _trace(self, of_forms: tuple[int, int]) -> None:
         line, table, block = (tf.TensorSpec([None] * rank) for rank in (1, 2, 3))
-        forms = tf.TensorSpec([n_layers, 2], tf.int32)
-        rows = tf.TensorSpec([None, None], tf.int32)
+        forms = tf.TensorSpec(of_forms, tf.int32)
         portions = tf.TensorSpec([None, None, None], tf.int32)
         order = tf.TensorSpec([None], tf.int32)
         noise = tf.TensorSpec([None, 2], tf.uint32)
+        known = tf.TensorSpec([2, None, None, None])
         done, total = tf.TensorSpec([], tf.int32), tf.TensorSpec([])
         self.advance = tf.function(
             self._advance,
             autograph=False,
             input_signature=[
-                *((table, table, table), forms, line, table),
-                *(portions, block, order, tf.TensorSpec([None, 3]), noise, done, total),
+                *((table, table, table), forms, line, table, known, portions, block),
+                *(order, tf.TensorSpec([None, 8]), noise, table, done, total),
             ],
         )
         self.loss_on = tf.function(
             self._loss_on,
             autograph=False,
-            input_signature=[table, forms, table, rows, table, table],
+            input_signature=[table, forms, table, known, portions, block, block, table],
         )
 
     def _advance(
@@ -154,25 +184,31 @@ class Graph:
         forms: Any,
         kernels: Any,
         matrix: Any,
+        encodings: Any,
         rows: Any,
         targets: Any,
         order: Any,
         rates: Any,
         noise: Any,
+        class_weights: Any,
         done: Any,
         total: Any,
     ) -> Any:
-        n_steps, batch = tf.shape(rows)[0], tf.cast(tf.shape(rows)[2], tf.float32)
-        padding = tf.shape(kernels)[0] - tf.reduce_sum(forms[:, 0] * forms[:, 1])
+        n_steps = tf.shape(rows)[0]
 
         def step(number: Any, parameters: Any, means: Any, squares: Any) -> Any:
-            first = tf.transpose(tf.gather(matrix, rows[number]), (0, 2, 1))
-            layers = self._layers(parameters, forms)
-            drop = Dropout(rates[:, 2], noise, done + number) if self.drops else None
-            outputs, activations = _forward(tf.gather(first, order), layers, drop)
-            slope = _slope(self.loss, outputs, targets[number]) / batch
-            gradient = _gradient(slope, layers, activations, drop)
-            gradient = tf.pad(gradient, ((0, 0), (0, padding)))
+            gradient = self._gradient(
+                parameters,
+                forms,
+                (matrix, encodings),
+                rows[number],
+                targets[number],
+                order,
+                rates,
+                noise,
+                class_weights,
+                done + number,
+            )
             t = tf.cast(done + number, tf.float32) + 1.0
             rate = rates[:, :1] * _rise_and_fall(t / total)
             decay = rates[:, 1:2] * kernels * parameters
@@ -190,23 +226,103 @@ class Graph:
         parameters: Any,
         forms: Any,
         matrix: Any,
+        encodings: Any,
         rows: Any,
         targets: Any,
         counted: Any,
+        class_weights: Any,
     ) -> Any:
-        first = tf.transpose(tf.gather(matrix, rows), (0, 2, 1))
-        outputs, _ = _forward(first, self._layers(parameters, forms))
-        return tf.reduce_sum(_losses(self.loss, outputs, targets) * counted, axis=1)
+        def add(number: Any, sums: Any) -> Any:
+            outputs = self._outputs(
+                parameters, forms, (matrix, encodings), rows[number]
+            )
+            losses = self._losses(outputs, targets[number], class_weights)
+            return number + 1, sums + tf.reduce_sum(losses * counted[number], axis=1)
 
-    def _layers(self, parameters: Any, forms: Any) -> list[Any]:
-        sizes = forms[:, 0] * forms[:, 1]
-        padding = tf.shape(parameters)[1] - tf.reduce_sum(sizes)
-        every = tf.concat([sizes, padding[None]], axis=0)
-        parts: list[Any] = tf.split(parameters, every, axis=1, num=self.n_layers + 1)
-        return [
+        start = tf.zeros(tf.shape(parameters)[:1])
+        n_portions = tf.shape(rows)[0]
+        return tf.while_loop(lambda number, _: number < n_portions, add, (0, start))[1]
+
+    def _gradient(
+        self,
+        parameters: Any,
+        forms: Any,
+        inputs: Any,
+        rows: Any,
+        targets: Any,
+        order: Any,
+        rates: Any,
+        noise: Any,
+        class_weights: Any,
+        count: Any,
+    ) -> Any:
+        """Return the gradient of each replica's mean loss on its rows; ``inputs``: matrix, encodings."""
+        first = self._first(inputs, rows)
+        drop = Dropout(rates[:, 2], noise, count) if self.of.drops else None
+        with tf.GradientTape() as tape:
+            tape.watch(parameters)
+            outputs = self._forward(tf.gather(first, order), parameters, forms, drop)
+            losses = self._losses(outputs, targets, class_weights, rates[:, 3])
+            batch = tf.cast(tf.shape(rows)[1], tf.float32)
+            loss = tf.reduce_sum(losses) / batch
+        return tape.gradient(loss, parameters)
+
+    def _outputs(self, parameters: Any, forms: Any, inputs: Any, rows: Any) -> Any:
+        """Return outputs before any softmax, shape (n_replicas, n_outputs, n_rows)."""
+        return self._forward(self._first(inputs, rows), parameters, forms)
+
+    def _first(self, inputs: Any, rows: Any) -> Any:
+        """Return what the first layer is handed, shape (n_orders, n_inputs, n_rows)."""
+        matrix, encodings = inputs
+        first = tf.transpose(tf.gather(matrix, rows), (0, 2, 1))
+        return _encoded(first, encodings) if self.of.encoded else first
+
+    def _forward(
+        self, first: Any, parameters: Any, forms: Any, drop: "Dropout | None" = None
+    ) -> Any:
+        parts = parts_of(parameters, forms, 2 * self.of.n_layers)
+        arrays = [
             tf.reshape(part, (-1, forms[i, 0], forms[i, 1]))
-            for i, part in enumerate(parts[:-1])
+            for i, part in enumerate(parts)
         ]
+        return _forward(first, arrays, self.of.activation, drop)
+
+    def _losses(
+        self, outputs: Any, targets: Any, class_weights: Any, smoothing: Any = None
+    ) -> Any:
+        """Return each row's loss, shape (n_replicas, n_rows).
+
+        Label smoothing (Szegedy et al. 2016) gives every class its share of ``smoothing``.
+        """
+        if self.loss != "cross_entropy":
+            error = outputs[:, 0] - targets
+            return tf.square(error) if self.loss == "squared_error" else tf.abs(error)
+        is_class = _is_class(outputs, targets)
+        weights = tf.reduce_sum(is_class * class_weights[:, :, None], axis=1)
+        if smoothing is not None:
+            n_classes = tf.cast(tf.shape(outputs)[1], tf.float32)
+            smooth = smoothing[:, None, None]
+            is_class = is_class * (1.0 - smooth) + smooth / n_classes
+        of_class = tf.reduce_sum(outputs * is_class, axis=1)
+        return weights * (tf.reduce_logsumexp(outputs, axis=1) - of_class)
+
+
+def parts_of(parameters: Any, forms: Any, n_arrays: int) -> list[Any]:
+    """Return the numbers of each array of weights, along the last axis, without the padding."""
+    sizes = tf.reduce_prod(forms, axis=1)
+    padding = tf.shape(parameters)[-1] - tf.reduce_sum(sizes)
+    every = tf.concat([sizes, padding[None]], axis=0)
+    parts: list[Any] = tf.split(parameters, every, axis=-1, num=n_arrays + 1)
+    return parts[:-1]
+
+
+def portions(n: int, rows_at_once: int) -> tuple[int, int]:
+    """Return how many portions ``n`` stopping rows take, and the rows of each: whole vectors.
+
+    It must be the shape's business alone: how a sum is cut shows in its bits.
+    """
+    n_portions = max(1, -(-n // rows_at_once))
+    return n_portions, -(-n // (n_portions * VECTOR)) * VECTOR
 
 
 class Dropout:
@@ -233,39 +349,37 @@ class Dropout:
         drawn = tf.random.stateless_uniform(
             tf.shape(hidden)[1:], tf.stack([self.count, layer]), None, None, tf.uint32
         )
-        kept = drawn[None] * self.key >= self.least
-        return tf.where(kept, hidden * self.factor, 0.0)
+        kept = tf.cast(drawn[None] * self.key >= self.least, tf.float32)
+        return hidden * (kept * self.factor)
+
+
+def _encoded(first: Any, encodings: Any) -> Any:
+    """Return the inputs with the pieces of the leading columns below them; see ``Encoding``."""
+    edges, slopes = encodings[0], encodings[1]
+    leading = first[:, : tf.shape(slopes)[1], None]
+    pieces = (leading - edges[..., None]) * slopes[..., None]
+    pieces = tf.clip_by_value(pieces, 0.0, 1.0) - 0.5
+    shape = tf.shape(pieces)
+    flat = tf.reshape(pieces, (shape[0], shape[1] * shape[2], shape[3]))
+    return tf.concat([first, flat], axis=1)
 
 
 def _forward(
-    first: Any, layers: Sequence[Any], drop: Dropout | None = None
-) -> tuple[Any, list[Any]]:
-    """Return outputs before any softmax, shape (n_replicas, n_outputs, n_rows), and each layer's inputs.
-
-    ``first`` has shape (n_replicas, n_inputs + 1, n_rows); the last input is 1 throughout.
-    """
-    activations = [first]
-    for number, layer in enumerate(layers[:-1]):
-        hidden = tf.nn.relu(tf.matmul(layer, activations[-1]))
-        if drop is not None:
-            hidden = drop(hidden, number)
-        activations.append(tf.concat([hidden, tf.ones_like(hidden[:, :1])], axis=1))
-    return tf.matmul(layers[-1], activations[-1]), activations
-
-
-def _gradient(
-    slope: Any, layers: Sequence[Any], activations: list[Any], drop: Dropout | None
+    first: Any,
+    arrays: Sequence[Any],
+    activation: Activation,
+    drop: Dropout | None = None,
 ) -> Any:
-    """Return the loss's gradient, a row per replica, from its slope in the outputs."""
-    parts = []
-    for number in reversed(range(len(layers))):
-        part = tf.matmul(slope, activations[number], transpose_b=True)
-        parts.append(tf.reshape(part, (tf.shape(part)[0], -1)))
-        if number:
-            slope = tf.matmul(layers[number], slope, transpose_a=True)
-            slope = tf.raw_ops.ReluGrad(gradients=slope, features=activations[number])
-            slope = slope[:, :-1] if drop is None else slope[:, :-1] * drop.factor
-    return tf.concat(parts[::-1], axis=1)
+    """Return outputs before any softmax, shape (n_replicas, n_outputs, n_rows).
+
+    ``first`` has shape (n_replicas, n_inputs, n_rows).
+    """
+    bend, hidden = getattr(tf.nn, activation), first
+    for number in range(0, len(arrays) - 2, 2):
+        hidden = bend(tf.matmul(arrays[number], hidden) + arrays[number + 1])
+        if drop is not None:
+            hidden = drop(hidden, number // 2)
+    return tf.matmul(arrays[-2], hidden) + arrays[-1]
 
 
 def _rise_and_fall(share: Any) -> Any:
@@ -273,25 +387,6 @@ def _rise_and_fall(share: Any) -> Any:
     return tf.minimum(1.0, 20.0 * share) * (
         0.025 + 0.975 * 0.5 * (1.0 + tf.cos(np.pi * share))
     )
-
-
-def _slope(loss: Loss, outputs: Any, targets: Any) -> Any:
-    """Return the derivative of each row's loss in the network's outputs."""
-    if loss == "cross_entropy":
-        odds = tf.exp(outputs - tf.reduce_max(outputs, axis=1, keepdims=True))
-        softmax = odds / tf.reduce_sum(odds, axis=1, keepdims=True)
-        return softmax - _is_class(outputs, targets)
-    error = outputs - targets[:, None]
-    return 2.0 * error if loss == "squared_error" else tf.sign(error)
-
-
-def _losses(loss: Loss, outputs: Any, targets: Any) -> Any:
-    """Return each row's loss, shape (n_replicas, n_rows)."""
-    if loss == "cross_entropy":
-        of_class = tf.reduce_sum(outputs * _is_class(outputs, targets), axis=1)
-        return tf.reduce_logsumexp(outputs, axis=1) - of_class
-    error = outputs[:, 0] - targets
-    return tf.square(error) if loss == "squared_error" else tf.abs(error)
 
 
 def _is_class(outputs: Any, targets: Any) -> Any:
@@ -303,31 +398,46 @@ def _is_class(outputs: Any, targets: Any) -> Any:
 
 
 def outputs_of(
-    members: Sequence[Weights], inputs: NDArray[np.float32], rows_at_once: int
+    members: Sequence[Net], inputs: NDArray[np.float32], rows_at_once: int
 ) -> NDArray[np.float32]:
-    """Return class probabilities, or numbers, shape (n_members, n_rows, n_outputs)."""
-    layers = [
-        tf.constant(np.stack(layer))
-        for layer in zip(*map(joined, members), strict=True)
+    """Return class probabilities, or numbers, shape (n_members, n_rows, n_outputs).
+
+    Members of equal sizes and one encoding.
+    """
+    arrays = [
+        tf.constant(np.stack([_turned(one) for one in layer]))
+        for layer in zip(*(net.weights for net in members), strict=True)
     ]
-    predictor = _predictor(len(layers), layers[-1].shape[1] > 1)
+    known = members[0].encoding
+    predictor = _predictor(
+        len(arrays), members[0].activation, known is not None, members[0].n_outputs > 1
+    )
+    encodings = stacked([known])
     parts = [
-        predictor(one_below_another([inputs[start : start + rows_at_once]]), layers)
+        predictor(inputs[start : start + rows_at_once], encodings, arrays)
         for start in range(0, len(inputs), rows_at_once)
     ]
     return np.concatenate([part.numpy() for part in parts], axis=1)
 
 
+def _turned(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    return array.T if array.ndim == 2 else array[:, None]
+
+
 @lru_cache
-def _predictor(n_layers: int, classes: bool) -> Any:
-    def predicted(inputs: Any, layers: list[Any]) -> Any:
-        outputs, _ = _forward(tf.transpose(inputs)[None], layers)
-        by_row = tf.transpose(outputs, (0, 2, 1))
+def _predictor(
+    n_arrays: int, activation: Activation, encoded: bool, classes: bool
+) -> Any:
+    def predicted(inputs: Any, encodings: Any, arrays: list[Any]) -> Any:
+        first = tf.transpose(inputs)[None]
+        first = _encoded(first, encodings) if encoded else first
+        by_row = tf.transpose(_forward(first, arrays, activation), (0, 2, 1))
         return tf.nn.softmax(by_row) if classes else by_row
 
     any_size = tf.TensorSpec([None, None, None])
+    known = tf.TensorSpec([2, None, None, None])
     return tf.function(
         predicted,
         autograph=False,
-        input_signature=[tf.TensorSpec([None, None]), [any_size] * n_layers],
+        input_signature=[tf.TensorSpec([None, None]), known, [any_size] * n_arrays],
     )

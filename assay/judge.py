@@ -45,6 +45,7 @@ from assay.verdict import (
     Price,
     Signal,
     Verdict,
+    edges,
 )
 from assay.words import METRICS, effect, figure
 
@@ -138,6 +139,7 @@ def _scored_verdict(
             if outcome == "inconclusive"
             else None,
             method=",".join(filter(None, (models[DEEP].method, _by(samples)))),
+            edges=edges(evidence.results),
         ),
         flags=_flags(evidence),
         deviations=(),

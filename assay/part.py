@@ -2,20 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from assay import preprocess
 from assay.metrics import goodness
-from assay.plans import BoostingSpace, CleanPlan, LogisticSpace, NetSpace, Tuning
+from assay.network import Net
+from assay.plans import (
+    BoostingSpace,
+    CleanPlan,
+    ImageSpace,
+    LogisticSpace,
+    NetSpace,
+    Tuning,
+)
 from assay.preprocess import Preparation
-from assay.records import Hyperparameters, Metric, Trial
+from assay.records import Hyperparameters, Trial
 from assay.samples import Samples
 
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+Predict = Callable[[NDArray[Any]], NDArray[np.float64]]
 Prepare = Callable[[Samples, NDArray[np.int64], CleanPlan], Preparation]
+Number = TypeVar("Number", int, float)
 Score = tuple[float | None, str]  # higher is better; None with the reason
 
 TEST = -1  # in ``inner``; -2 is in neither part
@@ -28,32 +38,41 @@ class Fitted:
     Attributes
     ----------
     predict
-        Returns class probabilities, shape (n_rows, n_classes), or numbers, shape (n_rows, 1).
+        Returns class probabilities, shape (n_rows, n_classes), or numbers, shape (n_rows, 1), for
+        rows of :attr:`Prepared.inputs`, or of :meth:`Prepared.trees` where the model is ``of_trees``.
     size
         Bytes of the fitted numbers.
     members
         The networks, where the family is one of networks.
+    picks
+        The trial of each network.
     remark
         What the trial should say of it.
     """
 
     predict: Predict
     size: int
-    members: tuple[tuple[NDArray[np.float32], ...], ...] = ()
+    members: tuple[Net, ...] = ()
+    picks: tuple[int, ...] = ()
     remark: str = ""
+    of_trees: bool = False
 
 
 class Family(Protocol):
     """A family of models: what it varies, how it is tried on inner folds, how its winner is fitted."""
 
     @property
-    def space(self) -> NetSpace | LogisticSpace | BoostingSpace:
+    def space(self) -> NetSpace | ImageSpace | LogisticSpace | BoostingSpace:
         """What the search varies."""
+
+    @property
+    def first(self) -> list[Hyperparameters]:
+        """What is good without a search, tried before anything else."""
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         """Return the mean goodness of each trial over the inner folds used."""
 
-    def fit(self, trial: Trial) -> Fitted:
+    def fit(self, trial: Trial, /) -> Fitted:
         """Fit the winning trial on the whole part."""
 
 
@@ -62,9 +81,19 @@ class Prepared:
     """All rows, prepared by what some of them taught; ``train`` are those, without outliers."""
 
     preparation: Preparation
+    features: pd.DataFrame
     inputs: NDArray[np.float32]
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
+
+    def trees(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return some rows as boosted trees are shown them: made when asked for, and not kept."""
+        return self.preparation.trees(self.features.iloc[rows], self.inputs[rows])
+
+
+def nearest(values: tuple[Number, ...], wanted: float) -> Number:
+    """Return the value of a list that is closest to the wanted one; the first of two."""
+    return min(values, key=lambda value: abs(value - wanted))
 
 
 def on_training_rows(
@@ -108,11 +137,34 @@ class Part:
             for k in range(plan.tune.folds_per_trial)
         ]
 
+    def class_weights(self) -> tuple[float, ...]:
+        """Return by what the loss of each class's rows is multiplied: 1 on average over the rows.
+
+        Where ``tune.balanced`` is true every class has the same say, as scikit-learn's "balanced";
+        elsewhere, and for a number, nothing: empty.
+        """
+        if self.regression or not self.plan.tune.balanced:
+            return ()
+        counts = np.bincount(self.labels[self.whole.train], minlength=self.n_outputs)
+        return tuple((counts.sum() / (len(counts) * counts)).tolist())
+
+    def row_weights(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """Return the weights of some rows' classes; None where all have the same."""
+        weights = np.array(self.class_weights())
+        return weights[self.labels[rows]] if len(weights) else None
+
+    def tested(self, fitted: Fitted) -> NDArray[Any]:
+        """Return the test part's rows in the form that a model predicts from."""
+        if fitted.of_trees:
+            return self.whole.trees(self.test)
+        return self.whole.inputs[self.test]
+
     def scored(self, by_fold: Sequence[NDArray[np.float64] | None]) -> Score:
         """Return a trial's mean goodness over the inner folds used, or None and the reason.
 
         Where none of those folds has rows of two classes (or two numbers), as may be in a series,
-        neither AUC nor R2 can be told: minus the loss they go with ranks the trials instead.
+        neither AUC nor R2 can be told: minus the loss they go with ranks the trials instead. Which
+        folds can tell is the labels' business, so that all trials are ranked on the same.
 
         Parameters
         ----------
@@ -126,13 +178,19 @@ class Part:
             for fold, predictions in zip(self.trial_folds, by_fold, strict=True)
             if predictions is not None
         ]
-        values = [goodness(self.plan.metric, *pair) for pair in pairs]
-        told = [value for value in values if np.isfinite(value)]
-        if told:
-            return float(np.mean(told)), ""
-        loss: Metric = "squared_error" if self.regression else "log_loss"
-        mean = float(np.mean([goodness(loss, *pair) for pair in pairs]))
-        return mean, f"minus the {loss}: no inner fold can tell {self.plan.metric}"
+        telling = [pair for pair in pairs if len(np.unique(pair[0])) > 1]
+        if self.plan.metric not in ("auc", "r2"):
+            metric, used, said = self.plan.metric, pairs, ""
+        elif telling:
+            metric, used, said = self.plan.metric, telling, ""
+        else:
+            metric, used = "squared_error" if self.regression else "log_loss", pairs
+            said = f"minus the {metric}: no inner fold can tell {self.plan.metric}"
+        with np.errstate(over="ignore"):
+            mean = float(np.mean([goodness(metric, *pair) for pair in used]))
+        if not np.isfinite(mean):
+            return None, "its errors are beyond all numbers"
+        return mean, said
 
     def _prepared(
         self,
@@ -147,6 +205,7 @@ class Part:
         preparation = self._prepare(samples, rows, plan)
         return Prepared(
             preparation,
+            samples.features,
             preparation.apply(samples.features),
             rows,
             np.flatnonzero(validation),

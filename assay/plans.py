@@ -23,10 +23,30 @@ def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+def _none_or_several(n_pieces: int) -> int:
+    if n_pieces != 0 and not 3 <= n_pieces <= 64:
+        raise ValueError(f"{n_pieces} pieces: 0, or 3 to 64")
+    return n_pieces
+
+
 Positive = Annotated[float, Field(gt=0)]
 Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
+Tuner = Literal["random", "hyperband", "bayesian"]
 Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Leaves = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
+Pieces = Annotated[
+    tuple[Annotated[int, AfterValidator(_none_or_several)], ...], Field(min_length=1)
+]
+Activations = Annotated[
+    tuple[Literal["relu", "silu", "selu"], ...], Field(min_length=1)
+]
+Blocks = Annotated[tuple[Annotated[int, Field(ge=1, le=3)], ...], Field(min_length=1)]
+Filters = Annotated[
+    tuple[Annotated[int, Field(ge=4, multiple_of=4)], ...], Field(min_length=1)
+]
+Shifts = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=0.25)], ...], Field(min_length=1)
+]
 Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
 
 METRICS_OF: dict[Task, tuple[Metric, ...]] = {
@@ -38,6 +58,7 @@ LOSSES: frozenset[Metric] = frozenset(
     ("log_loss", "brier", "squared_error", "absolute_error")
 )
 _IN_TARGET_UNITS = ("squared_error", "absolute_error")
+_OF_IMAGES = {"seeds": 4, "epochs": 40, "patience": 10}  # a step of theirs costs more
 _SMALLEST_EFFECT = {"binary": 0.60, "multiclass": 0.60, "regression": 0.20}
 
 # PROTOCOL section 4: what plan A and plan B may spend of the family's alpha.
@@ -87,16 +108,64 @@ class OutlierPlan(Record):
     )
 
 
+class ImagePlan(Record):
+    """Numeric columns that are the pixels of an image: row by row, channels last, in the table's order."""
+
+    height: int = Field(ge=8, le=64)
+    width: int = Field(ge=8, le=64)
+    channels: Literal[1, 3]
+    augment: tuple[Literal["shift", "flip", "rotate"], ...] = Field(
+        default=("shift",),
+        description=(
+            "What leaves the label as it is: small shifts, left and right exchanged, quarter turns. "
+            "Networks are trained on images so changed."
+        ),
+    )
+
+    @property
+    def n_pixels(self) -> int:
+        return self.height * self.width * self.channels
+
+    @model_validator(mode="after")
+    def _turns_are_of_squares(self) -> "ImagePlan":
+        if "rotate" in self.augment and self.height != self.width:
+            raise ValueError(
+                f"augment has rotate, but an image of {self.height} x {self.width} turned by a quarter is another size"
+            )
+        return self
+
+
 class CleanPlan(Record):
     """What is done to the table: fixed rules on all rows, fitted steps inside the folds only."""
 
     drop: tuple[Drop, ...] = ()
     duplicates: Literal["keep", "drop"] = "keep"
+    text: tuple[Words, ...] = Field(
+        default=(),
+        description="Columns read as text rather than as categories, fitted in the fold.",
+    )
+    text_components: int = Field(
+        default=32, ge=1, le=256, description="Inputs that each of them becomes."
+    )
+    image: ImagePlan | None = Field(
+        default=None,
+        description="Pixels among the columns, read by a network for images.",
+    )
     impute: Literal["median", "mean"] = Field(
         default="median", description="Numeric columns, fitted in the fold."
     )
     scale: Literal["robust", "standard"] = "robust"
     outliers: OutlierPlan = OutlierPlan()
+
+    @model_validator(mode="after")
+    def _text_is_shown(self) -> "CleanPlan":
+        dropped = {drop.column for drop in self.drop}
+        for name in self.text:
+            if name in dropped:
+                raise ValueError(f"text and drop both name {name!r}: keep one")
+            if self.text.count(name) > 1:
+                raise ValueError(f"text names {name!r} twice")
+        return self
 
 
 class SplitPlan(Record):
@@ -188,9 +257,35 @@ class GatePlan(Record):
 class NetSpace(Record):
     """What the search varies in the network."""
 
-    depth: Counts = (1, 2)
-    width: Counts = (64, 128)
+    depth: Counts = (1, 2, 3)
+    width: Counts = (64, 128, 256)
+    pieces: Pieces = Field(
+        default=(0, 8, 16),
+        description="Pieces in which a numeric column is encoded; 0: not at all.",
+    )
+    activation: Activations = ("silu", "relu")
     dropout: Shares = (0.0, 0.15, 0.3)
+    learning_rate: Range = (5e-4, 8e-3)
+    weight_decay: Range = (1e-3, 1e-1)
+    smoothing: Shares = Field(
+        default=(0.0,), description="Share of a label spread over all classes."
+    )
+
+
+class ImageSpace(Record):
+    """What the search varies in a network for images."""
+
+    depth: Blocks = Field(default=(2, 3), description="Blocks, each halving the image.")
+    filters: Filters = Field(
+        default=(16, 32),
+        description="Of the first block; twice as many in each further.",
+    )
+    activation: Activations = ("relu", "silu")
+    dropout: Shares = (0.0, 0.2, 0.4)
+    shift: Shifts = Field(
+        default=(0.0625, 0.125),
+        description="Up to what share of a side images are shifted, where augment has shift.",
+    )
     learning_rate: Range = (1e-3, 1e-2)
     weight_decay: Range = (1e-3, 1e-1)
 
@@ -205,7 +300,7 @@ class BoostingSpace(Record):
     """What the search varies in boosted trees; rounds are chosen by early stopping."""
 
     learning_rate: Range = (0.05, 0.3)
-    leaves: Leaves = (7, 15, 31)
+    leaves: Leaves = (7, 15, 31, 63)
     min_rows_per_leaf: Counts = (5, 20, 50)
     l2: Range = (1e-3, 1e1)
     max_rounds: int = Field(default=200, ge=1)
@@ -214,20 +309,40 @@ class BoostingSpace(Record):
 class TunePlan(Record):
     """The search in each outer training part; every family of models gets the same trials."""
 
-    trials: int = Field(default=8, ge=1, le=1000)
+    trials: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        description="What is good without a search, then an oracle's proposals.",
+    )
+    tuner: Tuner = Field(
+        default="random",
+        description=(
+            "keras-tuner's oracle for the network. Hyperband sweeps its brackets once over epochs, "
+            "whatever trials says, and the baselines get as many trials as that costs trainings."
+        ),
+    )
     seeds: int = Field(
-        default=3,
+        default=16,
         ge=1,
         le=64,
-        description="Networks of the winner, predictions averaged.",
+        description="Networks of the ensemble, predictions averaged; of images 4.",
     )
     folds_per_trial: int = Field(
         default=1, ge=1, description="Inner folds that score each trial."
     )
-    epochs: int = Field(default=60, ge=1)
-    patience: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=64, ge=1)
+    epochs: int = Field(default=120, ge=1, description="Of images: 40.")
+    patience: int = Field(default=15, ge=1, description="Of images: 10.")
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Default: 32 to 256, of images to 64, by the number of rows.",
+    )
+    balanced: bool = Field(
+        default=False, description="Give every class the same say in the loss."
+    )
     net: NetSpace = NetSpace()
+    image: ImageSpace = ImageSpace()
     logistic: LogisticSpace = LogisticSpace()
     boosting: BoostingSpace = BoostingSpace()
 
@@ -325,6 +440,16 @@ class Plan(Record):
             "smallest_effect": _SMALLEST_EFFECT[task],
         } | values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_images(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        clean, tune = values.get("clean"), values.get("tune", {})
+        if isinstance(clean, dict) and clean.get("image") and isinstance(tune, dict):
+            return values | {"tune": _OF_IMAGES | tune}
+        return values
+
     @model_validator(mode="after")
     def _consistent(self) -> "Plan":
         self._check_target()
@@ -340,10 +465,6 @@ class Plan(Record):
         if self.tune.folds_per_trial > fewest:
             raise ValueError(
                 f"tune.folds_per_trial = {self.tune.folds_per_trial}, but there are {fewest} folds"
-            )
-        if self.tune.seeds > fewest:
-            raise ValueError(
-                f"tune.seeds = {self.tune.seeds}, but each seed stops early on a fold of its own and there are {fewest}"
             )
         return self
 
@@ -364,6 +485,12 @@ class Plan(Record):
         for name, column in (("unit", self.unit), ("order", self.order)):
             if column == target:
                 raise ValueError(f"{name} = {column!r} is the target's own column")
+            if column in self.clean.text:
+                raise ValueError(
+                    f"clean.text names {column!r}, but as {name} it is shown to no model"
+                )
+        if target in self.clean.text:
+            raise ValueError(f"clean.text names {target!r}, but it is the target")
 
     def _check_metric(self) -> None:
         if self.metric not in METRICS_OF[self.task]:

@@ -13,11 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from assay import text
 from assay.errors import DataRefused
 from assay.plans import CleanPlan, OutlierPlan
+from assay.text import Text
 
 CLIP = 3.0  # scaled values beyond about this many spreads are bent towards it
+_ROWS_AT_ONCE = 2**15  # prepared at a time: what is in between stays small
 _MAX_LEVELS = 50
+_MAX_TREE_LEVELS = 255  # what scikit-learn's trees tell apart, "other" among them
 _ABSENT = "(missing)"
 
 
@@ -36,6 +40,13 @@ class Preparation:
     levels
         For each categorical column the levels with a column of their own; any other level,
         rare or unseen, shares one more.
+    further
+        For each categorical column the levels that only trees tell apart, the next by frequency.
+    texts
+        The text columns.
+    bent
+        Whether scaled numbers are bent beyond about 3 spreads: not those of an image, in which no
+        pixel stands for itself.
     """
 
     numeric: tuple[str, ...]
@@ -45,48 +56,104 @@ class Preparation:
     scale: NDArray[np.float64]
     indicated: NDArray[np.int64]
     levels: tuple[tuple[str, ...], ...]
+    further: tuple[tuple[str, ...], ...]
+    texts: tuple[Text, ...]
+    bent: bool = True
 
     @property
     def n_inputs(self) -> int:
+        return self.n_before_text + sum(one.n_inputs for one in self.texts)
+
+    @property
+    def n_before_text(self) -> int:
         return (
             len(self.numeric)
             + len(self.indicated)
             + sum(len(known) + 1 for known in self.levels)
         )
 
+    @property
+    def category_columns(self) -> slice:
+        """Which columns of :meth:`trees` hold codes rather than numbers."""
+        return slice(len(self.numeric), len(self.numeric) + len(self.categorical))
+
     def apply(self, features: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the network's inputs, shape (n_rows, n_inputs).
+        """Return the network's inputs, shape (n_rows, n_inputs): numbers, gaps, levels, texts.
 
         Scaled numbers pass through ``z / sqrt(1 + (z / 3)**2)``: linear near the middle, never
         beyond 3 spreads, so that one absurd cell cannot drive a prediction.
         """
-        raw = features[list(self.numeric)].to_numpy(dtype=np.float64)
+        found = np.empty((len(features), self.n_inputs), dtype=np.float32)
+        for start in range(0, len(features), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            found[rows] = self._inputs(features.iloc[rows])
+        return found
+
+    def _inputs(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        raw = self._raw(features)
         missing = np.isnan(raw)
         z = (np.where(missing, self.fill, raw) - self.centre) / self.scale
-        parts = [z / np.sqrt(1 + (z / CLIP) ** 2), missing[:, self.indicated]]
+        parts = [_bent(z) if self.bent else z, missing[:, self.indicated]]
         parts += [
             _one_hot(features[name], known)
             for name, known in zip(self.categorical, self.levels, strict=True)
         ]
-        return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+        for one in self.texts:
+            column = features[one.column]
+            parts.append(_bent(one.apply(column)))
+            if one.indicated:
+                parts.append(column.isna().to_numpy()[:, None])
+        return np.concatenate(parts, axis=1, dtype=np.float64, casting="unsafe")
+
+    def trees(
+        self, features: pd.DataFrame, inputs: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return what boosted trees are shown, shape (n_rows, n_columns).
+
+        Numbers as they are, NaN where missing; a code for each level, rare and unseen ones sharing
+        the last; of ``inputs``, which :meth:`apply` gave for the same rows, the texts.
+        """
+        known = (
+            (*first, *more)
+            for first, more in zip(self.levels, self.further, strict=True)
+        )
+        codes = [
+            _codes(features[name], levels)
+            for name, levels in zip(self.categorical, known, strict=True)
+        ]
+        texts = inputs[:, self.n_before_text : self.n_inputs]
+        return np.column_stack([self._raw(features), *codes, texts])
+
+    def _raw(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        return features[list(self.numeric)].to_numpy(dtype=np.float64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the fitted numbers."""
+        of_texts = {
+            f"text{number}_{name}": array
+            for number, one in enumerate(self.texts)
+            for name, array in one.arrays().items()
+        }
         return {
             "fill": self.fill,
             "centre": self.centre,
             "scale": self.scale,
             "indicated": self.indicated,
+            **of_texts,
         }
 
     def form(self) -> dict[str, Any]:
-        """Return the rest as JSON values: which columns, which levels, which bend."""
+        """Return the rest as JSON values: which columns, which levels, which bend, which terms."""
         levels = dict(zip(self.categorical, map(list, self.levels), strict=True))
+        further = dict(zip(self.categorical, map(list, self.further), strict=True))
         return {
             "numeric": list(self.numeric),
             "categorical": list(self.categorical),
             "levels": levels,
+            "further": further,
+            "texts": [one.form() for one in self.texts],
             "clip": CLIP,
+            "bent": self.bent,
         }
 
     def packed(self) -> dict[str, NDArray[Any]]:
@@ -108,6 +175,12 @@ def unpack(arrays: dict[str, NDArray[Any]]) -> Preparation:
         scale=arrays["scale"],
         indicated=arrays["indicated"],
         levels=tuple(tuple(form["levels"][name]) for name in form["categorical"]),
+        further=tuple(tuple(form["further"][name]) for name in form["categorical"]),
+        texts=tuple(
+            text.unpack(one, arrays, f"text{number}_")
+            for number, one in enumerate(form["texts"])
+        ),
+        bent=form["bent"],
     )
 
 
@@ -117,56 +190,95 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
     Parameters
     ----------
     features
-        Training rows only: numeric columns as float64 with NaN, the others as text.
+        Training rows only: numeric columns as float64 with NaN, the others as text. Which of
+        those are more than levels the plan says.
 
-    A numeric column without a value in these rows becomes 0 throughout; its indicator stays.
+    A numeric column without a value in these rows becomes 0 throughout; its indicator stays. The
+    pixels of an image share a centre and a spread by channel: mean and standard deviation.
     """
     numeric = tuple(features.select_dtypes("number").columns)
-    categorical = tuple(name for name in features.columns if name not in set(numeric))
-    raw = features[list(numeric)].to_numpy(dtype=np.float64)
-    missing = np.isnan(raw)
-    raw = np.where(
-        missing.all(axis=0), 0.0, raw
-    )  # nothing to learn: "was missing" says it all
-    averaged = np.nanmedian if plan.impute == "median" else np.nanmean
-    fill = averaged(raw, axis=0) if numeric else np.empty(0)
-    centre, scale = (
-        _scales(np.where(missing, fill, raw), plan)
-        if numeric
-        else (np.empty(0), np.empty(0))
+    texts = tuple(name for name in features.columns if name in plan.text)
+    categorical = tuple(
+        name for name in features.columns if name not in {*numeric, *texts}
     )
+    columns = (features[name].to_numpy(np.float64) for name in numeric)
+    known = [_pixel(one, plan) if plan.image else _number(one, plan) for one in columns]
+    fill, centre, scale, gaps = np.array(known).reshape(-1, 4).T
+    if plan.image:
+        centre, scale = _by_channel(centre, scale, plan.image.channels)
     return Preparation(
         numeric=numeric,
         categorical=categorical,
         fill=fill,
         centre=centre,
         scale=scale,
-        indicated=np.flatnonzero(missing.any(axis=0)),
-        levels=tuple(_levels(features[name]) for name in categorical),
+        indicated=np.flatnonzero(gaps),
+        levels=tuple(_levels(features[name], _MAX_LEVELS) for name in categorical),
+        further=tuple(_further(features[name]) for name in categorical),
+        texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
+        bent=plan.image is None,
     )
 
 
-def _scales(
-    filled: NDArray[np.float64], plan: CleanPlan
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return centre and spread of each column; a column whose quartiles agree gets half its range."""
+def _number(
+    values: NDArray[np.float64], plan: CleanPlan
+) -> tuple[float, float, float, bool]:
+    """Return a column's fill, centre and spread, and whether it has gaps.
+
+    Without a value there is nothing to learn, and "was missing" says it all. A column whose
+    quartiles agree gets half its range for a spread.
+    """
+    fill, filled, gaps = _filled_numbers(values, plan)
     if plan.scale == "standard":
-        standard = StandardScaler().fit(filled)
-        return standard.mean_, standard.scale_
-    spread = np.quantile(filled, 0.75, axis=0) - np.quantile(filled, 0.25, axis=0)
-    half_range = np.ptp(filled, axis=0) / 2
+        standard = StandardScaler().fit(filled[:, None])
+        return fill, *standard.mean_, *standard.scale_, gaps
+    low, centre, high = np.quantile(filled, [0.25, 0.5, 0.75])
+    half_range = np.ptp(filled) / 2
     floor = np.finfo(np.float64).tiny  # columns in very small units keep their spread
-    return np.median(filled, axis=0), np.where(
-        spread > floor, spread, np.where(half_range > floor, half_range, 1.0)
-    )
+    spread = next((s for s in (high - low, half_range) if s > floor), 1.0)
+    return fill, float(centre), float(spread), gaps
 
 
-def _levels(column: "pd.Series[Any]") -> tuple[str, ...]:
-    """Return the levels that get a column: seen twice or more, at most 50 with the one they share."""
+def _filled_numbers(
+    values: NDArray[np.float64], plan: CleanPlan
+) -> tuple[float, NDArray[np.float64], bool]:
+    missing = np.isnan(values)
+    seen = values[~missing] if not missing.all() else np.zeros(1)
+    fill = float(np.median(seen) if plan.impute == "median" else np.mean(seen))
+    return fill, np.where(missing, fill, values), bool(missing.any())
+
+
+def _pixel(
+    values: NDArray[np.float64], plan: CleanPlan
+) -> tuple[float, float, float, bool]:
+    """Return a column's fill, mean and standard deviation, and whether it has gaps."""
+    fill, filled, gaps = _filled_numbers(values, plan)
+    return fill, float(filled.mean()), float(filled.std()), gaps
+
+
+def _by_channel(
+    means: NDArray[np.float64], deviations: NDArray[np.float64], channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return every pixel's centre and spread: those of all pixels of its channel."""
+    of_pixels = means.reshape(-1, channels)
+    centre = of_pixels.mean(axis=0)
+    variance = deviations.reshape(-1, channels) ** 2 + (of_pixels - centre) ** 2
+    spread = np.sqrt(variance.mean(axis=0))
+    spread[spread == 0] = 1.0
+    n_places = len(of_pixels)
+    return np.tile(centre, n_places), np.tile(spread, n_places)
+
+
+def _bent(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(z / np.sqrt(1 + (z / CLIP) ** 2))
+
+
+def _levels(column: "pd.Series[Any]", most: int) -> tuple[str, ...]:
+    """Return the levels that get a column: seen twice or more, at most ``most`` with the one they share."""
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=2,
-        max_categories=_MAX_LEVELS,
+        max_categories=most,
     )
     values = _filled(column)
     encoder.fit(values)
@@ -175,6 +287,21 @@ def _levels(column: "pd.Series[Any]") -> tuple[str, ...]:
     return tuple(
         str(level) for level in encoder.categories_[0] if level not in excluded
     )
+
+
+def _further(column: "pd.Series[Any]") -> tuple[str, ...]:
+    """Return the levels beyond the 49 with a column, at most 254 with them."""
+    first = _levels(column, _MAX_LEVELS)
+    if len(first) < _MAX_LEVELS - 1:
+        return ()
+    most = _levels(column, _MAX_TREE_LEVELS)
+    return tuple(level for level in most if level not in set(first))
+
+
+def _codes(column: "pd.Series[Any]", known: tuple[str, ...]) -> NDArray[np.int64]:
+    values = pd.Index(_filled(column)[:, 0])
+    codes = pd.Index(known, dtype=object).get_indexer(values)
+    return np.where(codes < 0, len(known), codes)
 
 
 def _one_hot(column: "pd.Series[Any]", known: tuple[str, ...]) -> NDArray[np.bool_]:

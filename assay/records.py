@@ -375,7 +375,9 @@ class ModelFit(Record):
     """One family of models on one outer fold: its search, and its winner's predictions."""
 
     trials: tuple[Trial, ...]
-    winner: int
+    winner: int = Field(
+        description="The best trial; of an ensemble the one that most networks are of."
+    )
     predictions: Ref | None = Field(
         description=(
             "Class probabilities, shape (n_test, n_classes), or predicted numbers, shape (n_test, 1); "
@@ -388,6 +390,12 @@ class ModelFit(Record):
     fit_s: float = circumstance("Seconds of search and final fit.")
     predict_s: float = circumstance("Seconds to predict the test part.")
     size: int = Field(ge=0, description="Bytes of the fitted numbers of the model.")
+    picks: tuple[int, ...] = Field(
+        default=(), description="The trial of each network, where there are several."
+    )
+    edges: tuple[str, ...] = Field(
+        default=(), description="What the winner has at an edge of the space searched."
+    )
 
 
 class FoldResult(Record):
@@ -395,6 +403,11 @@ class FoldResult(Record):
 
     place: Place
     models: dict[str, ModelFit]
+
+    @property
+    def seconds(self) -> float:
+        """Return how long all families together took."""
+        return sum(fit.fit_s + fit.predict_s for fit in self.models.values())
 
     def summary(self) -> str:
         shown = ", ".join(
@@ -434,23 +447,24 @@ class FinalFit(Record):
         description="Fitted preparation as arrays; see preprocess.Preparation."
     )
     weights: Ref = Field(
-        description="The winner's networks as arrays; see network.Ensemble."
+        description="The winner's networks as arrays; see network.pack_nets."
     )
     weights_digest: Digest
 
     def summary(self) -> str:
+        n_trials = len(set(self.model.picks))
         won = self.model.trials[self.model.winner].hyperparameters
-        return "final model on all rows: " + ", ".join(
-            f"{name} {value:.3g}" for name, value in _shown(won)
+        return (
+            f"final model on all rows: {len(self.model.picks)} networks of {n_trials} trial"
+            f"{'s' if n_trials > 1 else ''}, most with {_shown(won)}"
         )
 
 
-def _shown(hyperparameters: Hyperparameters) -> list[tuple[str, float | int]]:
-    return [
-        (name, value)
+def _shown(hyperparameters: Hyperparameters) -> str:
+    return ", ".join(
+        f"{name} {value if isinstance(value, str) else format(value, '.3g')}"
         for name, value in hyperparameters.items()
-        if isinstance(value, int | float)
-    ]
+    )
 
 
 def record_class(name: str) -> type[Record]:

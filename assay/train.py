@@ -10,7 +10,7 @@ epoch's weights kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,23 @@ from numpy.typing import NDArray
 
 from assay.graph import (
     VECTOR,
+    Graph,
     Layout,
     Loss,
     State,
+    Structure,
     graph,
     one_below_another,
     outputs_of,
+    portions,
+    resumed,
+    stacked,
     stay,
     whole_vectors,
 )
-from assay.network import Shape, Weights, first_weights, in_units
+from assay.image_graph import image_graph, image_outputs_of, image_structure
+from assay.images import ImageShape, Moves
+from assay.network import Encoding, Net, Shape, alike, in_units
 from assay.samples import Labels
 from assay.seeds import generator_for, seed_for
 
@@ -51,9 +58,21 @@ class Job:
         Rows whose loss decides when to stop; empty: train to the last epoch.
     loss
         What training makes small: cross-entropy of classes, or the error of a number.
+    encoding
+        Of the leading columns of the matrix; jobs that share a matrix share it.
+    moves
+        What may happen to an image while training; None: nothing.
+    smoothing
+        Share of a label that is spread over all classes while training.
+    class_weights : shape (n_classes,)
+        By what the loss of a class's rows is multiplied; empty: by 1.
+    until
+        Epochs after which to pause; None: train to the end.
+    paused
+        Where an equal job paused before: it goes on from there, to the bits of one that never did.
     """
 
-    shape: Shape
+    shape: Shape | ImageShape
     seed: int
     inputs: NDArray[np.float32]
     labels: Labels
@@ -63,6 +82,12 @@ class Job:
     weight_decay: float
     dropout: float
     loss: Loss = "cross_entropy"
+    encoding: Encoding | None = None
+    moves: Moves | None = None
+    smoothing: float = 0.0
+    class_weights: tuple[float, ...] = ()
+    until: int | None = None
+    paused: "Paused | None" = None
 
     def units(self) -> tuple[float, float]:
         """Return the centre and scale by which numbers are put in standard units; 0 and 1 for classes.
@@ -91,16 +116,36 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A trained network: the weights of its best epoch, and the loss it had on the stopping rows.
+class Paused:
+    """A training that was interrupted after some epochs.
 
-    A network for a number predicts in the units of its labels; the loss is in standard ones (see
-    :meth:`Job.units`). Without a finite loss or a finite weight there are no weights.
+    Attributes
+    ----------
+    state : shape (3, n_parameters)
+        Parameters and AdamW's two moments.
+    kept : shape (n_parameters,)
+        Parameters of the best epoch so far.
     """
 
-    weights: Weights
+    epochs: int
+    state: NDArray[np.float32]
+    kept: NDArray[np.float32]
+    best_epoch: int
+    best_loss: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network: that of its best epoch, and the loss it had on the stopping rows.
+
+    A network for a number predicts in the units of its labels; the loss is in standard ones (see
+    :meth:`Job.units`). Without a finite loss or a finite weight there is no network.
+    """
+
+    net: Net | None
     epoch: int
     stopping_loss: float
+    paused: Paused | None = None
 
 
 def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
@@ -118,8 +163,9 @@ def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
     for number, job in enumerate(jobs):
         _check(number, job)
         batch = _batch(schedule, job)
-        n_stopping = -(-len(job.stopping_rows) // VECTOR)  # a sum's bits vary with it
-        key = (job.shape, job.loss, n_stopping)
+        n_stopping = portions(len(job.stopping_rows), job.shape.rows_at_once)
+        started = job.paused.epochs if job.paused else 0
+        key = (job.shape, job.loss, n_stopping, started, job.until)
         groups.setdefault((*key, len(job.rows) // batch, batch), []).append(number)
     trained: dict[int, Trained] = {}
     for (*_, n_steps, batch), numbers in groups.items():
@@ -145,16 +191,23 @@ def _batch(schedule: Schedule, job: Job) -> int:
     return whole_vectors(n) or n
 
 
-def predict(
-    members: Sequence[Weights], inputs: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def predict(members: Sequence[Net], inputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return what each member predicts, shape (n_members, n_rows, n_outputs).
 
     Class probabilities; where a network has one output, the number it predicts.
     """
-    widest = max(layer.shape[0] for layer in members[0])
-    at_once = whole_vectors(_NUMBERS_AT_ONCE // (widest * len(members)))
-    return outputs_of(members, inputs, max(VECTOR, at_once)).astype(np.float64)
+    found = np.empty((len(members), len(inputs), members[0].n_outputs))
+    for places in alike(members):
+        together = [members[place] for place in places]
+        if (image := together[0].image) is not None:
+            for place in places:
+                weights = members[place].weights
+                found[place] = image_outputs_of(image, weights, inputs)
+            continue
+        widest = max(len(layer) for layer in members[places[0]].weights)
+        at_once = whole_vectors(_NUMBERS_AT_ONCE // (widest * len(places)))
+        found[places] = outputs_of(together, inputs, max(VECTOR, at_once))
+    return found
 
 
 # A stack -----------------------------------------------------------------------------------------
@@ -169,8 +222,9 @@ class _Stack:
         self.jobs, self.schedule = jobs, schedule
         self.n_steps, self.batch = n_steps, batch
         self.layout = Layout(jobs[0].shape)
-        drops = any(job.dropout > 0 for job in jobs)
-        self.graph = graph(jobs[0].shape.depth + 1, jobs[0].loss, drops)
+        longest = max(len(job.stopping_rows) for job in jobs)
+        self.portions = portions(longest, jobs[0].shape.rows_at_once)
+        self.graph = self._graph()
         matrices = {id(job.inputs): job.inputs for job in jobs}
         self.matrix = one_below_another([*matrices.values()])
         starts = np.cumsum([0, *map(len, matrices.values())]).tolist()
@@ -180,19 +234,40 @@ class _Stack:
         self.targets = [self._targets(i, job.rows) for i, job in enumerate(jobs)]
         keys = [(job.seed, id(job.inputs), id(job.rows)) for job in jobs]
         orders = {
-            key: _Order(job.seed, job.rows + start)
+            key: _Order(job.seed, job.rows + start, job.encoding)
             for key, job, start in zip(keys, jobs, self.starts, strict=True)
         }
         self.orders = [*orders.values()]
         self.feed = self._feed([[*orders].index(key) for key in keys])
 
+    def _graph(self) -> Graph:
+        shape, loss = self.jobs[0].shape, self.jobs[0].loss
+        if isinstance(shape, ImageShape):
+            return image_graph(image_structure(shape, loss))
+        return graph(
+            Structure(
+                n_layers=len(shape.widths) + 1,
+                activation=shape.activation,
+                encoded=shape.encoded != (0, 0),
+                loss=loss,
+                drops=any(job.dropout > 0 for job in self.jobs),
+            )
+        )
+
     def run(self) -> list[Trained]:
         """Train until every replica has stopped; a stopped replica leaves the stack."""
-        first = [first_weights(job.shape, job.seed) for job in self.jobs]
-        state = self.layout.start(first)
         if not len(self.jobs[0].stopping_rows):
-            return self._to_the_last_epoch(state)
-        return self._to_the_best_epoch(state)
+            return self._to_the_last_epoch(self._start())
+        return self._to_the_best_epoch(self._start())
+
+    def _start(self) -> State:
+        paused = [job.paused for job in self.jobs if job.paused]
+        if not paused:
+            first = [job.shape.first_weights(job.seed) for job in self.jobs]
+            return self.layout.start(first)
+        for order in self.orders:
+            order.skip(paused[0].epochs)
+        return resumed([one.state for one in paused])
 
     def _to_the_last_epoch(self, state: State) -> list[Trained]:
         n_epochs, n_jobs = self.schedule.epochs, len(self.jobs)
@@ -204,25 +279,28 @@ class _Stack:
         return self._trained(rows, np.full(n_jobs, n_epochs - 1), loss)
 
     def _to_the_best_epoch(self, state: State) -> list[Trained]:
-        feed, n_jobs = self.feed, len(self.jobs)
-        loss, epoch_of = np.full(n_jobs, np.inf), np.zeros(n_jobs, dtype=int)
-        kept = np.full(state[0].shape, np.nan, dtype=np.float32)
-        for epoch in range(self.schedule.epochs):
+        feed, best = self.feed, _Best(self.jobs, state[0].shape[1])
+        first = self.jobs[0]
+        start = first.paused.epochs if first.paused else 0
+        until = min(first.until or self.schedule.epochs, self.schedule.epochs)
+        for epoch in range(start, until):
             state = self._advance(state, feed, epoch, epoch + 1)
-            losses = self.graph.loss_on(
-                state[0], self.layout.forms, self.matrix, *feed.stopping()
-            ).numpy()
-            better = losses < loss[feed.job] - _LEAST_GAIN
-            which = feed.job[better]
-            loss[which], epoch_of[which] = losses[better], epoch
-            kept[which] = state[0].numpy()[better]
-            going_on = epoch - epoch_of[feed.job] < self.schedule.patience
+            best.update(feed.job, self._loss_on(state, feed), epoch, state[0])
+            going_on = epoch - best.epoch[feed.job] < self.schedule.patience
             if not going_on.any():
+                feed = feed.keep(np.empty(0, dtype=np.int64))
                 break
             if not going_on.all():
                 still = np.flatnonzero(going_on)
                 feed, state = feed.keep(still), stay(state, still)
-        return self._trained(kept, epoch_of, loss)
+        trained = self._trained(best.rows, best.epoch, best.loss)
+        if until == self.schedule.epochs:
+            return trained
+        for place, job in enumerate(feed.job):
+            rows = np.stack([one[place].numpy() for one in state])
+            paused = Paused(until, rows, *best.of(job))
+            trained[job] = replace(trained[job], paused=paused)
+        return trained
 
     def _advance(self, state: State, feed: "_Feed", epoch: int, to: int) -> State:
         """Train from one epoch to another in one call."""
@@ -243,15 +321,32 @@ class _Stack:
             self.layout.forms,
             self.layout.kernels,
             self.matrix,
-            np.stack(rows, axis=1).astype(np.int32),
+            stacked([one.encoding for one in orders]),
+            np.stack(rows, axis=1),
             np.stack(targets, axis=1),
             place.astype(np.int32),
             feed.rates,
             feed.noise,
+            feed.class_weights,
             epoch * self.n_steps,
             float(self.schedule.epochs * self.n_steps),
         )
         return after
+
+    def _loss_on(self, state: State, feed: "_Feed") -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self.graph.loss_on(
+            state[0],
+            self.layout.forms,
+            self.matrix,
+            stacked([self.jobs[number].encoding for number in feed.job]),
+            *map(self._in_portions, (feed.stopping_rows, feed.targets, feed.counted)),
+            feed.class_weights,
+        ).numpy()
+        return found
+
+    def _in_portions(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return (n_replicas, n) as (n_portions, n_replicas, n_at_once)."""
+        return array.reshape(len(array), *self.portions).transpose(1, 0, 2)
 
     def _trained(
         self,
@@ -260,17 +355,19 @@ class _Stack:
         loss: NDArray[np.float64],
     ) -> list[Trained]:
         return [
-            Trained(
-                in_units(self.layout.weights(row), *units)
-                if np.isfinite(row).all()
-                else (),
-                int(epoch),
-                float(least),
-            )
-            for row, units, epoch, least in zip(
-                rows, self.units, epoch_of, loss, strict=True
+            Trained(self._net(number, row), int(epoch), float(least))
+            for number, (row, epoch, least) in enumerate(
+                zip(rows, epoch_of, loss, strict=True)
             )
         ]
+
+    def _net(self, number: int, row: NDArray[np.float32]) -> Net | None:
+        if not np.isfinite(row).all():
+            return None
+        job, weights = self.jobs[number], self.layout.weights(row)
+        image = job.shape if isinstance(job.shape, ImageShape) else None
+        weights = in_units(weights, *self.units[number])
+        return Net(weights, job.shape.activation, job.encoding, image)
 
     def _targets(self, number: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         centre, scale = self.units[number]
@@ -279,43 +376,90 @@ class _Stack:
     def _feed(self, order: list[int]) -> "_Feed":
         """Gather the jobs; stopping rows of unlike number are padded with rows that do not count."""
         jobs = self.jobs
-        longest = -(-max(len(job.stopping_rows) for job in jobs) // VECTOR) * VECTOR
-        rows, targets, counted = np.zeros((3, len(jobs), longest))
+        sizes = len(jobs), int(np.prod(self.portions))
+        rows = np.zeros(sizes, dtype=np.int32)
+        targets, counted = np.zeros((2, *sizes), dtype=np.float32)
         for i, job in enumerate(jobs):
             n = len(job.stopping_rows)
             rows[i, :n] = job.stopping_rows + self.starts[i]
             targets[i, :n] = self._targets(i, job.stopping_rows)
             counted[i, :n] = 1.0 / n if n else 0.0
         rates = [
-            [job.learning_rate, job.weight_decay, 1.0 / (1.0 - job.dropout)]
+            [
+                *(job.learning_rate, job.weight_decay),
+                *(1.0 / (1.0 - job.dropout), job.smoothing, *_moves(job)),
+            ]
             for job in jobs
         ]
         noise = [
             [2 * seed_for(job.seed, "dropout") + 1, round(job.dropout * 2**32)]
             for job in jobs
         ]
+        n_outputs = jobs[0].shape.n_outputs
+        class_weights = [job.class_weights or (1.0,) * n_outputs for job in jobs]
         return _Feed(
             job=np.arange(len(jobs)),
             order=np.array(order),
             rates=np.array(rates, dtype=np.float32),
             noise=np.array(noise, dtype=np.uint32),
-            stopping_rows=rows.astype(np.int32),
-            stopping_targets=targets.astype(np.float32),
-            counted=counted.astype(np.float32),
+            stopping_rows=rows,
+            targets=targets,
+            counted=counted,
+            class_weights=np.array(class_weights, dtype=np.float32),
         )
+
+
+def _moves(job: Job) -> tuple[float, float, float, float]:
+    if isinstance(job.shape, ImageShape) and job.moves:
+        return job.moves.numbers(job.shape)
+    return 0.0, 0.0, 0.0, 0.0
+
+
+class _Best:
+    """The best epoch of each job so far."""
+
+    def __init__(self, jobs: list[Job], n_parameters: int) -> None:
+        self.loss, self.epoch = np.full(len(jobs), np.inf), np.zeros(len(jobs), int)
+        self.rows = np.full((len(jobs), n_parameters), np.nan, dtype=np.float32)
+        for number, job in enumerate(jobs):
+            if job.paused:
+                self.rows[number] = job.paused.kept
+                self.epoch[number] = job.paused.best_epoch
+                self.loss[number] = job.paused.best_loss
+
+    def update(
+        self, job: NDArray[np.int64], losses: NDArray[np.float32], epoch: int, rows: Any
+    ) -> None:
+        """Take over what is better by enough, of the jobs that are still trained."""
+        better = losses < self.loss[job] - _LEAST_GAIN
+        if better.any():
+            which = job[better]
+            self.loss[which], self.epoch[which] = losses[better], epoch
+            self.rows[which] = rows.numpy()[better]
+
+    def of(self, job: int) -> tuple[NDArray[np.float32], int, float]:
+        return self.rows[job].copy(), int(self.epoch[job]), float(self.loss[job])
 
 
 class _Order:
     """The order in which jobs of one seed see the same rows, drawn epoch by epoch."""
 
-    def __init__(self, seed: int, rows: NDArray[np.int64]) -> None:
-        self.rows, self.generator = rows, generator_for(seed, "order")
+    def __init__(
+        self, seed: int, rows: NDArray[np.int64], encoding: Encoding | None
+    ) -> None:
+        self.rows, self.encoding = rows.astype(np.int32), encoding
+        self.generator = generator_for(seed, "order")
 
-    def draw(self, n_epochs: int, n_used: int) -> NDArray[np.int64]:
+    def skip(self, n_epochs: int) -> None:
+        self.draw(n_epochs, 1)
+
+    def draw(self, n_epochs: int, n_used: int) -> NDArray[np.int32]:
         """Return places among the rows, shape (n_epochs, n_used)."""
         n = len(self.rows)
-        drawn = [self.generator.permutation(n)[:n_used] for _ in range(n_epochs)]
-        return np.stack(drawn)
+        found = np.empty((n_epochs, n_used), dtype=np.int32)
+        for epoch in range(n_epochs):
+            found[epoch] = self.generator.permutation(n)[:n_used]
+        return found
 
 
 @dataclass(frozen=True)
@@ -326,12 +470,15 @@ class _Feed:
     ----------
     job, order : shape (n_replicas,)
         Number of its job, and of the row order it follows.
-    rates : shape (n_replicas, 3)
-        Learning rate, weight decay, and by what dropout multiplies the units it keeps.
+    rates : shape (n_replicas, 8)
+        Learning rate, weight decay, by what dropout multiplies the units it keeps, the share of
+        a label that is spread over all classes, and how an image may be moved, see ``Moves``.
     noise : shape (n_replicas, 2)
         What makes its dropout its own, and the noise from which on a unit is kept.
-    stopping_rows, stopping_targets, counted : shape (n_replicas, n_stopping)
+    stopping_rows, targets, counted : shape (n_replicas, n_stopping)
         ``counted`` is a row's weight in the mean, 0 for rows that only pad.
+    class_weights : shape (n_replicas, n_outputs)
+        By what the loss of a class's rows is multiplied.
     """
 
     job: NDArray[np.int64]
@@ -339,11 +486,9 @@ class _Feed:
     rates: NDArray[np.float32]
     noise: NDArray[np.uint32]
     stopping_rows: NDArray[np.int32]
-    stopping_targets: NDArray[np.float32]
+    targets: NDArray[np.float32]
     counted: NDArray[np.float32]
+    class_weights: NDArray[np.float32]
 
     def keep(self, stay: NDArray[np.int64]) -> "_Feed":
         return _Feed(*(getattr(self, one.name)[stay] for one in fields(self)))
-
-    def stopping(self) -> tuple[NDArray[Any], ...]:
-        return self.stopping_rows, self.stopping_targets, self.counted

@@ -1,5 +1,6 @@
 """The verdict, what it rests on, and what a run leaves."""
 
+from collections import Counter
 from typing import Literal
 
 from pydantic import Field
@@ -100,6 +101,10 @@ class DeepLearning(Record):
     )
     needed_rows: int | None
     method: str
+    edges: tuple[str, ...] = Field(
+        default=(),
+        description="What most winners have at an edge of the space searched, with the model.",
+    )
 
 
 class Verdict(Record):
@@ -159,6 +164,17 @@ class Evidence(Opened):
                 if fit.predictions is not None:
                     repeats[result.place.repeat].append(fit.predictions)
         return found
+
+
+def edges(results: tuple[FoldResult, ...]) -> tuple[str, ...]:
+    """Return what more than half of the outer folds' winners have at an edge of their search space."""
+    found = Counter(
+        f"{name}: {edge}"
+        for result in results
+        for name, fit in result.models.items()
+        for edge in fit.edges
+    )
+    return tuple(sorted(one for one, n in found.items() if 2 * n > len(results)))
 
 
 class Judgement(Record):

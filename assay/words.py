@@ -95,6 +95,7 @@ def sentences(verdict: Verdict) -> list[str]:
             claim_sentence(verdict),
             verdict.reason,
             price_sentence(verdict),
+            edge_sentence(verdict),
         )
         if sentence
     ]
@@ -153,3 +154,14 @@ def price_sentence(verdict: Verdict) -> str:
         else ""
     )
     return f"The net took {net.fit_s:.1f} s a fold to search and fit{beside}, and its numbers fill {size(net.size)}."
+
+
+def edge_sentence(verdict: Verdict) -> str:
+    """Say where a wider search might find better; empty where nothing points there."""
+    edges = verdict.deep_learning.edges
+    if not edges:
+        return ""
+    return (
+        f"In most folds the best trial lay at an edge of the space searched ({'; '.join(edges)}): a wider one "
+        f"in plan.{verdict.plan}.tune may hold better."
+    )

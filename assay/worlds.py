@@ -29,7 +29,7 @@ _LEAST_TUNING = {
     "seeds": 1,
     "epochs": 4,
     "patience": 2,
-    "net": {"depth": [1], "width": [16]},
+    "net": {"depth": [1], "width": [16], "pieces": [0]},
     "boosting": {"max_rounds": 10},
 }
 # Small enough for hundreds of tables: 3 folds drawn 3 times, 2 trials, 10 vectors in the self-test.
@@ -38,10 +38,10 @@ _SMALL_COMPARISON = {
     "audit": {"self_test": 10},
     "tune": {
         "trials": 2,
-        "seeds": 2,
+        "seeds": 4,
         "epochs": 24,
         "patience": 5,
-        "net": {"depth": [1], "width": [32]},
+        "net": {"depth": [1], "width": [32], "learning_rate": [5e-3, 1e-2]},
         "boosting": {"max_rounds": 40},
     },
 }

@@ -2,7 +2,7 @@
 
     python -m bench.bench_run [STUDY] [--json]
 
-Prefect's own share is the wall time outside our stages and outside the interpreter's start.
+In one process, where the times of the stages add up. Prefect's own share is the wall time outside our stages and outside the interpreter's start.
 """
 
 import json
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> None:
         (one for one in arguments if not one.startswith("-")), "hypotheses/digits.toml"
     )
     with tempfile.TemporaryDirectory() as folder:
-        command = ["check", study, "--artifacts", folder]
+        command = ["check", study, "--runner", "local", "--artifacts", folder]
         first = run_program(command)
         if first.code:
             sys.exit(first.err)

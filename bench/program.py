@@ -37,11 +37,13 @@ class Run:
             line.startswith(stage) and STORED in line for line in self.err.splitlines()
         )
 
-    def stage_seconds(self) -> float:
-        """Return the seconds of all stages together, as the progress lines tell them."""
+    def stage_seconds(self, *stages: str) -> float:
+        """Return the seconds of these stages together, or of all, as the progress lines tell them."""
         lines = [line.split() for line in self.err.splitlines() if STORED not in line]
         return sum(
-            float(words[1]) for words in lines if len(words) > 2 and words[2] == "s"
+            float(words[1])
+            for words in lines
+            if len(words) > 2 and words[2] == "s" and (not stages or words[0] in stages)
         )
 
 
@@ -56,7 +58,7 @@ def run_program(
     until: Callable[[str], bool] | None = None,
 ) -> Run:
     """Run ``flows/main.py``; kill -9 it and its children once a line on stderr satisfies ``until``."""
-    begun, before = time.perf_counter(), _children_cpu()
+    begun, before = time.perf_counter(), children_cpu()
     lines: list[str] = []
     with subprocess.Popen(
         [sys.executable, str(PROGRAM), *arguments],
@@ -74,7 +76,7 @@ def run_program(
                 os.killpg(process.pid, signal.SIGKILL)
                 break
         out = process.stdout.read()
-    cpu_s = _children_cpu() - before
+    cpu_s = children_cpu() - before
     return Run(
         process.returncode, out, "".join(lines), time.perf_counter() - begun, cpu_s
     )
@@ -87,6 +89,7 @@ def same_digests(artifacts: Path) -> dict[str, str]:
     return digests
 
 
-def _children_cpu() -> float:
+def children_cpu() -> float:
+    """Return the CPU seconds of all child processes that have ended."""
     times = os.times()
     return times.children_user + times.children_system

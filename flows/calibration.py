@@ -1,17 +1,11 @@
 """Many tables of known truth, each taken through the stages of a check, in processes side by side."""
 
-import os
-import signal
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from assay.calibrate import (
@@ -30,6 +24,7 @@ from assay.store import Store
 from assay.study import Identity
 from assay.verdict import Evidence, Opened, Verdict
 from assay.worlds import WORLDS, World, own_world, relabelled_samples, snapshot_of
+from flows.processes import follow
 
 _MOST_AT_ONCE = 5  # tables that a kill can cost each process
 _BATCHES_OF_A_PROCESS = 100  # TensorFlow keeps a little of every table
@@ -201,7 +196,7 @@ def _pooled(
     context = get_context("spawn")
     lifeline, held = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_follow, initargs=(lifeline,)
+        processes, mp_context=context, initializer=follow, initargs=(lifeline,)
     )
     try:
         running = {pool.submit(_repeat_all, batch): batch for batch in waiting}
@@ -212,18 +207,6 @@ def _pooled(
     finally:
         held.close()
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _follow(lifeline: Connection) -> None:
-    """End this process as soon as the one that holds the other end closes it or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that asked for it answers it
-
-    def watch() -> None:
-        with suppress(EOFError, OSError):
-            lifeline.recv()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 # One repetition --------------------------------------------------------------------------------------
@@ -292,10 +275,3 @@ def _nobody(study: Study) -> Identity:
         program=code_digest(*_REACHED),
         lock=lock_digest(),
     )
-
-
-def default_processes() -> int:
-    """Return one process for each core this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

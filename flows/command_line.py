@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 
 from assay import runs
+from assay.environment import cores_allowed
 from assay.errors import AssayError
 from assay.study import identify, load, register, store_of
 from assay.verdict import Verdict
+from flows.runner import Runner, as_runner
 from flows.terminal import Watcher, tell, tell_plan
 
 BUILT_IN = Path("hypotheses/digits.toml")
@@ -68,12 +70,19 @@ def check(
     set_: Set = None,
     data: Data = None,
     artifacts: Artifacts = None,
+    runner: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|local|processes",
+            help="Where outer folds are computed: in one process, in one for each core, or as it pays.",
+        ),
+    ] = "auto",
     fresh: Fresh = False,
     json: Json = False,
 ) -> None:
     """Check a study and say what came of it."""
     with _errors_in_words():
-        begun = time.perf_counter()
+        begun, where = time.perf_counter(), as_runner(runner)
         store = store_of(artifacts)
         declared = load(study, tuple(set_ or ()), data)
         register(store, declared)
@@ -87,7 +96,7 @@ def check(
             verdict = None if fresh else runs.finished(store, name)
             stored = verdict is not None
             if verdict is None:
-                verdict = _run(str(study), set_ or [], data, artifacts, fresh)
+                verdict = _run(str(study), set_ or [], data, artifacts, where, fresh)
         tell(
             verdict,
             runs.run_folder(store, name),
@@ -133,7 +142,7 @@ def calibrate(
     runs. What is finished is kept: the same command goes on from there.
     """
     with _errors_in_words():
-        from flows.calibration import Wanted, calibrated, default_processes, open_own
+        from flows.calibration import Wanted, calibrated, open_own
         from flows.tally import Tally, tell_rates
 
         store = store_of(artifacts)
@@ -147,7 +156,7 @@ def calibrate(
             calibration, folder = calibrated(
                 wanted,
                 store,
-                processes or default_processes(),
+                processes or cores_allowed(),
                 " ".join(["python flows/main.py calibrate", *words]),
                 tally.hear,
             )
@@ -192,6 +201,7 @@ def _run(
     overrides: list[str],
     data: Path | None,
     artifacts: Path | None,
+    runner: Runner,
     fresh: bool,
 ) -> Verdict:
     """Run the flow with the settings a person at a terminal needs; those already set are kept."""
@@ -214,6 +224,7 @@ def _run(
                 overrides=overrides,
                 data=str(data) if data else None,
                 artifacts=str(artifacts) if artifacts else None,
+                runner=runner,
                 fresh=fresh,
             )
 

@@ -2,7 +2,9 @@
 
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # works from any folder
 
@@ -14,12 +16,16 @@ if __name__ == "__main__":  # a finished run is answered without what stands bel
 from prefect import flow, tags
 
 from assay import runs
+from assay.environment import cores_allowed, memory_allowed
+from assay.memory import n_inputs, processes_that_fit
 from assay.plans import Plan, PlanName, Study
 from assay.progress import Begun, announce, listening
+from assay.records import SelfTest
 from assay.store import Store
 from assay.study import Identity, begin, identify, load, register, store_of
 from assay.verdict import Evidence, Judgement, Opened, Verdict
 from flows.logbook import note, show
+from flows.runner import Runner, records
 from tasks import (
     audit,
     bundle,
@@ -33,6 +39,7 @@ from tasks import (
     tune,
     validate,
 )
+from tasks.policies import Call
 
 
 @flow(name="check_hypothesis", flow_run_name="check {study}", validate_parameters=True)
@@ -41,6 +48,7 @@ def check_hypothesis(
     overrides: list[str] | None = None,
     data: str | None = None,
     artifacts: str | None = None,
+    runner: Runner = "auto",
     fresh: bool = False,
 ) -> Verdict:
     """Check one declared hypothesis, from the study file to a verdict and a run folder.
@@ -50,6 +58,8 @@ def check_hypothesis(
         overrides: Changes to it as KEY=VALUE, for instance plan.a.tune.trials=4.
         data: A file to read instead of the study's sources, or the folder they lie in.
         artifacts: Where runs and stored results go.
+        runner: Where outer folds are computed: in one process (local), in one for each core
+            (processes), or as it pays (auto). The verdict is the same.
         fresh: Compute everything again, whatever is stored.
     """
     begun = time.perf_counter()
@@ -66,7 +76,7 @@ def check_hypothesis(
                 opened = open_plan(store, declared, name, identity)
                 begin(store, registration)
                 evidence, judgement = check_opened(
-                    store, opened, declared, name, identity
+                    store, opened, declared, name, identity, runner
                 )
             if evidence.gate is None or evidence.gate.passed:
                 break
@@ -94,7 +104,12 @@ def open_plan(store: Store, study: Study, name: PlanName, identity: Identity) ->
 
 
 def check_opened(
-    store: Store, opened: Opened, study: Study, name: PlanName, identity: Identity
+    store: Store,
+    opened: Opened,
+    study: Study,
+    name: PlanName,
+    identity: Identity,
+    runner: Runner = "local",
 ) -> tuple[Evidence, Judgement]:
     """Take a plan whose data is open to its verdict: each stage is handed the evidence of those before."""
     plan, alpha, seed = study.of(name), study.alpha_of(name), study.seed_of(name)
@@ -104,24 +119,39 @@ def check_opened(
     audited = audit(store, cleaned, plan.audit, seed)
     evidence = Evidence(**dict(opened), split=folds, audit=audited)
     if not audited.suspect:
+        most = processes_that_fit(
+            cleaned.n_rows, n_inputs(store, cleaned), memory_allowed()
+        )
         gated = gate(store, cleaned, folds, plan.gating(alpha), seed)
         evidence = evidence.model_copy(update={"gate": gated})
         if gated.passed and cleaned.comparable:
-            evidence = compare(store, evidence, plan, seed)
+            most = min(most, cores_allowed())
+            evidence = compare(store, evidence, plan, seed, runner, most)
     return evidence, judge(
         store, evidence, plan.judging(study.name, name, alpha), identity
     )
 
 
-def compare(store: Store, evidence: Evidence, plan: Plan, seed: int) -> Evidence:
-    """Score the models on every outer fold, once permuted labels have shown that chance scores chance."""
+def compare(
+    store: Store, evidence: Evidence, plan: Plan, seed: int, runner: Runner, most: int
+) -> Evidence:
+    """Score the models on every outer fold, once permuted labels have shown that chance scores chance.
+
+    What is computed beside the self-test stays unheard until the self-test has raised no alarm.
+    """
     cleaned, folds, tuning = evidence.cleaned, evidence.split, plan.tuning()
-    tested = self_test(store, cleaned, folds, tuning, plan.audit, seed)
-    evidence = evidence.model_copy(update={"self_test": tested})
-    if tested.flag is not None and tested.flag.accepted is None:
-        return evidence
-    results = tuple(
-        tune(store, cleaned, folds, place, tuning, seed) for place in folds.places()
-    )
-    fitted = final(store, cleaned, folds, tuning, seed)
-    return evidence.model_copy(update={"results": results, "final": fitted})
+    calls: list[Call[Any]] = [
+        self_test.of(store, cleaned, folds, tuning, plan.audit, seed),
+        *(
+            tune.of(store, cleaned, folds, place, tuning, seed)
+            for place in folds.places()
+        ),
+        final.of(store, cleaned, folds, tuning, seed),
+    ]
+    with closing(records(calls, runner, most)) as found:
+        tested = cast("SelfTest", next(found))
+        evidence = evidence.model_copy(update={"self_test": tested})
+        if tested.flag is not None and tested.flag.accepted is None:
+            return evidence
+        *results, fitted = found
+    return evidence.model_copy(update={"results": tuple(results), "final": fitted})

@@ -1,11 +1,14 @@
 """What a check would do: which results are stored, how many fits are left, what could be found."""
 
 from dataclasses import dataclass
+from statistics import fmean
 
+from assay.environment import cores_allowed
 from assay.plans import Plan, PlanName, Study
 from assay.records import Cleaned, FoldResult, Split
 from assay.store import Store
 from assay.study import Identity
+from flows.runner import n_processes
 from tasks import (
     audit,
     clean,
@@ -156,15 +159,17 @@ def _tuning(
     fits = left * fits_per_fold + (
         0 if fitted else plan.tune.trials * per_trial + plan.tune.seeds
     )
-    said = [f"Fits left: {fits:,}."]
+    said = [f"Fits left: at most {fits:,}."]
     if left and done:
-        mean_s = sum(
-            fit.fit_s + fit.predict_s
-            for result in done
-            for fit in result.models.values()
-        ) / len(done)
+        mean_s = fmean(result.seconds for result in done)
         said.append(
             f"About {left * mean_s:,.0f} s of tuning left, going by the {len(done)} folds stored."
+        )
+        n = n_processes("auto", left + (not fitted), mean_s, cores_allowed())
+        said.append(
+            f"With --runner auto, {n} processes would share it."
+            if n
+            else "With --runner auto, it would stay in one process."
         )
     elif left:
         said.append("How long tuning takes is known after the first fold.")

@@ -6,12 +6,14 @@ so is every stored object the record refers to. Anything else is computed again.
 """
 
 import functools
+import importlib
 import inspect
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast
 
@@ -50,6 +52,33 @@ def plain_stages() -> Iterator[None]:
         _plain.reset(before)
 
 
+@dataclass(frozen=True)
+class Call(Generic[R]):
+    """A stage and what it is to be handed: something that this or another process can run."""
+
+    stage: "Stage[..., R]"
+    handed: tuple[Any, ...]
+
+    def __call__(self) -> R:
+        return self.stage(*self.handed)
+
+    def __str__(self) -> str:
+        return f"{self.stage.name} {self.label()}".strip()
+
+    def label(self) -> str:
+        """Return which repeat and fold the call is about, if it is about one."""
+        return self.stage.label(*self.handed)
+
+    def stored(self) -> R | None:
+        """Return the result if it is stored and may be used."""
+        store: Store = self.handed[0]
+        return None if store.fresh else self.stage.stored(*self.handed)
+
+    def key(self) -> str:
+        """Return the name of the result, by the code that this process has loaded."""
+        return self.stage.key(self.stage.signature.bind(*self.handed).arguments)
+
+
 class Stage(Generic[P, R]):
     """A stage as a task: called, it answers from the store or computes and keeps the result."""
 
@@ -59,7 +88,7 @@ class Stage(Generic[P, R]):
         functools.update_wrapper(self, function)
         self._function = function
         self.name = function.__name__
-        self._signature = inspect.signature(function)
+        self.signature = inspect.signature(function)
         # Taken before any stage runs: what is loaded later must still be what was digested here.
         self._code_digest = code_digest(function.__module__)
         self._task: Task[..., R] = Task(
@@ -75,6 +104,13 @@ class Stage(Generic[P, R]):
             timeout_seconds=timeout_s,
             log_prints=False,
         )
+
+    def __reduce__(self) -> tuple[Callable[[str], "Stage[..., Any]"], tuple[str]]:
+        return _named, (self.name,)
+
+    def of(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """Return the call without making it."""
+        return Call(self, self.signature.bind(store, *args, **kwargs).args)
 
     def __call__(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the stage as a Prefect task named after what it works on."""
@@ -117,7 +153,7 @@ class Stage(Generic[P, R]):
 
     def stored(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> R | None:
         """Return the stored result if there is a whole one; compute nothing."""
-        bound = self._signature.bind(store, *args, **kwargs)
+        bound = self.signature.bind(store, *args, **kwargs)
         bound.apply_defaults()
         try:
             return cast(
@@ -128,7 +164,7 @@ class Stage(Generic[P, R]):
 
     def label(self, store: Store, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return which repeat and fold the call is about, if it is about one."""
-        bound = self._signature.bind(store, *args, **kwargs).arguments
+        bound = self.signature.bind(store, *args, **kwargs).arguments
         place = bound.get("place")
         return (
             f"repeat {place.repeat + 1} fold {place.fold + 1}"
@@ -167,6 +203,11 @@ def stage(
     ``timeout_s`` is when Prefect gives the stage up; a long call into C is only seen after it ends.
     """
     return lambda function: Stage(function, timeout_s)
+
+
+def _named(name: str) -> "Stage[..., Any]":
+    """Return a stage as the process that asks has it, for a stage goes to another process by name."""
+    return cast("Stage[..., Any]", getattr(importlib.import_module("tasks"), name))
 
 
 def _normal(record: Record) -> Record:

@@ -17,7 +17,7 @@ def self_test(
 ) -> SelfTest:
     """Tune on permuted labels: nothing may score above chance there."""
     from assay.samples import opened
-    from assay.tune import tune_permuted
+    from assay.self_test import tune_permuted
 
     inner = store.get_array(split.inner)[0]
     return tune_permuted(opened(store, cleaned), inner, plan, audit, seed)

@@ -1,7 +1,14 @@
 """Whole runs in processes of their own, on a small study: what the flow tests share."""
 
 import json
-from collections.abc import Callable
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,3 +114,37 @@ def make(folder: Path, target: str = "label", plan_b: bool = False) -> Workplace
     workplace = Workplace(folder)
     workplace.study.write_text(text, encoding="utf-8")
     return workplace
+
+
+@contextmanager
+def prefect_running(home: Path) -> Iterator[str]:
+    """Keep a Prefect server of its own for as long as the block lasts; yield its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/api"
+    environment = os.environ | {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_ENABLED": "false",
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        _wait_for(f"{address}/health", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the server answers; give up only when it has ended."""
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise RuntimeError(f"the Prefect server ended with {process.returncode}")

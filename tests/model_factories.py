@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from assay.canonical import digest_json
-from assay.plans import Judging, Plan, Study
+from assay.plans import (
+    BoostingSpace,
+    CleanPlan,
+    Judging,
+    NetSpace,
+    Plan,
+    Study,
+    TunePlan,
+    Tuning,
+)
 from assay.records import (
     AuditReport,
     Cleaned,
@@ -356,6 +365,25 @@ def judging(**changed: Any) -> Judging:
             **changed,
         }
     )
+
+
+def tuning(metric: Any = "auc", **changed: Any) -> Tuning:
+    """A search of two trials on small models, seconds long."""
+    plan = TunePlan.model_validate(
+        {
+            "trials": 2,
+            "seeds": 2,
+            "epochs": 8,
+            "patience": 4,
+            "batch_size": 32,
+            "net": NetSpace(
+                depth=(1,), width=(8, 16), pieces=(0, 4), learning_rate=(8e-3, 2e-2)
+            ),
+            "boosting": BoostingSpace(max_rounds=15, min_rows_per_leaf=(5,)),
+            **changed,
+        }
+    )
+    return Tuning(tune=plan, clean=CleanPlan(), metric=metric)
 
 
 def identity() -> Identity:

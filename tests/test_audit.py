@@ -109,6 +109,20 @@ def test_a_column_set_aside_is_no_leak():
     assert audit(labels, aside={"copy": copy + 0.5}, **columns).flags == ()
 
 
+@pytest.mark.parametrize("times", [1, 4])
+def test_texts_are_looked_at_as_levels_and_raise_no_alarm_of_their_own(times):
+    """Sentences that no two rows share, or few; some say when, some are missing or empty."""
+    labels, columns = leaky(200)
+    del columns["copy"]
+    said = [
+        f"{2000 + row % 20} was the year of row {row // times}" for row in range(200)
+    ]
+    said[3:6] = None, "", "2020-02-30"
+    title = np.array(said, dtype=object)[np.random.default_rng(5).permutation(200)]
+
+    assert audit(labels, title=title, **columns).flags == ()
+
+
 def test_a_source_that_is_not_there_is_a_mistake_in_the_study():
     labels, columns = leaky()
 

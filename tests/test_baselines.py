@@ -1,6 +1,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -35,7 +36,7 @@ def part_of(table, metric, *, max_rounds=40, folds_per_trial=1, **known):
 
 
 def predicted(part, fitted):
-    return fitted.predict(part.whole.inputs[part.test])
+    return fitted.predict(part.tested(fitted))
 
 
 def trial_of(family, hyperparameters):
@@ -128,6 +129,67 @@ def test_trees_learn_what_there_is(table, metric):
     assert goodness(metric, labels, found) > goodness(metric, labels, constant)
 
 
+def towns_table(n_towns, seed):
+    """Towns of twenty rows each, every other one of which says yes nine times out of ten."""
+    generator = np.random.default_rng(seed)
+    town = generator.permutation(np.repeat(np.arange(n_towns), 20))
+    likely = np.where(town % 2, 0.9, 0.1)
+    labels = (generator.random(len(town)) < likely).astype(np.int32)
+    names = pd.Series([f"town {number}" for number in town], dtype="str")
+    return pd.DataFrame({"x0": generator.normal(size=len(town)), "town": names}), labels
+
+
+def test_a_category_of_a_hundred_levels_is_told_apart():
+    """Other models have a column for 49 of them."""
+    part = part_of(towns_table(100, 1), "auc", max_rounds=100)
+    family = Boosting(part, 1)
+    found = predicted(part, family.fit(trial_of(family, TREES)))
+    line = Linear(part)
+    of_line = predicted(part, line.fit(trial_of(line, {"inverse_penalty": 1.0})))
+    labels = part.labels[part.test]
+
+    assert auc(labels, found) > 0.85
+    assert auc(labels, found) > auc(labels, of_line) + 0.05
+
+
+def test_levels_that_trees_never_saw_are_predicted_too():
+    features, labels = towns_table(300, 1)
+    part = part_of((features, labels), "auc", max_rounds=20)
+    features.loc[part.test[:9], "town"] = [*"abcdefgh", None]
+    family = Boosting(part, 1)
+    found = predicted(part, family.fit(trial_of(family, TREES)))
+
+    assert np.isfinite(found).all()
+    assert len(found) == len(part.test)
+
+
+def test_a_gap_says_what_it_says():
+    """Numbers come with their gaps: no value is filled in for them."""
+    features, labels = line_table(400, 1)
+    features["x1"] = np.where(labels == 1, np.nan, features["x1"])
+    part = part_of((features[["x1"]], labels), "auc")
+    family = Boosting(part, 1)
+
+    assert auc(
+        part.labels[part.test], predicted(part, family.fit(trial_of(family, TREES)))
+    ) == pytest.approx(1.0)
+
+
+def test_a_column_that_training_rows_know_nothing_of_changes_no_prediction():
+    """Which training part a sparse column is empty in is chance: no reason to stop there."""
+    features, labels = line_table(240, 1)
+    empty = features.assign(x4=np.nan)
+    plain, part = (part_of((table, labels), "auc") for table in (features, empty))
+    empty.loc[part.test, "x4"] = 7.0
+    found = [
+        predicted(one, family.fit(trial_of(family, TREES)))
+        for one in (plain, part)
+        for family in [Boosting(one, 1)]
+    ]
+
+    assert np.array_equal(*found)
+
+
 def test_a_trial_is_scored_at_its_best_round_which_the_winner_keeps():
     """Trained to the best round and no further, a model scores just what the trial did."""
     part = part_of(number_table(160, 1, noise=2.0), "squared_error", max_rounds=200)
@@ -209,7 +271,7 @@ def test_a_fit_may_fall_short_of_its_trial_by_a_share_of_a_constants_error(
     far_below = Trial(number=0, hyperparameters=TREES, score=-1e9 * scale**2 - 1e9)
     fitted = family.fit(far_below)
     reached = goodness(
-        metric, part.labels[train], fitted.predict(part.whole.inputs[train])
+        metric, part.labels[train], fitted.predict(part.whole.trees(train))
     )
     remarks = [
         family.fit(

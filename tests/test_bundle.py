@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.preprocessing import normalize
 
 from assay import preprocess
 from assay.bundle import (
@@ -22,15 +24,16 @@ from assay.environment import LOCK
 from assay.errors import ExportFailed
 from assay.judge import judge_evidence
 from assay.network import (
+    Net,
     Shape,
     first_weights,
-    from_archive,
-    pack_weights,
-    unpack_weights,
-    weights_digest,
+    nets_digest,
+    pack_nets,
+    unpack_nets,
 )
 from assay.plans import CleanPlan, LabelRule, SplitPlan, Study, TunePlan
 from assay.records import FinalFit, ModelFit, Trial
+from assay.saved_model import from_archive
 from assay.store import Store
 from assay.study import Suite, load
 from assay.train import predict
@@ -180,10 +183,13 @@ def model_of(seed=0, n_members=2, n_outputs=2):
     features["colour"] = np.array(["red", "green", "blue"], dtype=object)[
         np.arange(60) % 3
     ]
-    preparation = preprocess.fit(features, CleanPlan())
-    shape = Shape(preparation.n_inputs, n_outputs, depth=1, width=8)
-    members = [first_weights(shape, number) for number in range(n_members)]
-    return Model(preparation.packed(), pack_weights(members), features)
+    said = np.array(["a red house", "파란 바다", None, "green tree"], dtype=object)
+    features["title"] = said[np.arange(60) % 4]
+    plan = CleanPlan(text=("title",), text_components=2)
+    preparation = preprocess.fit(features, plan)
+    shape = Shape(preparation.n_inputs, n_outputs, (8,))
+    members = [Net(first_weights(shape, number)) for number in range(n_members)]
+    return Model(preparation.packed(), pack_nets(members), features)
 
 
 def judged(case, **changed):
@@ -302,14 +308,25 @@ def test_the_bundled_model_predicts_from_its_files_alone(whole):
             form["levels"][name], dtype=object
         )
         inputs += [known, ~known.any(axis=1, keepdims=True)]
+    [text], missing = form["texts"], rows["title"].isna().to_numpy()[:, None]
+    counted = CountVectorizer(
+        analyzer="char_wb", ngram_range=(2, 4), vocabulary=text["terms"]
+    ).transform(rows[text["column"]].fillna(""))
+    weighted = normalize(counted.toarray() * arrays["text0_idf"])
+    z = weighted @ arrays["text0_projection"] - arrays["text0_centre"]
+    z = np.where(missing, 0, z / arrays["text0_scale"])
+    inputs += [z / np.sqrt(1 + (z / form["clip"]) ** 2), missing]
     by_hand = np.concatenate(inputs, axis=1).astype(np.float32)
     found = np.asarray(from_archive(whole["bundle/model.keras"])(by_hand))
 
     assert by_hand.shape[1] == form["n_inputs"]
     assert form["classes"] == ["no", "yes"]
     assert form["task"] == "binary"
-    assert np.array_equal(by_hand, preprocess.unpack(model.preparation).apply(rows))
-    members = unpack_weights(model.weights)
+    assert text["indicated"]
+    prepared = preprocess.unpack(model.preparation).apply(rows)
+    assert np.array_equal(by_hand[:, :-3], prepared[:, :-3])
+    assert by_hand == pytest.approx(prepared, abs=1e-6)
+    members = [net.weights for net in unpack_nets(model.weights)]
     hidden = [np.maximum(by_hand @ w[0] + w[1], 0) @ w[2] + w[3] for w in members]
     odds = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in hidden]
     expected = np.mean([one / one.sum(axis=1, keepdims=True) for one in odds], axis=0)
@@ -338,7 +355,7 @@ def test_the_bundle_of_a_number_predicts_it_and_says_so():
     assert form["task"] == "regression"
     assert form["classes"] == []
     assert found == pytest.approx(
-        predict(unpack_weights(model.weights), inputs).mean(axis=0), abs=1e-5
+        predict(unpack_nets(model.weights), inputs).mean(axis=0), abs=1e-5
     )
 
 
@@ -397,7 +414,7 @@ def final_of(store, model):
         ),
         preparation=store.put_arrays(model.preparation),
         weights=store.put_arrays(model.weights),
-        weights_digest=weights_digest(unpack_weights(model.weights)),
+        weights_digest=nets_digest(unpack_nets(model.weights)),
     )
 
 
@@ -425,9 +442,7 @@ def test_what_the_evidence_names_is_opened_and_nothing_where_there_is_no_final_f
     assert opened(store, bare) == (None, None)
     assert np.array_equal(scored.labels, labels)
     assert np.array_equal(scored.outer, outer)
-    assert (
-        weights_digest(unpack_weights(stored.weights)) == evidence.final.weights_digest
-    )
+    assert nets_digest(unpack_nets(stored.weights)) == evidence.final.weights_digest
     pd.testing.assert_frame_equal(stored.features, model.features)
 
 

@@ -50,6 +50,37 @@ def test_whole_numbers_are_classes_without_a_point():
     assert clean(frame).classes == ("0", "1")
 
 
+# Images ----------------------------------------------------------------------------------------
+
+
+def image_table(n_columns=64):
+    generator = np.random.default_rng(0)
+    pixels = pd.DataFrame(generator.integers(0, 17, (30, n_columns)))
+    pixels.columns = [f"p{i}" for i in range(n_columns)]
+    return pixels.assign(p0=0, site="here", town=["a", "b"] * 15, answer=[0, 1] * 15)
+
+
+def image_cleaning():
+    image = {"height": 8, "width": 8, "channels": 1}
+    return make_cleaning(clean=CleanPlan.model_validate({"image": image}))
+
+
+def test_a_pixel_that_never_changes_keeps_its_place_and_another_column_does_not():
+    samples = clean(image_table(), image_cleaning())
+
+    assert [*samples.features.columns] == [*(f"p{i}" for i in range(64)), "town"]
+
+
+@pytest.mark.parametrize("n_columns", [63, 65])
+def test_an_image_of_another_size_than_the_table_is_refused_with_both_numbers(
+    n_columns,
+):
+    said = f"64 columns of numbers, but the table has {n_columns} left"
+
+    with pytest.raises(StudyError, match=said):
+        clean(image_table(n_columns), image_cleaning())
+
+
 # Rules that make a label -----------------------------------------------------------------------
 
 
@@ -122,6 +153,14 @@ def test_a_column_of_names_is_no_class_label():
             "'age', but the table has",
         ),
         (
+            make_cleaning(clean=CleanPlan(text=("title",))),
+            "'title', but the table has",
+        ),
+        (
+            make_cleaning(clean=CleanPlan(text=("town", "height"))),
+            "clean.text names 'height', but its values are numbers",
+        ),
+        (
             make_cleaning(positive="maybe"),
             "positive = 'maybe', but 'answer' holds no, yes",
         ),
@@ -168,6 +207,15 @@ def test_dropped_and_constant_columns_go_with_their_reasons():
         ("column 'weight' left out", "measured after the answer"),
         ("columns left out: unit, nothing", "one value only"),
     ]
+
+
+def test_a_text_is_no_id_though_no_two_rows_share_it():
+    said = [f"row {number} of the table" for number in range(60)]
+    table = make_table().assign(title=said, name=said)
+    samples = clean(table, make_cleaning(clean=CleanPlan(text=("title",))))
+
+    assert list(samples.features.columns) == ["height", "weight", "town", "title"]
+    assert list(samples.aside.columns) == ["name"]
 
 
 def test_copies_go_only_where_the_plan_says_so():

@@ -2,19 +2,17 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.program import PROGRAM, STORED, Run, computed
-from tests.flow_runs import Workplace, make
+from tests.flow_runs import Workplace, make, prefect_running
 
 pytestmark = pytest.mark.flow
 
@@ -35,36 +33,8 @@ STAGES = (
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prefect server for all runs but one: a temporary one for each would cost minutes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}/api"
-    home = tmp_path_factory.mktemp("prefect")
-    environment = os.environ | {
-        "PREFECT_HOME": str(home),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_ENABLED": "false",
-    }
-    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    with (home / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        wait_for(f"{address}/health", process)
+    with prefect_running(tmp_path_factory.mktemp("prefect")) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    """Wait until the server answers; give up only when it has ended."""
-    while process.poll() is None:
-        try:
-            with urllib.request.urlopen(url):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise RuntimeError(f"the Prefect server ended with {process.returncode}")
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +98,21 @@ def test_the_same_study_on_a_temporary_server_gives_equal_digests(
 
     assert run.code == 0, run.err
     assert again.same() == undisturbed[0].same()
+
+
+def test_processes_give_the_digests_of_one_process_and_tell_it_in_the_same_order(
+    undisturbed: tuple[Workplace, Run], tmp_path: Path
+):
+    spread = make(tmp_path / "spread")
+
+    run = spread.run("--runner", "processes")
+
+    assert run.code == 0, run.err
+    assert spread.same() == undisturbed[0].same()
+    assert [line.split()[:1] for line in run.err.splitlines()] == [
+        line.split()[:1] for line in undisturbed[1].err.splitlines()
+    ]
+    assert leftovers(spread) == []
 
 
 def test_a_run_killed_after_each_stage_in_turn_ends_as_if_undisturbed(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 
+from assay import contest
 from assay.betting import stopping_point
 from assay.errors import DataRefused
 from assay.gate import (
@@ -24,6 +25,7 @@ from tests.model_factories import (
     noise_table,
     number_table,
     samples_of,
+    shuffled_folds,
     steady,
     xor_table,
 )
@@ -321,3 +323,20 @@ def test_the_gate_says_how_far_it_is():
     assert heard
     assert heard[-1].done == 39
     assert all(event == Step("permutations", event.done, 39) for event in heard)
+
+
+def test_a_very_large_training_part_is_learned_from_in_part(monkeypatch):
+    """The same rows for every labelling; what is tested is every row all the same."""
+    monkeypatch.setattr(contest, "_MOST_ROWS", 90)
+    samples = samples_of(line_table(300, 1))
+    outer = shuffled_folds(samples.labels, 3, 1)
+    inner = np.stack([np.where(outer == k, -1, 0) for k in range(3)]).astype(np.int16)
+    gating = Gating(gate=GatePlan(), clean=CleanPlan(), smallest_effect=0.6, alpha=0.05)
+    held = contest.Contest(samples, outer, inner, gating, seed=7)
+    again = contest.Contest(samples, outer, inner, gating, seed=7)
+
+    for number, (fold, same) in enumerate(zip(held.folds, again.folds, strict=True)):
+        assert len(fold.train) == len(fold.rows) == 90
+        assert np.array_equal(fold.train, same.train)
+        assert np.array_equal(fold.test, np.flatnonzero(outer == number))
+    assert held.scores([samples.labels]).max() > 0.8

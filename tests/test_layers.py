@@ -35,8 +35,8 @@ NEVER = {
 }
 ONLY = {
     "great_expectations": {"assay.validate"},
-    "tensorflow": {"assay.graph"},
-    "keras": {"assay.network"},
+    "tensorflow": {"assay.graph", "assay.image_graph"},
+    "keras": {"assay.saved_model"},
     "keras_tuner": {"assay.search"},
 }
 STAGES = {
@@ -64,6 +64,7 @@ FLOWS_MAY_READ = {
     "seeds",
     "canonical",
     "environment",
+    "memory",
     "calibrate",
     "ledger",
     "worlds",

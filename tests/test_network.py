@@ -1,171 +1,154 @@
-import io
-import json
-import subprocess
-import sys
-import zipfile
-
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from assay.canonical import digest_bytes
 from assay.network import (
+    Net,
     Shape,
-    archive,
-    as_keras,
+    alike,
+    encoding,
     first_weights,
-    from_archive,
     in_units,
-    pack_weights,
-    unpack_weights,
-    weights_digest,
+    nets_digest,
+    pack_nets,
+    unpack_nets,
 )
-from assay.train import predict
+from tests.model_factories import steady
+from tests.net_factories import IMAGES, NUMBERS, SHAPES, inputs_of, members_of
 
-pytestmark = [
-    pytest.mark.slow,
-    # Keras reads a variable with np.array, which TensorFlow's variables answer in the old way.
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-]
-
-SHAPES = [
-    Shape(n_inputs=3, n_outputs=2, depth=1, width=5),
-    Shape(n_inputs=7, n_outputs=10, depth=2, width=17),
-    Shape(n_inputs=1, n_outputs=3, depth=3, width=16),
-    Shape(n_inputs=4, n_outputs=1, depth=2, width=8),
-]
-
-
-def members_of(shape, n_members=3):
-    generator = np.random.default_rng(4)
-    drawn = [first_weights(shape, seed) for seed in range(n_members)]
-    return tuple(
-        tuple(
-            (w + 0.1 * generator.normal(size=w.shape)).astype(np.float32)
-            for w in weights
-        )
-        for weights in drawn
-    )
-
-
-def inputs_of(shape, n=33):
-    return np.random.default_rng(5).normal(size=(n, shape.n_inputs)).astype(np.float32)
-
-
-# First weights ---------------------------------------------------------------------------------
+# Shapes and first weights ----------------------------------------------------------------------
 
 
 def test_layers_run_from_the_inputs_to_the_classes():
-    assert Shape(4, 3, depth=2, width=8).layers() == [(4, 8), (8, 8), (8, 3)]
+    assert Shape(4, 3, (8, 5)).layers() == [(4, 8), (8, 5), (5, 3)]
+    assert Shape(4, 3, (8,), encoded=(2, 6)).layers() == [(16, 8), (8, 3)]
 
 
 def test_first_weights_belong_to_the_seed_and_biases_are_zero():
-    shape = Shape(200, 3, depth=1, width=300)
+    shape = Shape(200, 3, (300,))
     one, again, other = (first_weights(shape, seed) for seed in (1, 1, 2))
 
     assert [w.shape for w in one] == [(200, 300), (300,), (300, 3), (3,)]
-    assert weights_digest([one]) == weights_digest([again]) != weights_digest([other])
+    assert Net(one).digest() == Net(again).digest() != Net(other).digest()
     assert not one[1].any()
     assert not one[3].any()
     assert all(w.dtype == np.float32 for w in one)
 
 
 def test_first_kernels_have_the_variance_of_he_and_half_of_it_at_the_end():
-    hidden, _, output, _ = first_weights(Shape(200, 50, depth=1, width=300), seed=1)
+    hidden, _, output, _ = first_weights(Shape(200, 50, (300,)), seed=1)
 
     assert hidden.var() == pytest.approx(2 / 200, rel=0.05)
     assert output.var() == pytest.approx(1 / 300, rel=0.05)
 
 
-# The Keras form --------------------------------------------------------------------------------
+def test_nine_tenths_of_the_first_variance_lie_with_the_numbers_however_many_pieces():
+    """The variance a hidden unit starts with is that of a network without pieces."""
+    kernel = first_weights(Shape(50, 2, (400,), encoded=(50, 8)), seed=1)[0]
+    of_numbers, of_pieces = (kernel[:50] ** 2).sum(), (kernel[50:] ** 2).sum()
+
+    assert of_numbers / (of_numbers + of_pieces) == pytest.approx(0.9, abs=0.01)
+    assert (kernel**2).sum() / 400 == pytest.approx(2.0, rel=0.05)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("n_members", [1, 3])
-def test_the_keras_model_predicts_the_mean_of_the_members(shape, n_members):
-    members, inputs = members_of(shape, n_members), inputs_of(shape)
-    found = np.asarray(as_keras(members)(inputs, training=False))
-
-    assert found == pytest.approx(predict(members, inputs).mean(axis=0), abs=1e-6)
+# Pieces ----------------------------------------------------------------------------------------
 
 
-def test_a_network_for_a_number_has_no_softmax_and_one_for_classes_has():
-    names = [
-        {layer.name for layer in as_keras(members_of(shape)).layers}
-        for shape in (SHAPES[3], SHAPES[0])
-    ]
+def test_pieces_rise_one_after_another_between_quantiles():
+    """Four pieces of 0..100: each rises over 25, and their sum rises with the number."""
+    column = np.arange(101, dtype=np.float32)[:, None]
+    known = encoding(column, 4)
+    found = known.apply(np.array([[0.0], [12.5], [25.0], [60.0], [100.0], [500.0]]))
 
-    assert ["softmax" in one for one in names] == [False, True]
+    assert found[:, 0].tolist() == [0, 12.5, 25, 60, 100, 500]
+    assert (found[:, 1:] + 0.5).tolist() == pytest.approx(
+        np.array(
+            [
+                [0, 0, 0, 0],
+                [0.5, 0, 0, 0],
+                [1, 0, 0, 0],
+                [1, 1, 0.4, 0],
+                [1, 1, 1, 1],
+                [1, 1, 1, 1],
+            ]
+        ),
+        abs=1e-5,
+    )
 
 
-def test_a_network_in_other_units_predicts_the_same_numbers_in_them():
+def test_a_narrow_plateau_far_from_zero_is_encoded_as_well_in_float32():
+    """Difference first, then slope: a quarter of the column in a fiftieth of its spread, near 3."""
+    generator = np.random.default_rng(0)
+    column = generator.normal(size=(4000, 1))
+    column[:1000] = 2.5 + 0.02 * generator.random((1000, 1))
+    single = column.astype(np.float32)
+    known = encoding(single, 16)
+    rough = np.clip((single - known.edges[0]) * known.slopes[0], 0, 1) - 0.5
+
+    assert known.slopes.max() > 150
+    assert known.apply(single)[:, 1:] == pytest.approx(rough, abs=2e-4)
+    assert known.apply(single.astype(float))[:, 1:] == pytest.approx(rough, abs=1e-5)
+
+
+def test_a_column_of_few_values_is_left_as_it_is():
+    """Two or three levels have nothing to bend; a table of such columns has no encoding."""
+    levels = np.repeat(np.arange(2, dtype=np.float32), 50)[:, None]
+    smooth = np.linspace(0, 1, 100, dtype=np.float32)[:, None]
+    both = encoding(np.hstack([levels, smooth]), 8)
+
+    assert encoding(levels, 8) is None
+    assert not both.slopes[0].any()
+    assert (both.slopes[1] > 0).all()
+
+
+@steady
+@given(st.integers(0, 2**32 - 1), st.integers(4, 20), st.integers(1, 4))
+def test_pieces_are_bounded_and_never_fall_as_a_number_rises(seed, n_pieces, decimals):
+    """Whatever ties the column has."""
+    generator = np.random.default_rng(seed)
+    column = np.round(generator.normal(size=(200, 1)), decimals).astype(np.float32)
+    known = encoding(column, n_pieces)
+    found = known.apply(np.sort(column, axis=0))[:, 1:]
+
+    assert known.sizes == (1, n_pieces)
+    assert (np.abs(found) <= 0.5).all()
+    assert (np.diff(found, axis=0) >= 0).all()
+
+
+# Many networks ---------------------------------------------------------------------------------
+
+
+def test_a_network_in_other_units_differs_in_its_last_layer_alone():
     """Celsius to Fahrenheit, without touching a hidden layer."""
-    shape = SHAPES[3]
-    celsius, inputs = members_of(shape, 1)[0], inputs_of(shape)
+    celsius = members_of(NUMBERS[0], 1)[0].weights
     fahrenheit = in_units(celsius, centre=32.0, scale=1.8)
 
-    assert weights_digest([fahrenheit[:-2]]) == weights_digest([celsius[:-2]])
-    assert predict([fahrenheit], inputs) == pytest.approx(
-        32 + 1.8 * predict([celsius], inputs), abs=1e-5
+    assert Net(fahrenheit[:-2]).digest() == Net(celsius[:-2]).digest()
+    assert fahrenheit[-2] == pytest.approx(1.8 * celsius[-2])
+    assert fahrenheit[-1] == pytest.approx(32 + 1.8 * celsius[-1])
+
+
+def test_networks_are_alike_by_sizes_activation_and_encoding():
+    first, second = members_of(SHAPES[0], 2), members_of(SHAPES[4], 2)
+    bent = [Net(net.weights, "silu") for net in first]
+
+    assert alike([first[0], second[0], first[1], bent[0], second[1]]) == [
+        [0, 2],
+        [1, 4],
+        [3],
+    ]
+
+
+def test_packed_networks_unpack_to_the_same():
+    """Ten members and more: their numbers sort as numbers. Members of one encoding share it again."""
+    members = (
+        *members_of(SHAPES[0], 12),
+        *(net for shape in (IMAGES[1], SHAPES[4]) for net in members_of(shape)),
     )
+    unpacked = unpack_nets(pack_nets(members))
 
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_saved_model_loads_without_code_of_ours_and_predicts_the_same(shape):
-    model, inputs = as_keras(members_of(shape)), inputs_of(shape)
-    loaded = from_archive(archive(model))
-
-    assert {type(layer).__module__.split(".")[0] for layer in loaded.layers} == {
-        "keras"
-    }
-    assert np.array_equal(np.asarray(loaded(inputs)), np.asarray(model(inputs)))
-
-
-def test_an_archive_names_no_module_of_ours_and_no_moment():
-    """Every layer of the configuration is a stock one, and every time in the file is 1980."""
-    with zipfile.ZipFile(io.BytesIO(archive(as_keras(members_of(SHAPES[0]))))) as saved:
-        assert {info.date_time for info in saved.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        config = json.loads(saved.read("config.json"))
-        metadata = json.loads(saved.read("metadata.json"))
-
-    modules = {layer["module"] for layer in config["config"]["layers"]}
-    assert modules == {"keras.layers"}
-    assert all(layer["registered_name"] is None for layer in config["config"]["layers"])
-    assert metadata["date_saved"] == "1980-01-01@00:00:00"
-
-
-def test_equal_weights_give_equal_archives_however_many_models_came_before():
-    first = archive(as_keras(members_of(SHAPES[1])))
-    as_keras(members_of(SHAPES[0]))
-
-    assert archive(as_keras(members_of(SHAPES[1]))) == first
-
-
-OTHER_PROCESS = """
-from assay.canonical import digest_bytes
-from assay.network import archive, as_keras
-from tests.test_network import SHAPES, members_of
-print(digest_bytes(archive(as_keras(members_of(SHAPES[1])))))
-"""
-
-
-def test_another_process_gives_the_same_archive(pytestconfig):
-    other = subprocess.run(
-        [sys.executable, "-c", OTHER_PROCESS],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=pytestconfig.rootpath,
-    )
-
-    assert other.stdout.strip() == digest_bytes(
-        archive(as_keras(members_of(SHAPES[1])))
-    )
-
-
-def test_packed_weights_unpack_to_the_same_networks():
-    """Ten members and more: their numbers sort as numbers, not as text."""
-    members = members_of(SHAPES[0], n_members=12)
-    unpacked = unpack_weights(pack_weights(members))
-
-    assert weights_digest(unpacked) == weights_digest(members)
-    assert weights_digest(unpacked[::-1]) != weights_digest(members)
+    assert nets_digest(unpacked) == nets_digest(members)
+    assert nets_digest(unpacked[::-1]) != nets_digest(members)
+    assert alike(unpacked) == alike(members)
+    assert inputs_of(SHAPES[4]).shape[1] == unpacked[-1].n_inputs

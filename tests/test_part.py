@@ -1,9 +1,10 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from assay.errors import DataRefused
 from assay.metrics import goodness
-from assay.part import Part
+from assay.part import Fitted, Part
 from assay.plans import CleanPlan, OutlierPlan, TunePlan, Tuning
 from tests.model_factories import line_table, number_table, samples_of, shuffled_folds
 
@@ -43,6 +44,33 @@ def test_the_preparation_learns_from_training_rows_alone():
 
     for name, array in one.preparation.arrays().items():
         assert np.array_equal(array, other.preparation.arrays()[name]), name
+
+
+def test_the_text_of_other_rows_changes_nothing_that_is_fitted():
+    samples, inner = samples_of(line_table(120, 1)), inner_of()
+    said = [f"word {row % 7} of {row % 11}" for row in range(120)]
+    samples.features["title"] = pd.Series(said, dtype="str")
+    spoilt = samples_of((samples.features.copy(), samples.labels))
+    spoilt.features.loc[90:, "title"] = "something else entirely, again and again"
+    plan = tuning(clean=CleanPlan(text=("title",), text_components=4))
+    one, other = (Part(given, inner, plan).whole for given in (samples, spoilt))
+
+    assert one.preparation.form() == other.preparation.form()
+    for name, array in one.preparation.packed().items():
+        assert np.array_equal(array, other.preparation.packed()[name]), name
+    assert np.array_equal(one.inputs[:90], other.inputs[:90])
+    assert not np.array_equal(one.inputs[110:], other.inputs[110:])
+
+
+def test_a_model_is_tested_on_the_rows_of_the_test_part_in_its_own_form():
+    samples = samples_of(line_table(120, 1))
+    samples.features.loc[115, "x0"] = np.nan
+    part = Part(samples, inner_of(), tuning())
+    net, trees = (Fitted(lambda rows: rows, 0, of_trees=own) for own in (False, True))
+
+    assert np.array_equal(part.tested(net), part.whole.inputs[110:])
+    expected = samples.features.iloc[110:].to_numpy()
+    assert np.array_equal(part.tested(trees), expected, equal_nan=True)
 
 
 def test_outliers_leave_the_training_rows_and_no_others():
@@ -133,6 +161,15 @@ def test_inner_folds_that_cannot_tell_the_metric_leave_it_to_those_that_can():
 
     assert len(np.unique(labels[first])) == 2
     assert part.scored(perfect) == (1.0, "")
+
+
+def test_a_trial_whose_errors_overflow_has_failed_and_keeps_its_worst_fold():
+    """Finite predictions whose squares are not: no fold is passed over for it."""
+    part = Part(samples_of(number_table(120, 1)), inner_of(), tuning("r2"))
+    good = [np.zeros((len(fold.validation), 1)) for fold in part.trial_folds]
+    absurd = [good[0], np.full_like(good[1], 1e200)]
+
+    assert part.scored(absurd) == (None, "its errors are beyond all numbers")
 
 
 def test_folds_of_rows_are_drawn_by_others_and_taken_as_they_are():

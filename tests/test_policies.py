@@ -1,5 +1,6 @@
 """A cached result is never stale: every ingredient of a result is in its key."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,23 @@ def test_a_plain_stage_computes_and_leaves_nothing_behind(tmp_path: Path):
 
     assert found == Place(repeat=0, fold=3)
     assert not list(tmp_path.rglob("*"))
+
+
+def test_a_call_goes_to_another_process_as_the_name_of_its_stage(tmp_path: Path):
+    from tasks import tune
+
+    place = Place(repeat=0, fold=1)
+    call = tune.of(Store(tmp_path), None, None, place, None, 1)  # type: ignore[arg-type]
+
+    there = pickle.loads(pickle.dumps(call))
+
+    assert there.stage is tune
+    assert there.handed[3] == place
+    assert str(there) == "tune repeat 1 fold 2"
+
+
+def test_a_call_names_its_result_as_the_stage_does(tmp_path: Path):
+    stage, store = stage_of(), Store(tmp_path)
+
+    assert stage.of(store, FIRST["place"], 1).key() == stage.key(FIRST)
+    assert stage.of(store, FIRST["place"], 1).stored() is None

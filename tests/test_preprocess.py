@@ -206,22 +206,89 @@ def test_a_row_is_prepared_the_same_whatever_stands_beside_it(seed):
         np.testing.assert_array_equal(array, before[name])
 
 
+# Texts and trees -------------------------------------------------------------------------------
+
+
+def with_titles(n_rows: int = 60, seed: int = 7) -> pd.DataFrame:
+    """Two numbers, a town, and titles with a gap; the title stands between the numbers."""
+    generator = np.random.default_rng(seed)
+    said = [
+        " ".join(generator.choice(["매운", "cup", "soup"], 3)) for _ in range(n_rows)
+    ]
+    table = features(n_rows, seed).assign(title=pd.Series(said, dtype="str"))
+    table.loc[[2, 5], "title"] = None
+    table.loc[[2, 3], "weight"] = np.nan
+    return table[["height", "title", "weight", "town"]]
+
+
+def test_texts_come_last_each_with_its_gaps_and_numbers_first():
+    table, plan = with_titles(), CleanPlan(text=("title",), text_components=3)
+    with_text, without = fit(table, plan), fit(table.drop(columns="title"), CleanPlan())
+    inputs, [one] = with_text.apply(table), with_text.texts
+
+    assert with_text.categorical == ("town",)
+    assert inputs.shape == (60, with_text.n_inputs)
+    assert with_text.n_inputs == without.n_inputs + 4
+    np.testing.assert_array_equal(inputs[:, :-4], without.apply(table))
+    expected = bent(one.apply(table["title"]))
+    np.testing.assert_allclose(inputs[:, -4:-1], expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(inputs[:, -1], table["title"].isna())
+
+
+def test_a_text_that_a_plan_does_not_name_is_a_category():
+    assert fit(with_titles(), CleanPlan()).categorical == ("title", "town")
+
+
+def test_trees_are_shown_numbers_as_they_are_codes_of_levels_and_texts():
+    table = with_titles()
+    preparation = fit(table, CleanPlan(text=("title",), text_components=3))
+    inputs = preparation.apply(table)
+    shown = preparation.trees(table, inputs)
+
+    np.testing.assert_array_equal(shown[:, :2], table[["height", "weight"]])
+    codes = table["town"].map({"Busan": 0, "Daegu": 1, "Seoul": 2})
+    np.testing.assert_array_equal(
+        shown[:, preparation.category_columns], codes.to_frame()
+    )
+    np.testing.assert_array_equal(shown[:, 3:], inputs[:, -4:])
+    assert np.isnan(shown).any()
+
+
+def test_trees_tell_254_levels_apart_and_the_rest_is_one_more():
+    """The most frequent ones; each that has a column in the inputs is among them."""
+    n_rows = np.arange(300) // 30 + 1  # thirty levels seen once, thirty twice, ...
+    names = np.repeat([f"level {number:03}" for number in range(300)], n_rows)
+    train = pd.DataFrame({"code": pd.Series(names, dtype="str")})
+    preparation = fit(train, CleanPlan())
+    codes = preparation.trees(train, preparation.apply(train))[:, 0]
+    [first], [further] = preparation.levels, preparation.further
+
+    assert (len(first), len(further)) == (49, 205)
+    assert len(np.unique(codes)) == codes.max() + 1 == 255
+    assert set(names[codes == 254]) == {f"level {number:03}" for number in range(46)}
+    unseen = pd.DataFrame({"code": pd.Series(["new", None], dtype="str")})
+    new = preparation.trees(unseen, preparation.apply(unseen))
+    np.testing.assert_array_equal(new, [[254.0], [254.0]])
+
+
 # Storing ---------------------------------------------------------------------------------------
 
 
 def test_a_preparation_comes_back_from_the_store_and_prepares_the_same(tmp_path):
-    train = features()
+    train = with_titles().rename(columns={"town": "도시"})
     train.loc[5, "height"] = np.nan
-    train.loc[6, "town"] = None
-    preparation = fit(train.rename(columns={"town": "도시"}), CleanPlan())
+    train.loc[6, "도시"] = None
+    preparation = fit(train, CleanPlan(text=("title",), text_components=5))
     store = Store(tmp_path)
 
     back = unpack(store.get_arrays(store.put_arrays(preparation.packed())))
 
     assert back.form() == preparation.form()
+    test = with_titles(seed=8).rename(columns={"town": "도시"})
+    inputs = preparation.apply(test)
+    np.testing.assert_array_equal(back.apply(test), inputs)
     np.testing.assert_array_equal(
-        back.apply(features().rename(columns={"town": "도시"})),
-        preparation.apply(features().rename(columns={"town": "도시"})),
+        back.trees(test, inputs), preparation.trees(test, inputs)
     )
 
 

@@ -4,18 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import TrainingFailed
-from assay.plans import BoostingSpace, LogisticSpace, NetSpace
-from assay.search import search
+from assay.plans import BoostingSpace, ImageSpace, LogisticSpace, NetSpace
+from assay.search import at_edge, full_trainings, search
 from tests.model_factories import steady
 
 pytestmark = pytest.mark.slow
 
-SPACES = [NetSpace(), LogisticSpace(), BoostingSpace()]
+SPACES = [NetSpace(), ImageSpace(), LogisticSpace(), BoostingSpace()]
 
 
 def by_rate(asked):
-    """Score a trial by its first number, so that the best one is known."""
-    return [(float(next(iter(sorted(one.items())))[1]), "") for one in asked]
+    """Score a trial by its rate or penalty, so that the best one is known."""
+    known = [one.get("learning_rate", one.get("inverse_penalty")) for one in asked]
+    return [(float(rate), "") for rate in known]
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -117,3 +118,58 @@ def test_a_search_leaves_nothing_behind(tmp_path, monkeypatch):
     search(NetSpace(), 3, 1, by_rate)
 
     assert list(tmp_path.iterdir()) == []
+
+
+# Before the oracle, and other oracles ------------------------------------------------------------
+
+
+def test_what_is_good_without_a_search_is_tried_first_and_counts():
+    first = [{"inverse_penalty": 1.0}]
+    trials, winner = search(LogisticSpace(), 4, 1, by_rate, first=first)
+    alone, _ = search(LogisticSpace(), 1, 1, by_rate, first=first)
+
+    assert [len(trials), len(alone)] == [4, 1]
+    assert trials[0].hyperparameters == alone[0].hyperparameters == first[0]
+    assert trials[winner].score == max(trial.score for trial in trials)
+
+
+@pytest.mark.parametrize("tuner", ["random", "hyperband", "bayesian"])
+def test_every_oracle_proposes_the_same_from_the_same_seed_and_scores(tuner):
+    """Whatever was kept on disk by one that was killed: nothing is read from there."""
+    how = {"tuner": tuner, "epochs": 9, "first": [{"inverse_penalty": 1.0}]}
+    one, again = (search(LogisticSpace(), 7, 3, by_rate, **how) for _ in range(2))
+    other = search(LogisticSpace(), 7, 4, by_rate, **how)
+
+    assert one == again != other
+    assert tuner == "hyperband" or len(one[0]) == 7
+
+
+def test_hyperband_says_how_long_to_train_and_what_to_go_on_with():
+    """Nine epochs: brackets that begin with 1, 3 and 9; a third goes on, and only the best."""
+    trials, _ = search(LogisticSpace(), 2, 3, by_rate, tuner="hyperband", epochs=9)
+    known = {trial.number: trial for trial in trials}
+    lengths = {trial.hyperparameters["epochs"] for trial in trials}
+    later = [t for t in trials if t.hyperparameters["goes_on"] >= 0]
+
+    assert lengths == {1, 3, 9}
+    assert later
+    for trial in later:
+        before = known[trial.hyperparameters["goes_on"]].hyperparameters
+        assert before["epochs"] * 3 == trial.hyperparameters["epochs"]
+        assert before["inverse_penalty"] == trial.hyperparameters["inverse_penalty"]
+
+
+def test_a_sweep_of_hyperband_is_priced_in_whole_trainings():
+    """By hand for 3 epochs: bracket 1 has 3 of one epoch and 1 of two more, bracket 0 has 2 of three."""
+    assert full_trainings("random", 8, 2, 3) == 8
+    assert full_trainings("hyperband", 8, 2, 3) == 2 - (-(3 * 1 + 1 * 2 + 2 * 3) // 3)
+
+
+def test_an_edge_is_named_with_the_side_it_is_on():
+    space = NetSpace(width=(64, 128, 256), learning_rate=(1e-3, 1e-1))
+    known = {"width": 256, "learning_rate": 1.1e-3, "depth": 2, "activation": "relu"}
+
+    assert at_edge(space, known) == ("width >= 256", "learning_rate <= 0.001")
+    assert at_edge(space, known | {"width": 128, "learning_rate": 1e-2}) == ()
+    assert at_edge(NetSpace(width=(64, 128)), {"width": 128}) == ()
+    assert at_edge(NetSpace(dropout=(0.0, 0.3)), {"dropout": 0.3}) == ()

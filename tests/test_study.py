@@ -109,6 +109,12 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.target={column='x',at_lest=3}", "[plan.a.target]: unknown key 'at_lest'. Did you mean 'at_least'?"),
         ("plan.a.clean.drop=[{colum='x',reason='y'}]", "[plan.a.clean.drop.0]: unknown key 'colum'"),
         ("plan.a.clean.drop=[{column='x'}]", "[plan.a.clean.drop.0]: reason is missing."),
+        ("plan.a.clean.text='title'", "[plan.a.clean]: text = "),
+        ("plan.a.clean.text=['t','t']", "[plan.a.clean]: text names 't' twice."),
+        ("plan.a.clean={text=['t'],drop=[{column='t',reason='y'}]}", "text and drop both name 't': keep one."),
+        ("plan.a.clean.text=['answer']", "[plan.a]: clean.text names 'answer', but it is the target."),
+        ("plan.a.clean.text_components=0", "text_components = 0, but it should be greater than or equal to 1."),
+        ("plan.a.clean.text_components=257", "text_components = 257, but it should be less than or equal to 256."),
         ("plan.b.claim=x", "[plan.b]: source is missing."),
         ("plan.a.split.folds=1", "[plan.a.split]: folds = 1, but it should be greater than or equal to 2."),
         ("plan.a.split.folds=2.5", "folds = 2.5, but it should be a valid integer"),
@@ -131,8 +137,13 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.target={column='x'}", "[plan.a.target]: give either at_least or one_of."),
         ("plan.a.target={column='x',one_of=[]}", "[plan.a.target]: one_of = []"),
         ("plan.a.target={column='x',at_least=1,positive='no'}", "both 'no'"),
-        ("plan.a.tune.seeds=6", "tune.seeds = 6, but each seed stops early on a fold of its own and there are 5."),
+        ("plan.a.tune.seeds=65", "[plan.a.tune]: seeds = 65, but it should be less than or equal to 64."),
         ("plan.a.tune.folds_per_trial=6", "tune.folds_per_trial = 6, but there are 5 folds."),
+        ("plan.a.clean.image={height=7,width=8,channels=1}", "height = 7, but it should be greater than or equal to 8."),
+        ("plan.a.clean.image={height=8,width=65,channels=1}", "width = 65, but it should be less than or equal to 64."),
+        ("plan.a.clean.image={height=8,width=8,channels=2}", "channels = 2, but it should be 1 or 3."),
+        ("plan.a.clean.image={height=8,width=9,channels=1,augment=['rotate']}", "an image of 8 x 9 turned by a quarter"),
+        ("plan.a.tune.image.filters=[6]", "[plan.a.tune.image.filters]: 0 = 6, but it should be a multiple of 4."),
         ("plan.a.tune.net.width=[]", "[plan.a.tune.net]: width = []"),
         ("plan.a.tune.net.dropout=[1.0]", "[plan.a.tune.net.dropout]: 0 = 1.0, but it should be less than 1"),
         ("plan.a.tune.net.learning_rate=[0.1,0.01]", "[0.1, 0.01] must go up"),
@@ -206,6 +217,13 @@ def test_units_that_run_through_time_are_refused(path):
     said = refusal(path, "plan.a.unit=who", "plan.a.order=day")
 
     assert "unit and order cannot both be declared" in said
+
+
+@pytest.mark.parametrize("key", ["unit", "order"])
+def test_a_text_that_no_model_is_shown_is_refused(path, key):
+    said = refusal(path, f"plan.a.{key}=title", "plan.a.clean.text=['title']")
+
+    assert f"clean.text names 'title', but as {key} it is shown to no model." in said
 
 
 def test_overrides_are_applied_and_recorded(path):

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from assay.environment import pin
-from assay.network import Shape, as_keras, first_weights, weights_digest
+from assay.images import ImageShape, Moves
+from assay.network import Net, Shape, encoding, first_weights
+from assay.saved_model import as_keras
 from assay.seeds import generator_for
 from assay.train import Job, Schedule, predict, train
 
@@ -33,7 +35,18 @@ def data_of(shape, n=150, seed=0):
 
 
 def job_of(
-    shape, data, seed, *, n_train=100, n_stop=37, dropout=0.0, rate=1e-2, loss=None
+    shape,
+    data,
+    seed,
+    *,
+    n_train=100,
+    n_stop=37,
+    dropout=0.0,
+    rate=1e-2,
+    loss=None,
+    smoothing=0.0,
+    class_weights=(),
+    moves=None,
 ):
     inputs, labels = data
     rows = np.random.default_rng(seed).permutation(len(labels))
@@ -49,12 +62,28 @@ def job_of(
         weight_decay=1e-2,
         dropout=dropout,
         loss=loss or number,
+        encoding=encoding_of(shape, inputs),
+        smoothing=smoothing,
+        class_weights=class_weights,
+        moves=moves,
     )
+
+
+def net_of(shape, seed, known=None):
+    image = shape if isinstance(shape, ImageShape) else None
+    return Net(shape.first_weights(seed), shape.activation, known, image)
+
+
+def encoding_of(shape, inputs):
+    if isinstance(shape, ImageShape):
+        return None
+    n_columns, n_pieces = shape.encoded
+    return encoding(inputs[:, :n_columns], n_pieces) if n_pieces else None
 
 
 def fingerprint(trained):
     return [
-        (weights_digest([one.weights]), one.epoch, np.float64(one.stopping_loss).hex())
+        (one.net and one.net.digest(), one.epoch, np.float64(one.stopping_loss).hex())
         for one in trained
     ]
 
@@ -62,26 +91,59 @@ def fingerprint(trained):
 # Sameness --------------------------------------------------------------------------------------
 
 SHAPES = [
-    Shape(n_inputs=1, n_outputs=2, depth=1, width=3),
-    Shape(n_inputs=5, n_outputs=3, depth=2, width=17),
-    Shape(n_inputs=13, n_outputs=2, depth=1, width=64),
-    Shape(n_inputs=4, n_outputs=10, depth=3, width=9),
-    Shape(n_inputs=1, n_outputs=1, depth=1, width=5),
-    Shape(n_inputs=6, n_outputs=1, depth=2, width=33),
+    Shape(n_inputs=1, n_outputs=2, widths=(3,)),
+    Shape(
+        n_inputs=5,
+        n_outputs=3,
+        widths=(
+            17,
+            17,
+        ),
+    ),
+    Shape(n_inputs=13, n_outputs=2, widths=(64,)),
+    Shape(
+        n_inputs=4,
+        n_outputs=10,
+        widths=(
+            9,
+            9,
+            9,
+        ),
+    ),
+    Shape(n_inputs=1, n_outputs=1, widths=(5,)),
+    Shape(n_inputs=6, n_outputs=1, widths=(33, 33)),
+    Shape(n_inputs=5, n_outputs=3, widths=(19, 7), activation="silu", encoded=(3, 6)),
+    Shape(n_inputs=3, n_outputs=1, widths=(16,), activation="selu", encoded=(3, 4)),
+    ImageShape(8, 8, 1, n_inputs=64, n_outputs=3, filters=(4, 8)),
+    ImageShape(9, 11, 3, 297 + 4, 2, filters=(16, 32), activation="silu"),
+    ImageShape(16, 16, 1, n_inputs=256, n_outputs=1, filters=(4, 4, 8)),
 ]
+IMAGE, NUMBER_OF_IMAGE = SHAPES[8], SHAPES[10]
 NUMBERS = [shape for shape in SHAPES if shape.n_outputs == 1]
+
+
+SHIFT, BOTH = Moves(shift=0.13), Moves(shift=0.2, flip=True)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("n_train", [99, 30])
 def test_a_network_alone_has_the_bits_it_has_in_any_stack(shape, n_train):
-    """Neighbours of other seeds, matrices, labels, rates, dropouts and stopping rows change nothing."""
+    """Neighbours of other seeds, matrices, labels, rates, noise and stopping rows change nothing."""
     data, other = data_of(shape), data_of(shape, seed=1)
     turned = data[0], data[1][::-1].copy()
+    weights = tuple(range(1, shape.n_outputs + 1))
     jobs = [
-        job_of(shape, data, 1, n_train=n_train, dropout=0.3),
-        job_of(shape, turned, 2, n_train=n_train, rate=1e-3, n_stop=11),
-        job_of(shape, other, 3, n_train=n_train, dropout=0.15, n_stop=50),
+        job_of(shape, data, 1, n_train=n_train, dropout=0.3, smoothing=0.1, moves=BOTH),
+        job_of(
+            shape,
+            turned,
+            2,
+            n_train=n_train,
+            rate=1e-3,
+            n_stop=11,
+            class_weights=weights,
+        ),
+        job_of(shape, other, 3, n_train=n_train, dropout=0.15, n_stop=50, moves=SHIFT),
         job_of(shape, data, 4, n_train=n_train, rate=3e-2),
         job_of(shape, other, 5, n_train=n_train, dropout=0.5, n_stop=1),
     ]
@@ -93,7 +155,7 @@ def test_a_network_alone_has_the_bits_it_has_in_any_stack(shape, n_train):
     assert pair == [alone[4], alone[0]]
 
 
-@pytest.mark.parametrize("shape", [SHAPES[2], SHAPES[5]])
+@pytest.mark.parametrize("shape", [SHAPES[2], SHAPES[5], IMAGE])
 def test_many_labellings_of_the_same_rows_have_the_bits_each_has_alone(shape):
     """As the gate trains them: shared rows, seeds and shuffling, to the last epoch, two folds at once."""
     data = [data_of(shape, seed=fold) for fold in range(2)]
@@ -116,7 +178,17 @@ def test_many_labellings_of_the_same_rows_have_the_bits_each_has_alone(shape):
 
 def test_the_order_of_jobs_is_the_order_of_results_and_nothing_else():
     """Jobs of two shapes and two sizes, mixed: four stacks, results where their jobs were."""
-    small, large = SHAPES[0], Shape(n_inputs=1, n_outputs=2, depth=2, width=8)
+    small, large = (
+        SHAPES[0],
+        Shape(
+            n_inputs=1,
+            n_outputs=2,
+            widths=(
+                8,
+                8,
+            ),
+        ),
+    )
     data = data_of(small)
     jobs = [
         job_of(shape, data, seed, n_train=n_train)
@@ -132,7 +204,7 @@ def test_the_order_of_jobs_is_the_order_of_results_and_nothing_else():
     assert len(set(forward)) == len(jobs)
 
 
-@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[5]])
+@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[5], NUMBER_OF_IMAGE])
 def test_training_epoch_by_epoch_ends_where_training_in_one_go_does(shape):
     """With stopping rows every epoch is a call of its own; as long as each is better the end is the last."""
     stopped = job_of(shape, data_of(shape), 3, rate=1e-3, dropout=0.2)
@@ -140,21 +212,22 @@ def test_training_epoch_by_epoch_ends_where_training_in_one_go_does(shape):
     by_epoch, at_once = train([stopped, nonstop], SHORT)
 
     assert by_epoch.epoch == at_once.epoch == SHORT.epochs - 1
-    assert weights_digest([by_epoch.weights]) == weights_digest([at_once.weights])
+    assert by_epoch.net.digest() == at_once.net.digest()
 
 
 OTHER_PROCESS = """
-from tests.test_train import SHAPES, SHORT, data_of, fingerprint, job_of, train
-jobs = [job_of(s, data_of(s), seed, dropout=0.2) for s in (SHAPES[1], SHAPES[5]) for seed in range(3)]
+from tests.test_train import BOTH, IMAGE, SHAPES, SHORT, data_of, fingerprint, job_of, train
+shapes = SHAPES[1], SHAPES[5], IMAGE
+jobs = [job_of(s, data_of(s), seed, dropout=0.2, moves=BOTH) for s in shapes for seed in range(3)]
 print(fingerprint(train(jobs, SHORT)))
 """
 
 
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_another_process_with_other_threads_gives_the_same_bits(threads, pytestconfig):
-    shapes = SHAPES[1], SHAPES[5]
+    shapes = SHAPES[1], SHAPES[5], IMAGE
     here = [
-        job_of(shape, data_of(shape), seed, dropout=0.2)
+        job_of(shape, data_of(shape), seed, dropout=0.2, moves=BOTH)
         for shape in shapes
         for seed in range(3)
     ]
@@ -181,6 +254,35 @@ def test_tensorflow_computes_on_one_thread():
     assert tf.config.threading.get_inter_op_parallelism_threads() == 1
 
 
+# Pausing ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [SHAPES[1], SHAPES[7], IMAGE])
+def test_a_training_that_pauses_ends_with_the_bits_of_one_that_does_not(shape):
+    """Twice, each time in another stack; one that stops early on the way has nothing to go on with."""
+    schedule = Schedule(epochs=9, patience=3, batch_size=32)
+    data = data_of(shape)
+    jobs = [
+        job_of(shape, data, seed, dropout=0.2, rate=rate, moves=SHIFT)
+        for seed, rate in [(1, 1e-2), (2, 3e-3), (3, 0.0)]
+    ]
+    whole = fingerprint(train(jobs, schedule))
+    first = train([dataclasses.replace(job, until=2) for job in jobs], schedule)
+    second = [
+        train([dataclasses.replace(job, until=5, paused=one.paused)], schedule)[0]
+        for job, one in zip(jobs, first, strict=True)
+    ]
+    going = [i for i, one in enumerate(second) if one.paused]
+    last = train(
+        [dataclasses.replace(jobs[i], paused=second[i].paused) for i in going], schedule
+    )
+    ended = dict(enumerate(second)) | dict(zip(going, last, strict=True))
+
+    assert [one.paused.epochs for one in first] == [2, 2, 2]
+    assert second[2].paused is None
+    assert fingerprint([ended[i] for i in range(3)]) == whole
+
+
 # Against plain Keras ---------------------------------------------------------------------------
 
 
@@ -200,12 +302,32 @@ def keras_gradients(model, inputs, labels, loss):
 
 
 def plain_keras(shape, weights):
+    if isinstance(shape, ImageShape):
+        return plain_keras_of_images(shape, weights)
     layers = [
-        keras.layers.Dense(shape.width, activation="relu") for _ in range(shape.depth)
+        keras.layers.Dense(width, activation=shape.activation) for width in shape.widths
     ]
+    n_inputs = shape.layers()[0][0]
     model = keras.Sequential(
-        [keras.Input((shape.n_inputs,)), *layers, keras.layers.Dense(shape.n_outputs)]
+        [keras.Input((n_inputs,)), *layers, keras.layers.Dense(shape.n_outputs)]
     )
+    model.set_weights(weights)
+    return model
+
+
+def plain_keras_of_images(shape, weights):
+    inputs = keras.Input((shape.n_inputs,))
+    form = (shape.height, shape.width, shape.channels)
+    hidden = keras.layers.Reshape(form)(inputs[:, : shape.n_pixels])
+    for n_filters in shape.filters:
+        convolved = keras.layers.Conv2D(n_filters, 3, padding="same", use_bias=False)
+        hidden = keras.layers.MaxPooling2D(2)(convolved(hidden))
+        hidden = keras.layers.GroupNormalization(4, epsilon=1e-3)(hidden)
+        hidden = keras.layers.Activation(shape.activation)(hidden)
+    flat = max(shape.last_map) <= 3
+    last = keras.layers.Flatten() if flat else keras.layers.GlobalAveragePooling2D()
+    both = keras.layers.Concatenate()([last(hidden), inputs[:, shape.n_pixels :]])
+    model = keras.Model(inputs, keras.layers.Dense(shape.n_outputs)(both))
     model.set_weights(weights)
     return model
 
@@ -224,9 +346,10 @@ def test_ten_steps_are_those_of_adamw_written_out_on_plain_keras(shape, loss):
     job = job_of(shape, (inputs, labels), 6, n_train=85, n_stop=0, loss=loss)
     found = train([job], schedule)[0]
 
+    inputs = job.encoding.apply(inputs) if job.encoding else inputs
     centre, scale = job.units()
     labels = (labels - centre) / scale if shape.n_outputs == 1 else labels
-    weights = [w.astype(np.float64) for w in first_weights(shape, job.seed)]
+    weights = [w.astype(np.float64) for w in shape.first_weights(job.seed)]
     model = plain_keras(shape, weights)
     means, squares = [0.0] * len(weights), [0.0] * len(weights)
     t, shuffling = 0, generator_for(job.seed, "order")
@@ -245,26 +368,26 @@ def test_ten_steps_are_those_of_adamw_written_out_on_plain_keras(shape, loss):
                 change = (means[i] / (1 - 0.9**t)) / (
                     np.sqrt(squares[i] / (1 - 0.99**t)) + 1e-8
                 )
-                decay = job.weight_decay * weights[i] * (weights[i].ndim == 2)
+                decay = job.weight_decay * weights[i] * (weights[i].ndim > 1)
                 weights[i] = weights[i] - rate * (change + decay)
     weights[-2], weights[-1] = weights[-2] * scale, weights[-1] * scale + centre
 
     assert found.epoch == 1
-    for mine, theirs in zip(found.weights, weights, strict=True):
+    for mine, theirs in zip(found.net.weights, weights, strict=True):
         assert mine == pytest.approx(theirs, abs=2e-5 * max(1.0, scale), rel=1e-5)
 
 
 # Stopping --------------------------------------------------------------------------------------
 
 
-def cross_entropy(weights, inputs, labels):
-    p = predict([weights], inputs)[0]
+def cross_entropy(net, inputs, labels):
+    p = predict([net], inputs)[0]
     return -np.log(p[np.arange(len(labels)), labels]).mean()
 
 
 def test_early_stopping_keeps_the_best_epoch():
     """The kept weights have the loss they claim, and it is the smallest of all shorter trainings."""
-    shape = Shape(n_inputs=6, n_outputs=2, depth=1, width=32)
+    shape = Shape(n_inputs=6, n_outputs=2, widths=(32,))
     inputs, labels = data_of(shape, seed=2)
     job = job_of(shape, (inputs, labels), 8, n_train=64, n_stop=80, rate=3e-2)
     schedule = Schedule(epochs=40, patience=3, batch_size=32)
@@ -273,7 +396,7 @@ def test_early_stopping_keeps_the_best_epoch():
 
     assert 0 < found.epoch < schedule.epochs - schedule.patience
     assert cross_entropy(
-        found.weights, inputs[stopping], labels[stopping]
+        found.net, inputs[stopping], labels[stopping]
     ) == pytest.approx(found.stopping_loss, abs=1e-5)
     longer = train([job], Schedule(epochs=40, patience=40, batch_size=32))[0]
     assert longer.stopping_loss <= found.stopping_loss
@@ -290,7 +413,7 @@ def test_patience_counts_epochs_without_a_better_one():
 
     assert stuck.epoch == 0
     assert other.epoch > 0
-    assert weights_digest([stuck.weights]) == weights_digest([first_weights(shape, 1)])
+    assert stuck.net.digest() == Net(first_weights(shape, 1)).digest()
 
 
 def test_without_stopping_rows_training_runs_to_the_last_epoch():
@@ -302,12 +425,12 @@ def test_without_stopping_rows_training_runs_to_the_last_epoch():
 
 
 def test_training_learns():
-    shape = Shape(n_inputs=2, n_outputs=2, depth=1, width=16)
+    shape = Shape(n_inputs=2, n_outputs=2, widths=(16,))
     inputs = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     labels = (inputs[:, 0] * inputs[:, 1] > 0).astype(np.int32)
     job = job_of(shape, (inputs, labels), 1, n_train=160, n_stop=40)
     found = train([job], Schedule(epochs=60, patience=20, batch_size=32))[0]
-    right = predict([found.weights], inputs)[0].argmax(axis=1) == labels
+    right = predict([found.net], inputs)[0].argmax(axis=1) == labels
 
     assert right.mean() > 0.9
 
@@ -323,7 +446,8 @@ def test_inputs_that_are_no_numbers_leave_no_weights_and_spare_the_neighbours():
     nonstop = job_of(shape, (spoilt, labels), 1, n_stop=0)
     failed, kept, failed_too = train([bad, good, nonstop], SHORT)
 
-    assert failed.weights == failed_too.weights == ()
+    assert failed.net is None
+    assert failed_too.net is None
     assert failed.stopping_loss == np.inf
     assert fingerprint([kept]) == fingerprint(train([good], SHORT))
 
@@ -348,7 +472,7 @@ def test_a_loss_that_does_not_fit_the_outputs_is_refused():
 @pytest.mark.parametrize("loss", LOSSES)
 def test_numbers_are_learned_in_their_own_units(loss):
     """Metres or millimetres past an offset: the same network, its predictions in those units."""
-    shape = Shape(n_inputs=2, n_outputs=1, depth=1, width=16)
+    shape = Shape(n_inputs=2, n_outputs=1, widths=(16,))
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(240, 2)).astype(np.float32)
     metres = np.abs(inputs[:, 0]) + 0.1 * generator.normal(size=240)
@@ -360,11 +484,11 @@ def test_numbers_are_learned_in_their_own_units(loss):
         ],
         schedule,
     )
-    found = predict([one.weights], inputs)[0, :, 0]
+    found = predict([one.net], inputs)[0, :, 0]
 
     assert np.mean((found - metres) ** 2) < 0.1 * metres.var()
     assert other.stopping_loss == pytest.approx(one.stopping_loss, rel=1e-3)
-    assert predict([other.weights], inputs)[0, :, 0] == pytest.approx(
+    assert predict([other.net], inputs)[0, :, 0] == pytest.approx(
         5000 + 1000 * found, abs=10
     )
 
@@ -385,7 +509,7 @@ def test_standard_units_are_those_of_the_training_rows_and_the_loss():
 
 
 def test_the_absolute_error_is_not_drawn_away_by_a_few_absurd_numbers():
-    shape = Shape(n_inputs=1, n_outputs=1, depth=1, width=8)
+    shape = Shape(n_inputs=1, n_outputs=1, widths=(8,))
     inputs = np.random.default_rng(0).normal(size=(200, 1)).astype(np.float32)
     labels = inputs[:, 0].astype(np.float64)
     labels[::20] = 1e3
@@ -396,7 +520,7 @@ def test_the_absolute_error_is_not_drawn_away_by_a_few_absurd_numbers():
                 train(
                     [job_of(shape, (inputs, labels), 1, n_train=150, loss=loss)],
                     schedule,
-                )[0].weights
+                )[0].net
             ],
             inputs,
         )[0, :, 0]
@@ -414,7 +538,8 @@ def test_the_absolute_error_is_not_drawn_away_by_a_few_absurd_numbers():
 def test_predictions_do_not_depend_on_the_other_members(shape):
     """And are probabilities, where there are classes."""
     inputs, _ = data_of(shape)
-    members = [first_weights(shape, seed) for seed in range(3)]
+    known = encoding_of(shape, inputs)
+    members = [net_of(shape, seed, known) for seed in range(3)]
     together = predict(members, inputs)
 
     assert together.shape == (3, len(inputs), shape.n_outputs)
@@ -426,10 +551,10 @@ def test_predictions_do_not_depend_on_the_other_members(shape):
 
 def test_many_rows_are_predicted_in_portions_without_a_seam():
     """Wide enough for the rows to be cut into two portions."""
-    shape = Shape(n_inputs=1, n_outputs=2, depth=1, width=2000)
+    shape = Shape(n_inputs=1, n_outputs=2, widths=(2000,))
     inputs = np.random.default_rng(0).normal(size=(2100 + 7, 1)).astype(np.float32)
-    weights = first_weights(shape, 1)
-    whole = predict([weights], inputs)[0]
+    net = Net(first_weights(shape, 1))
+    whole = predict([net], inputs)[0]
 
     assert len(whole) == len(inputs)
-    assert whole == pytest.approx(np.asarray(as_keras((weights,))(inputs)), abs=1e-6)
+    assert whole == pytest.approx(np.asarray(as_keras((net,))(inputs)), abs=1e-6)

@@ -4,12 +4,13 @@ import pytest
 
 from assay.judge import judge_evidence
 from assay.records import Metric, Sentinel
-from assay.verdict import OutcomeWord
+from assay.verdict import OutcomeWord, edges
 from assay.words import (
     HEADLINES,
     METRICS,
     SENTINELS,
     claim_sentence,
+    edge_sentence,
     figure,
     price_sentence,
     sentences,
@@ -126,6 +127,38 @@ def test_the_price_is_told_beside_the_baseline_the_net_gains_least_over(scored):
         "The net took 31.4 s a fold to search and fit, 31 times as long as logistic, "
         "and its numbers fill 2.6 MB."
     )
+
+
+def test_an_edge_that_most_folds_share_is_told_with_where_to_widen(scored):
+    deep = scored.deep_learning.model_copy(update={"edges": ("net: width >= 256",)})
+    verdict = scored.model_copy(update={"deep_learning": deep})
+
+    assert edge_sentence(scored) == ""
+    assert "(net: width >= 256)" in edge_sentence(verdict)
+    assert "plan.a.tune" in edge_sentence(verdict)
+    assert edge_sentence(verdict) in sentences(verdict)
+
+
+def test_edges_count_where_more_than_half_of_the_folds_have_them():
+    case = scored_case({"logistic": 0.4, "net": 1.5})
+    results = case.evidence.results
+    wide = tuple(
+        result.model_copy(
+            update={
+                "models": {
+                    name: fit.model_copy(update={"edges": ("width >= 256",)})
+                    for name, fit in result.models.items()
+                    if name == "net"
+                }
+            }
+        )
+        for result in results
+    )
+    n = len(results) // 2
+
+    assert edges(results) == ()
+    assert edges(wide[:n] + results[n:]) == ()
+    assert edges(wide[: n + 1] + results[n + 1 :]) == ("net: width >= 256",)
 
 
 def test_a_stopped_verdict_says_only_why(stopped):

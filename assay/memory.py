@@ -1,0 +1,48 @@
+"""Whether a table fits into the memory there is, asked before anything is trained on it."""
+
+from assay.errors import DataRefused
+from assay.records import Cleaned
+from assay.store import Store
+
+_TIMES_HELD = (
+    3  # the float32 table while a network trains: as read, prepared, in the graph
+)
+_PROGRAM_BYTES = 1_500_000_000  # a process with its libraries and no table
+_MOST_LEVELS = 51  # inputs that one categorical column can become
+
+
+def n_inputs(store: Store, cleaned: Cleaned) -> int:
+    """Return about how many inputs a network gets: one a number, one a level of a category."""
+    if not cleaned.categorical:
+        return len(cleaned.numeric)
+    levels = store.get_table(cleaned.features)[list(cleaned.categorical)].nunique()
+    return len(cleaned.numeric) + int(levels.clip(upper=_MOST_LEVELS).sum())
+
+
+def processes_that_fit(n_rows: int, n_inputs: int, allowed: int) -> int:
+    """Return how many processes can train on a table side by side.
+
+    Each needs three times the float32 table and 1.5 GB.
+
+    Parameters
+    ----------
+    allowed
+        Bytes that all of them together may use.
+
+    Raises
+    ------
+    DataRefused
+        If there is no room for one.
+
+    Examples
+    --------
+    >>> processes_that_fit(1_000_000, 50, allowed=4_500_000_000)
+    2
+    """
+    needed = _TIMES_HELD * 4 * n_rows * n_inputs + _PROGRAM_BYTES
+    if needed > allowed:
+        raise DataRefused(
+            f"Training on {n_rows:,} rows with {n_inputs:,} inputs takes about {needed / 1e9:.1f} GB of memory, "
+            f"and {allowed / 1e9:.1f} GB are allowed here. Allow more, or take rows or columns out of the source."
+        )
+    return allowed // needed

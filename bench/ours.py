@@ -1,0 +1,182 @@
+"""Everything of Assay that the benchmarks of engine, quality and scale call, in one place."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from assay import network
+from assay.errors import TrainingFailed
+from assay.nets import Nets
+from assay.network import Shape
+from assay.part import TEST, Part
+from assay.plans import CleanPlan, NetSpace, TunePlan, Tuning
+from assay.records import Hyperparameters
+from assay.samples import Samples
+from assay.search import Scores, search
+from assay.seeds import seed_for
+from assay.train import Job, Schedule, predict, train
+from bench import workload
+from bench.workload import Workload
+
+Matrix = NDArray[np.float32]
+Labels = NDArray[np.int32]
+
+
+# The engine ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A matrix with its labels, and which rows train and which decide when to stop."""
+
+    inputs: Matrix
+    labels: Labels
+    train: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Net:
+    """One network of two classes to be trained; its hyperparameters are those of the workload."""
+
+    rows: Rows
+    hyperparameters: Hyperparameters
+    seed: int
+
+    @property
+    def shape(self) -> Shape:
+        width = int(self.hyperparameters["width"])
+        return Shape(
+            n_inputs=self.rows.inputs.shape[1],
+            n_outputs=2,
+            widths=(width,) * int(self.hyperparameters["depth"]),
+        )
+
+    @property
+    def layers(self) -> list[tuple[int, int]]:
+        return self.shape.layers()
+
+
+@dataclass(frozen=True)
+class Done:
+    """A trained network: the probability it gives the second class, and the epochs it took."""
+
+    predict: Callable[[Matrix], NDArray[np.float64]]
+    epochs: int
+
+
+def trained(
+    nets: Sequence[Net], *, epochs: int, patience: int, batch_size: int
+) -> list[Done]:
+    """Train networks in one call; without rows to stop on, to the last epoch."""
+    jobs = [
+        Job(
+            shape=net.shape,
+            seed=net.seed,
+            inputs=net.rows.inputs,
+            labels=net.rows.labels,
+            rows=net.rows.train,
+            stopping_rows=net.rows.stop,
+            learning_rate=float(net.hyperparameters["learning_rate"]),
+            weight_decay=float(net.hyperparameters["weight_decay"]),
+            dropout=float(net.hyperparameters["dropout"]),
+        )
+        for net in nets
+    ]
+
+    return [
+        Done(_of_second(one.net), min(epochs, one.epoch + patience + 1))
+        for one in train(jobs, Schedule(epochs, patience, batch_size))
+    ]
+
+
+def _of_second(net: network.Net | None) -> Callable[[Matrix], NDArray[np.float64]]:
+    if net is None:
+        raise TrainingFailed("A network of the benchmark had no finite loss.")
+    return lambda inputs: predict([net], inputs)[0, :, 1]
+
+
+def drawn(
+    work: Workload, try_all: Callable[[list[Hyperparameters]], Scores]
+) -> list[Hyperparameters]:
+    """Search the workload's space and return the trials it drew, in order."""
+    space = NetSpace(
+        depth=workload.DEPTHS,
+        width=workload.WIDTHS,
+        pieces=(0,),
+        activation=("relu",),
+        dropout=workload.DROPOUTS,
+        learning_rate=workload.LEARNING_RATES,
+        weight_decay=workload.WEIGHT_DECAYS,
+    )
+    trials, _ = search(space, work.trials, work.seed, try_all)
+    searched = ("depth", "width", "dropout", "learning_rate", "weight_decay")
+    return [{name: one.hyperparameters[name] for name in searched} for one in trials]
+
+
+# The table model -------------------------------------------------------------------------------
+
+Kind = Literal["net", "ensemble", "ensemble-tuned"]
+
+_UNTUNED: Hyperparameters = {
+    "depth": 2,
+    "width": 128,
+    "dropout": 0.15,
+    "learning_rate": 2e-3,
+    "weight_decay": 2e-2,
+}
+_MEMBERS, _FOLDS, _TRIALS = 16, 5, 12
+
+
+def probabilities(
+    kind: Kind, train: pd.DataFrame, labels: Labels, test: pd.DataFrame
+) -> NDArray[np.float64]:
+    """Fit a model of ours on training rows and return class probabilities of the others.
+
+    As the product does, with its defaults but for the tuned one's trials, 12 on all 5 inner folds.
+    """
+    tuned = kind == "ensemble-tuned"
+    plan = TunePlan(
+        trials=_TRIALS if tuned else 1,
+        folds_per_trial=_FOLDS if tuned else 1,
+        seeds=1 if kind == "net" else _MEMBERS,
+    )
+    part = _part(train, labels, test, plan)
+    nets = Nets(part, seed_for(0, kind))
+    seed = seed_for(0, "search")
+    trials, winner = search(
+        nets.space, plan.trials, seed, nets.try_all, first=nets.first
+    )
+    return nets.fit(trials[winner]).predict(part.whole.inputs[part.test])
+
+
+def _part(
+    train: pd.DataFrame, labels: Labels, test: pd.DataFrame, plan: TunePlan
+) -> Part:
+    """Return both parts, prepared, the first with its inner folds."""
+    inner = np.full(len(train) + len(test), TEST, dtype=np.int16)
+    split = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    for number, (_, rows) in enumerate(split.split(train, labels)):
+        inner[rows] = number
+    n_classes = len(np.unique(labels))
+    samples = Samples(
+        features=pd.concat([train, test], ignore_index=True),
+        labels=np.append(labels, np.zeros(len(test), dtype=np.int32)),  # not known here
+        task="binary" if n_classes == 2 else "multiclass",
+        classes=tuple(f"class {code}" for code in range(n_classes)),
+    )
+    return Part(samples, inner, Tuning(tune=plan, clean=CleanPlan(), metric="log_loss"))
+
+
+def large(features: pd.DataFrame, labels: Labels) -> Net:
+    """Return a network to be trained on a table, prepared as one outer training part is."""
+    part = _part(features, labels, features[:0], TunePlan())
+    fold = part.whole
+    stop = np.flatnonzero(part.inner == 0)
+    train = np.flatnonzero(part.inner > 0)
+    return Net(Rows(fold.inputs, labels, train, stop), _UNTUNED, 1)
