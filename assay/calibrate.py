@@ -227,7 +227,7 @@ _HEADINGS = {
     "null": "Nothing to find: how often is noise called a signal?",
     "family": "Plan A and plan B: does the second ticket cost anything?",
     "signal": "Something to find: how often is it found?",
-    "comparison": "Networks against simple models: words and intervals (3 folds drawn 3 times, 2 trials)",
+    "comparison": "Networks against simple models: words and intervals (3 folds drawn 3 times, 3 trials)",
     "leak": "Leaks: how often are they seen?",
 }
 

@@ -33,6 +33,7 @@ State = tuple[Any, Any, Any]  # parameters and AdamW's two moments of their grad
 
 VECTOR = 16  # float32 numbers in the widest vector register
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.99, 1e-8
+_PACE = 50.0  # of the inputs' factors, in learning rates of the weights
 
 
 def whole_vectors(n: int) -> int:
@@ -62,10 +63,19 @@ class Layout:
         The form of each array of weights, its axes in reverse and then of length 1.
     kernels : shape (n_parameters,)
         1 for the numbers of a kernel, which decay; 0 for vectors and padding, which do not.
+    paces : shape (n_parameters,)
+        By what the learning rate of each is multiplied.
+
+    While it trains, a network that is ``scaled`` has a factor on each input of its first layer, at
+    first 1, which learns much faster than the weights: so it turns to the inputs that matter
+    (Holzmüller et al. 2024, "Better by default", the scaling layer of RealMLP). Beside it stands the
+    input's emphasis, which is given and stays. Its weights come with both multiplied in.
     """
 
-    def __init__(self, shape: Shape | ImageShape) -> None:
-        self.arrays = shape.arrays()
+    def __init__(self, shape: Shape | ImageShape, *, scaled: bool = False) -> None:
+        self.arrays, self.scaled = shape.arrays(), scaled
+        if scaled:
+            self.arrays += [(self.arrays[0][0], 1)] * 2  # factors, emphases
         most_axes = max(map(len, self.arrays))
         forms = [one[::-1] + (1,) * (most_axes - len(one)) for one in self.arrays]
         self.forms = np.array(forms, dtype=np.int32)
@@ -75,21 +85,48 @@ class Layout:
         starts = [0, *self.ends[:-1]]
         for form, start, end in zip(self.arrays, starts, self.ends, strict=True):
             self.kernels[start:end] = len(form) > 1
+        self.paces = np.ones(self.n_parameters, dtype=np.float32)
+        if scaled:
+            self.kernels[starts[-2] :] = 0.0
+            self.paces[starts[-2] : starts[-1]] = _PACE
+            self.paces[starts[-1] :] = 0.0
 
-    def start(self, members: Sequence[Weights]) -> State:
-        """Return the state of networks that have taken no step yet."""
-        parameters = tf.constant(np.stack([self._row(weights) for weights in members]))
+    def start(
+        self,
+        members: Sequence[Weights],
+        emphases: Sequence[NDArray[np.float32] | None],
+    ) -> State:
+        """Return the state of networks that have taken no step yet.
+
+        Parameters
+        ----------
+        emphases
+            Of each network, shape (n_inputs of the first layer,); not looked at if none is scaled.
+        """
+        rows = [
+            self._row(weights, emphasis)
+            for weights, emphasis in zip(members, emphases, strict=True)
+        ]
+        parameters = tf.constant(np.stack(rows))
         return parameters, tf.zeros_like(parameters), tf.zeros_like(parameters)
 
     def weights(self, row: NDArray[np.float32]) -> Weights:
         """Return the arrays of weights from a row of parameters."""
         parts = np.split(row, self.ends)[:-1]
-        return tuple(
+        arrays = [
             part.reshape(form[::-1]).T.copy()
             for part, form in zip(parts, self.arrays, strict=True)
-        )
+        ]
+        if self.scaled:
+            *arrays, factors, emphases = arrays
+            arrays[0] *= factors * emphases
+        return tuple(arrays)
 
-    def _row(self, weights: Weights) -> NDArray[np.float32]:
+    def _row(
+        self, weights: Weights, emphasis: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        if self.scaled and emphasis is not None:
+            weights = (*weights, np.ones_like(emphasis), emphasis)
         flat = np.concatenate([layer.T.ravel() for layer in weights])
         return np.pad(flat, (0, self.n_parameters - len(flat))).astype(np.float32)
 
@@ -119,6 +156,8 @@ class Structure:
     ----------
     drops
         Whether any hidden unit may be dropped.
+    scaled
+        Whether the first layer's inputs have factors, see :class:`Layout`.
     """
 
     n_layers: int
@@ -126,6 +165,11 @@ class Structure:
     encoded: bool
     loss: Loss
     drops: bool = False
+    scaled: bool = False
+
+    @property
+    def n_arrays(self) -> int:
+        return 2 * (self.n_layers + self.scaled)
 
 
 @lru_cache
@@ -141,7 +185,7 @@ class Graph:
     ----------
     advance
         Takes a step for each portion of rows, and returns the new state. Its arguments: state;
-        forms and kernels of the layout; matrix (n_rows, n_inputs); encodings
+        forms of the layout; its kernels and paces (2, n_parameters); matrix (n_rows, n_inputs); encodings
         (2, n_orders, n_columns, n_pieces); rows (n_steps, n_orders, batch), numbers of rows of the
         matrix; targets (n_steps, n_replicas, batch); order (n_replicas,), which of the rows' orders
         a replica follows; rates (n_replicas, 8), noise (n_replicas, 2) and class weights
@@ -154,10 +198,10 @@ class Graph:
 
     def __init__(self, structure: Structure) -> None:
         self.of, self.loss = structure, structure.loss
-        self._trace((2 * structure.n_layers, 2))
+        self._trace((structure.n_arrays, 2))
 
     def _trace(self, of_forms: tuple[int, int]) -> None:
-        line, table, block = (tf.TensorSpec([None] * rank) for rank in (1, 2, 3))
+        table, block = (tf.TensorSpec([None] * rank) for rank in (2, 3))
         forms = tf.TensorSpec(of_forms, tf.int32)
         portions = tf.TensorSpec([None, None, None], tf.int32)
         order = tf.TensorSpec([None], tf.int32)
@@ -168,7 +212,7 @@ class Graph:
             self._advance,
             autograph=False,
             input_signature=[
-                *((table, table, table), forms, line, table, known, portions, block),
+                *((table, table, table), forms, table, table, known, portions, block),
                 *(order, tf.TensorSpec([None, 8]), noise, table, done, total),
             ],
         )
@@ -182,7 +226,7 @@ class Graph:
         self,
         state: Any,
         forms: Any,
-        kernels: Any,
+        kernels_and_paces: Any,
         matrix: Any,
         encodings: Any,
         rows: Any,
@@ -194,6 +238,7 @@ class Graph:
         done: Any,
         total: Any,
     ) -> Any:
+        kernels, paces = tf.unstack(kernels_and_paces, num=2)
         n_steps = tf.shape(rows)[0]
 
         def step(number: Any, parameters: Any, means: Any, squares: Any) -> Any:
@@ -210,7 +255,7 @@ class Graph:
                 done + number,
             )
             t = tf.cast(done + number, tf.float32) + 1.0
-            rate = rates[:, :1] * _rise_and_fall(t / total)
+            rate = paces * rates[:, :1] * _rise_and_fall(t / total)
             decay = rates[:, 1:2] * kernels * parameters
             means += (1.0 - _BETA_1) * (gradient - means)
             squares += (1.0 - _BETA_2) * (tf.square(gradient) - squares)
@@ -280,11 +325,14 @@ class Graph:
     def _forward(
         self, first: Any, parameters: Any, forms: Any, drop: "Dropout | None" = None
     ) -> Any:
-        parts = parts_of(parameters, forms, 2 * self.of.n_layers)
+        parts = parts_of(parameters, forms, self.of.n_arrays)
         arrays = [
             tf.reshape(part, (-1, forms[i, 0], forms[i, 1]))
             for i, part in enumerate(parts)
         ]
+        if self.of.scaled:
+            *arrays, factors, emphases = arrays
+            arrays[0] *= _in_each_row(factors * emphases, tf.shape(arrays[0])[1])
         return _forward(first, arrays, self.of.activation, drop)
 
     def _losses(
@@ -305,6 +353,11 @@ class Graph:
             is_class = is_class * (1.0 - smooth) + smooth / n_classes
         of_class = tf.reduce_sum(outputs * is_class, axis=1)
         return weights * (tf.reduce_logsumexp(outputs, axis=1) - of_class)
+
+
+def _in_each_row(factors: Any, n_rows: Any) -> Any:
+    """Return (n_replicas, 1, n) as (n_replicas, n_rows, n): a product, so that its gradient is one."""
+    return tf.matmul(tf.ones((1, n_rows, 1)), factors)
 
 
 def parts_of(parameters: Any, forms: Any, n_arrays: int) -> list[Any]:

@@ -29,7 +29,7 @@ class ImageNets(Nets):
             space = space.model_copy(update={"shift": (0.0,)})
         return space, [untuned(space, min(self.image.height, self.image.width))]
 
-    def _kind(self, known: Hyperparameters) -> dict[str, Any]:
+    def _kind(self, known: Hyperparameters, _: int) -> dict[str, Any]:
         image, filters = self.image, int(known["filters"])
         shape = ImageShape(
             height=image.height,

@@ -21,6 +21,7 @@ from assay.part import Fitted, Part, Score, nearest
 from assay.plans import ImageSpace, NetSpace
 from assay.records import Hyperparameters, Trial
 from assay.samples import Labels
+from assay.screen import emphasis, f_statistics
 from assay.seeds import seed_for
 from assay.train import Job, Schedule, Trained, predict, train
 
@@ -54,6 +55,7 @@ class Nets:
         self.unseen: list[NDArray[np.float64] | None] = []  # what each trial predicts
         self._trained: dict[_Place, Trained] = {}
         self._encodings: dict[int, Encoding | None] = {}
+        self._statistics: dict[tuple[int, tuple[int, int]], NDArray[np.float64]] = {}
         self._rows_of: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def _space_and_first(self) -> tuple[NetSpace | ImageSpace, list[Hyperparameters]]:
@@ -62,7 +64,7 @@ class Nets:
         numbers = bool(self.part.whole.preparation.numeric)
         return space, portfolio(space, numbers=numbers)
 
-    def _kind(self, known: Hyperparameters) -> dict[str, Any]:
+    def _kind(self, known: Hyperparameters, fold: int) -> dict[str, Any]:
         """Return what a network's own kind says of a job: its shape, and what belongs to that."""
         part, pieces = self.part, self._encoding(int(known["pieces"]))
         shape = Shape(
@@ -72,7 +74,26 @@ class Nets:
             activation=cast("Activation", known["activation"]),
             encoded=pieces.sizes if pieces else (0, 0),
         )
-        return {"shape": shape, "encoding": pieces}
+        emphasis = self._emphasis(shape, pieces, fold, float(known["screen"]))
+        return {"shape": shape, "encoding": pieces, "emphasis": emphasis}
+
+    def _emphasis(
+        self, shape: Shape, pieces: Encoding | None, fold: int, least: float
+    ) -> NDArray[np.float32]:
+        """Return how much of its inputs a network is shown, by the rows that it learns from."""
+        if least == 0:
+            return np.ones(shape.layers()[0][0], dtype=np.float32)
+        part, key = self.part, (fold, shape.encoded)
+        if key not in self._statistics:
+            rows, _ = self._rows(fold)
+            self._statistics[key] = f_statistics(
+                part.whole.inputs,
+                part.labels,
+                rows,
+                pieces,
+                classes=not part.regression,
+            )
+        return emphasis(self._statistics[key], least)
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         numbers = range(len(self.asked), len(self.asked) + len(asked))
@@ -162,7 +183,7 @@ class Nets:
         rows, stopping_rows = self._rows(place.fold)
         before = self._before(place)
         return Job(
-            **self._kind(known),
+            **self._kind(known, place.fold),
             seed=seed_for(
                 self.seed, "net", self._origin(place.trial), place.fold, place.copy
             ),
@@ -217,19 +238,22 @@ class Nets:
 
 
 def portfolio(space: NetSpace, *, numbers: bool = True) -> list[Hyperparameters]:
-    """Return what is good without a search, as near as a space allows: with pieces, and without.
+    """Return what is good without a search, as near as a space allows.
 
-    Without ``numbers`` there is nothing to encode.
+    With pieces, without, and without those inputs that say nothing by themselves. Without ``numbers``
+    there is nothing to encode.
     """
-    found = [_untuned(space, pieces) for pieces in ((8, 0) if numbers else (0,))]
-    return found[:1] if found[0] == found[-1] else found
+    wanted = [(8, 0.0), (0, 0.0), (0, 2.0)]
+    found = [_untuned(space, *one) for one in wanted[0 if numbers else 1 :]]
+    return [one for place, one in enumerate(found) if one not in found[:place]]
 
 
-def _untuned(space: NetSpace, pieces: int) -> Hyperparameters:
+def _untuned(space: NetSpace, pieces: int, screen: float) -> Hyperparameters:
     return {
         "depth": nearest(space.depth, 2),
         "width": nearest(space.width, 128),
         "pieces": nearest(space.pieces, pieces),
+        "screen": nearest(space.screen, screen),
         "activation": space.activation[0],
         "dropout": nearest(space.dropout, 0.15),
         "learning_rate": float(np.clip(2e-3, *space.learning_rate)),

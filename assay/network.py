@@ -48,9 +48,17 @@ class Encoding:
 
     def apply(self, inputs: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return the inputs with the pieces of the leading columns behind them."""
-        leading = inputs[:, : len(self.slopes), None].astype(np.float64)
-        pieces = np.clip((leading - self.edges) * self.slopes, 0.0, 1.0) - 0.5
-        return np.concatenate([inputs, pieces.reshape(len(inputs), -1)], axis=1)
+        pieces = self.pieces(inputs[:, : len(self.slopes)])
+        return np.concatenate([inputs, pieces], axis=1)
+
+    def pieces(
+        self, columns: NDArray[np.floating[Any]], first: int = 0
+    ) -> NDArray[np.float64]:
+        """Return the pieces of some columns, the encoding's from the ``first`` on."""
+        which = slice(first, first + columns.shape[1])
+        leading = columns[:, :, None].astype(np.float64)
+        rising = (leading - self.edges[which]) * self.slopes[which]
+        return (np.clip(rising, 0.0, 1.0) - 0.5).reshape(len(columns), -1)
 
 
 def encoding(columns: NDArray[np.float32], n_pieces: int) -> Encoding | None:
@@ -60,7 +68,7 @@ def encoding(columns: NDArray[np.float32], n_pieces: int) -> Encoding | None:
     ----------
     columns : shape (n_train, n_columns)
         Scaled numeric inputs. Pieces end at equally spaced quantiles, those closer than a
-        thousandth of a spread taken together.
+        thousandth of a spread taken together. After the last column with pieces none is kept.
     """
     starts, slopes = np.zeros((2, columns.shape[1], n_pieces), dtype=np.float32)
     shares = np.linspace(0.0, 1.0, n_pieces + 1)
@@ -70,7 +78,8 @@ def encoding(columns: NDArray[np.float32], n_pieces: int) -> Encoding | None:
             continue
         starts[number, : len(edges) - 1] = edges[:-1]
         slopes[number, : len(edges) - 1] = 1.0 / np.diff(edges)
-    return Encoding(starts, slopes) if slopes.any() else None
+    n_encoded = 1 + np.flatnonzero(slopes.any(axis=1)).max(initial=-1)
+    return Encoding(starts[:n_encoded], slopes[:n_encoded]) if n_encoded else None
 
 
 def _apart(edges: NDArray[np.float64]) -> NDArray[np.float64]:

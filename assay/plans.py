@@ -47,6 +47,7 @@ Filters = Annotated[
 Shifts = Annotated[
     tuple[Annotated[float, Field(ge=0, le=0.25)], ...], Field(min_length=1)
 ]
+Screens = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
 Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
 
 METRICS_OF: dict[Task, tuple[Metric, ...]] = {
@@ -263,7 +264,11 @@ class NetSpace(Record):
         default=(0, 8, 16),
         description="Pieces in which a numeric column is encoded; 0: not at all.",
     )
-    activation: Activations = ("silu", "relu")
+    screen: Screens = Field(
+        default=(0.0, 2.0),
+        description="F statistic up to which an input is left out; 0: none is.",
+    )
+    activation: Activations = ("relu", "silu")
     dropout: Shares = (0.0, 0.15, 0.3)
     learning_rate: Range = (5e-4, 8e-3)
     weight_decay: Range = (1e-3, 1e-1)

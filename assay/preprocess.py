@@ -32,7 +32,7 @@ class Preparation:
     Attributes
     ----------
     numeric, categorical
-        Column names, in the order the table has them.
+        Column names, in the order of the inputs.
     fill, centre, scale : shape (p,)
         Value for missing cells; then ``z = (x - centre) / scale``.
     indicated : shape (m,)
@@ -194,13 +194,21 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
         those are more than levels the plan says.
 
     A numeric column without a value in these rows becomes 0 throughout; its indicator stays. The
-    pixels of an image share a centre and a spread by channel: mean and standard deviation.
+    pixels of an image share a centre and a spread by channel: mean and standard deviation. Other
+    numeric columns of two values or fewer stand last: networks cut the leading ones into pieces.
     """
     numeric = tuple(features.select_dtypes("number").columns)
     texts = tuple(name for name in features.columns if name in plan.text)
     categorical = tuple(
         name for name in features.columns if name not in {*numeric, *texts}
     )
+    if not plan.image:
+        numeric = tuple(
+            sorted(
+                numeric,
+                key=lambda name: _has_two_values(features[name].to_numpy(np.float64)),
+            )
+        )
     columns = (features[name].to_numpy(np.float64) for name in numeric)
     known = [_pixel(one, plan) if plan.image else _number(one, plan) for one in columns]
     fill, centre, scale, gaps = np.array(known).reshape(-1, 4).T
@@ -217,6 +225,13 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
         further=tuple(_further(features[name]) for name in categorical),
         texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
         bent=plan.image is None,
+    )
+
+
+def _has_two_values(values: NDArray[np.float64]) -> bool:
+    values = values[~np.isnan(values)]
+    return not len(values) or bool(
+        np.all((values == values.min()) | (values == values.max()))
     )
 
 

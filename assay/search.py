@@ -205,6 +205,7 @@ def _declared(space: Space) -> kt.HyperParameters:
             _choice(hp, space, "depth")
             _choice(hp, space, "width")
             _choice(hp, space, "pieces")
+            _choice(hp, space, "screen")
             _choice(hp, space, "activation")
             _choice(hp, space, "dropout")
             hp.Float("learning_rate", *space.learning_rate, sampling="log")

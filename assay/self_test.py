@@ -88,7 +88,7 @@ def _light(plan: TunePlan) -> TunePlan:
     strong, weak = plan.logistic.inverse_penalty
     return plan.model_copy(
         update={
-            "trials": min(2, plan.trials),
+            "trials": min(3, plan.trials),
             "seeds": min(2, plan.seeds),
             "folds_per_trial": 1,
             "tuner": "random",

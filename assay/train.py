@@ -62,6 +62,9 @@ class Job:
         Of the leading columns of the matrix; jobs that share a matrix share it.
     moves
         What may happen to an image while training; None: nothing.
+    emphasis : shape (n_inputs of the first layer,)
+        How much of each input, or piece of one, the network is shown: it then has factors that learn
+        faster than the weights, see ``graph.Layout``. None: it has none.
     smoothing
         Share of a label that is spread over all classes while training.
     class_weights : shape (n_classes,)
@@ -84,6 +87,7 @@ class Job:
     loss: Loss = "cross_entropy"
     encoding: Encoding | None = None
     moves: Moves | None = None
+    emphasis: NDArray[np.float32] | None = None
     smoothing: float = 0.0
     class_weights: tuple[float, ...] = ()
     until: int | None = None
@@ -165,7 +169,8 @@ def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
         batch = _batch(schedule, job)
         n_stopping = portions(len(job.stopping_rows), job.shape.rows_at_once)
         started = job.paused.epochs if job.paused else 0
-        key = (job.shape, job.loss, n_stopping, started, job.until)
+        scaled = job.emphasis is not None
+        key = (job.shape, job.loss, scaled, n_stopping, started, job.until)
         groups.setdefault((*key, len(job.rows) // batch, batch), []).append(number)
     trained: dict[int, Trained] = {}
     for (*_, n_steps, batch), numbers in groups.items():
@@ -221,7 +226,7 @@ class _Stack:
     ) -> None:
         self.jobs, self.schedule = jobs, schedule
         self.n_steps, self.batch = n_steps, batch
-        self.layout = Layout(jobs[0].shape)
+        self.layout = Layout(jobs[0].shape, scaled=jobs[0].emphasis is not None)
         longest = max(len(job.stopping_rows) for job in jobs)
         self.portions = portions(longest, jobs[0].shape.rows_at_once)
         self.graph = self._graph()
@@ -251,6 +256,7 @@ class _Stack:
                 encoded=shape.encoded != (0, 0),
                 loss=loss,
                 drops=any(job.dropout > 0 for job in self.jobs),
+                scaled=self.layout.scaled,
             )
         )
 
@@ -264,7 +270,7 @@ class _Stack:
         paused = [job.paused for job in self.jobs if job.paused]
         if not paused:
             first = [job.shape.first_weights(job.seed) for job in self.jobs]
-            return self.layout.start(first)
+            return self.layout.start(first, [job.emphasis for job in self.jobs])
         for order in self.orders:
             order.skip(paused[0].epochs)
         return resumed([one.state for one in paused])
@@ -319,7 +325,7 @@ class _Stack:
         after: State = self.graph.advance(
             state,
             self.layout.forms,
-            self.layout.kernels,
+            np.stack([self.layout.kernels, self.layout.paces]),
             self.matrix,
             stacked([one.encoding for one in orders]),
             np.stack(rows, axis=1),

@@ -32,12 +32,12 @@ _LEAST_TUNING = {
     "net": {"depth": [1], "width": [16], "pieces": [0]},
     "boosting": {"max_rounds": 10},
 }
-# Small enough for hundreds of tables: 3 folds drawn 3 times, 2 trials, 10 vectors in the self-test.
+# Small enough for hundreds of tables: 3 folds drawn 3 times, 3 trials, 10 vectors in the self-test.
 _SMALL_COMPARISON = {
     "split": {"folds": 3, "repeats": 3, "inner_folds": 3},
     "audit": {"self_test": 10},
     "tune": {
-        "trials": 2,
+        "trials": 3,
         "seeds": 4,
         "epochs": 24,
         "patience": 5,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from assay.errors import TrainingFailed
-from assay.nets import Nets, batch_size_for, portfolio, select
+from assay.nets import Nets, _Place, batch_size_for, portfolio, select
 from assay.part import Part
 from assay.plans import CleanPlan, NetSpace, TunePlan, Tuning
 from assay.search import search
@@ -114,15 +114,34 @@ def test_none_that_may_be_picked_is_told():
 
 
 def test_what_is_good_without_a_search_lies_in_the_space():
-    """With pieces and without, where the space has both."""
-    with_pieces, without = portfolio(NetSpace())
-    narrow = NetSpace(width=(16,), pieces=(0,), learning_rate=(1e-2, 1e-1))
+    """With pieces, without, and screened, where the space has them."""
+    with_pieces, without, screened = portfolio(NetSpace())
+    narrow = NetSpace(
+        width=(16,), pieces=(0,), screen=(0.0,), learning_rate=(1e-2, 1e-1)
+    )
 
     assert (with_pieces["pieces"], without["pieces"]) == (8, 0)
-    assert with_pieces | {"pieces": 0} == without
+    assert with_pieces | {"pieces": 0} == without == screened | {"screen": 0.0}
     assert [one["width"] for one in portfolio(narrow)] == [16]
-    assert [one["pieces"] for one in portfolio(NetSpace(), numbers=False)] == [0]
     assert portfolio(narrow)[0]["learning_rate"] == 1e-2
+    unencoded = portfolio(NetSpace(), numbers=False)
+    assert [(one["pieces"], one["screen"]) for one in unencoded] == [(0, 0.0), (0, 2.0)]
+
+
+def test_what_a_network_is_shown_is_told_by_the_rows_it_learns_from():
+    """Labels of the rows it stops on may be anything: its emphases stay as they are."""
+    part = part_of()
+    nets = Nets(part, 5)
+    nets.try_all([portfolio(SPACE)[-1]])
+    jobs = [nets._job(_Place(0, fold)) for fold in range(3)]
+    part.labels[jobs[0].stopping_rows] = 1 - part.labels[jobs[0].stopping_rows]
+    again = Nets(part, 5)
+    again.asked = nets.asked
+    turned = [again._job(_Place(0, fold)) for fold in range(3)]
+
+    assert np.array_equal(jobs[0].emphasis, turned[0].emphasis)
+    assert not np.array_equal(jobs[1].emphasis, turned[1].emphasis)
+    assert jobs[0].emphasis[0] > 0
 
 
 def test_batches_grow_with_the_rows():
