@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 SHARED := ../shared/data
+TWO    := -n 2 --dist loadscope  # modules of tests in two processes side by side
 
 # Data that lies beside the project is used where it is; otherwise data/raw is looked in.
 ifneq ($(wildcard $(SHARED)),)
@@ -18,10 +19,10 @@ run: $(VENV)/runtime  ## Check the built-in study (offline, real data)
 	$(BIN)/python flows/main.py
 
 test: $(VENV)/dev  ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TWO)
 
 check: $(VENV)/dev  ## Run the quick tests: no Keras, no Prefect server
-	$(BIN)/python -m pytest -m "not slow and not flow"
+	$(BIN)/python -m pytest $(TWO) -m "not slow and not flow"
 
 lint: $(VENV)/dev  ## Check format, style and types
 	$(BIN)/ruff format --check .

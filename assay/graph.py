@@ -101,7 +101,12 @@ class Layout:
         Parameters
         ----------
         emphases
-            Of each network, shape (n_inputs of the first layer,); not looked at if none is scaled.
+            Of each network that is scaled, shape (n_inputs of the first layer,); of others None.
+
+        Raises
+        ------
+        ValueError
+            If a network that is scaled has none, or another one.
         """
         rows = [
             self._row(weights, emphasis)
@@ -125,7 +130,9 @@ class Layout:
     def _row(
         self, weights: Weights, emphasis: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
-        if self.scaled and emphasis is not None:
+        if self.scaled != (emphasis is not None):
+            raise ValueError("networks with an emphasis are scaled, and no others")
+        if emphasis is not None:
             weights = (*weights, np.ones_like(emphasis), emphasis)
         flat = np.concatenate([layer.T.ravel() for layer in weights])
         return np.pad(flat, (0, self.n_parameters - len(flat))).astype(np.float32)

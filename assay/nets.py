@@ -74,10 +74,10 @@ class Nets:
             activation=cast("Activation", known["activation"]),
             encoded=pieces.sizes if pieces else (0, 0),
         )
-        emphasis = self._emphasis(shape, pieces, fold, float(known["screen"]))
-        return {"shape": shape, "encoding": pieces, "emphasis": emphasis}
+        shown = self._shown(shape, pieces, fold, float(known["screen"]))
+        return {"shape": shape, "encoding": pieces, "emphasis": shown}
 
-    def _emphasis(
+    def _shown(
         self, shape: Shape, pieces: Encoding | None, fold: int, least: float
     ) -> NDArray[np.float32]:
         """Return how much of its inputs a network is shown, by the rows that it learns from."""
@@ -87,11 +87,9 @@ class Nets:
         if key not in self._statistics:
             rows, _ = self._rows(fold)
             self._statistics[key] = f_statistics(
-                part.whole.inputs,
-                part.labels,
-                rows,
-                pieces,
+                *(part.whole.inputs, part.labels, rows, pieces),
                 classes=not part.regression,
+                seed=self.seed,
             )
         return emphasis(self._statistics[key], least)
 

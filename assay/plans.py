@@ -266,7 +266,10 @@ class NetSpace(Record):
     )
     screen: Screens = Field(
         default=(0.0, 2.0),
-        description="F statistic up to which an input is left out; 0: none is.",
+        description=(
+            "F statistic up to which an input is left out, while the others are shown by how far they pass it; "
+            "0: all are shown alike."
+        ),
     )
     activation: Activations = ("relu", "silu")
     dropout: Shares = (0.0, 0.15, 0.3)

@@ -195,7 +195,7 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
 
     A numeric column without a value in these rows becomes 0 throughout; its indicator stays. The
     pixels of an image share a centre and a spread by channel: mean and standard deviation. Other
-    numeric columns of two values or fewer stand last: networks cut the leading ones into pieces.
+    numeric columns of three values or fewer stand last: networks cut the leading ones into pieces.
     """
     numeric = tuple(features.select_dtypes("number").columns)
     texts = tuple(name for name in features.columns if name in plan.text)
@@ -206,7 +206,7 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
         numeric = tuple(
             sorted(
                 numeric,
-                key=lambda name: _has_two_values(features[name].to_numpy(np.float64)),
+                key=lambda name: _has_few_values(features[name].to_numpy(np.float64)),
             )
         )
     columns = (features[name].to_numpy(np.float64) for name in numeric)
@@ -228,11 +228,10 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
     )
 
 
-def _has_two_values(values: NDArray[np.float64]) -> bool:
-    values = values[~np.isnan(values)]
-    return not len(values) or bool(
-        np.all((values == values.min()) | (values == values.max()))
-    )
+def _has_few_values(values: NDArray[np.float64]) -> bool:
+    """Return whether a column has three values or fewer: mostly told by its first cells."""
+    seen = values[~np.isnan(values)]
+    return all(len(np.unique(some)) <= 3 for some in (seen[:1000], seen))
 
 
 def _number(

@@ -7,18 +7,18 @@ space") with the positive part of a shrinkage factor (James & Stein 1961). What 
 other inputs is lost to it, so that it is a choice of the search and never the only one.
 """
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_selection import f_classif, f_regression
 
 from assay.network import Encoding
 from assay.samples import Labels
+from assay.seeds import generator_for
 
 _AT_ONCE = 64  # columns
 _MOST_ROWS = 2**17
 _MOST = 1e30  # of a statistic: an input that tells the labels apart without a rest
+
+Columns = NDArray[np.float64]
 
 
 def emphasis(statistics: NDArray[np.float64], least: float) -> NDArray[np.float32]:
@@ -52,11 +52,13 @@ def f_statistics(
     pieces: Encoding | None,
     *,
     classes: bool,
+    seed: int,
 ) -> NDArray[np.float64]:
     """Return the F statistic of each input, and of each piece of one, against the labels.
 
-    One-way analysis of variance for classes, a straight line for numbers. Of very many rows evenly
-    spaced ones are looked at.
+    One-way analysis of variance for classes, a straight line for numbers. Sums of squares are taken
+    of what is left, not as differences: those round to less than nothing for an input that tells all,
+    as in ``sklearn.feature_selection``.
 
     Parameters
     ----------
@@ -64,27 +66,20 @@ def f_statistics(
     labels : shape (n_rows,)
         Class codes, or numbers.
     rows : shape (n_train,)
-        Which of them may be looked at.
+        Which of them may be looked at; of very many a part, drawn by the seed, is.
 
     Returns
     -------
     shape (n_inputs + n_pieces,)
         0 for an input that never changes, and for all where the labels do not.
     """
-    rows = rows[:: -(-len(rows) // _MOST_ROWS)]
-    against = f_classif if classes else f_regression
-    if len(np.unique(labels[rows])) < 2 or len(rows) < 3:
-        return np.zeros(inputs.shape[1] + (pieces.slopes.size if pieces else 0))
-
-    def of(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # of inputs that never change
-            found = against(columns, labels[rows])[0]
-        known = ~np.isnan(found) & (np.ptp(columns, axis=0) > 0)
-        return np.where(known, np.minimum(found, _MOST), 0.0)
-
+    if len(rows) > _MOST_ROWS:
+        drawn = generator_for(seed, "screen").permutation(len(rows))[:_MOST_ROWS]
+        rows = rows[np.sort(drawn)]
+    against = _by_class if classes else _by_number
+    known = labels[rows]
     found = [
-        of(inputs[rows, start : start + _AT_ONCE].astype(np.float64))
+        against(inputs[rows, start : start + _AT_ONCE].astype(np.float64), known)
         for start in range(0, inputs.shape[1], _AT_ONCE)
     ]
     if pieces is not None:
@@ -92,5 +87,31 @@ def f_statistics(
         at_once = max(1, _AT_ONCE // n_pieces)
         for start in range(0, n_encoded, at_once):
             columns = inputs[rows, start : min(start + at_once, n_encoded)]
-            found.append(of(pieces.pieces(columns, start)))
+            found.append(against(pieces.pieces(columns, start), known))
     return np.concatenate(found)
+
+
+def _by_class(columns: Columns, labels: Labels) -> NDArray[np.float64]:
+    classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    columns = columns - columns.mean(axis=0)
+    means = np.stack([columns[codes == k].mean(axis=0) for k in range(len(classes))])
+    between = (counts[:, None] * means**2).sum(axis=0)
+    within = ((columns - means[codes]) ** 2).sum(axis=0)
+    return _ratio(between, len(classes) - 1, within, len(labels) - len(classes))
+
+
+def _by_number(columns: Columns, labels: Labels) -> NDArray[np.float64]:
+    columns, numbers = columns - columns.mean(axis=0), labels - labels.mean()
+    squares = (columns**2).sum(axis=0)
+    slopes = (columns * numbers[:, None]).sum(axis=0) / np.maximum(squares, 1 / _MOST)
+    rest = ((numbers[:, None] - columns * slopes) ** 2).sum(axis=0)
+    return _ratio(slopes**2 * squares, 1, rest, len(labels) - 2)
+
+
+def _ratio(
+    explained: NDArray[np.float64], n: int, rest: NDArray[np.float64], n_rest: int
+) -> NDArray[np.float64]:
+    if n < 1 or n_rest < 1:
+        return np.zeros(len(explained))
+    least = np.maximum(rest / n_rest, explained / n / _MOST)
+    return np.where(explained > 0, explained / n / np.where(least > 0, least, 1.0), 0.0)

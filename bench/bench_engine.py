@@ -4,8 +4,8 @@
 
 Equal on both sides: table, folds, inner split, scaling, hyperparameters drawn (compared), epochs,
 batch size, patience on the loss of the inner part, choice of the trial by its inner AUC, and score
-of the chosen one on the test part. Its own on each side: the schedule of the learning rate, first
-weights and noise. All are processes from cold, imports included. The usual script runs once, which
+of the chosen one on the test part. Its own on each side: the schedule of the learning rate, factors on
+the inputs, first weights and noise. All are processes from cold, imports included. The usual script runs once, which
 takes about ten minutes; ours runs ``N`` times (3), in one process and in two at once, and medians
 count. ``--quick``: 2 folds, 3 trials, 20 epochs, one round; its ratios are mostly imports.
 

@@ -85,14 +85,15 @@ def measured(
     names = tuple(map(str, np.unique(images.labels)))
     samples = Samples(images.pixels, images.labels, "multiclass", names)
     plan = Tuning(
-        tune=TunePlan.model_validate({"trials": 1, **tune}),
+        tune=TunePlan.model_validate(tune),
         clean=CleanPlan.model_validate(clean),
         metric="auc",
     )
     wall, cpu = time.perf_counter(), time.process_time()
     part = Part(samples, inner, plan)
     nets = deep(part, fold)
-    trials, winner = search(nets.space, 1, fold, nets.try_all, first=nets.first)
+    n_trials = len(nets.first)
+    trials, winner = search(nets.space, n_trials, fold, nets.try_all, first=nets.first)
     predicted = nets.fit(trials[winner]).predict(part.whole.inputs[part.test])
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     tested, chosen = images.labels[part.test], predicted.argmax(axis=1)

@@ -85,6 +85,7 @@ def trained(
             learning_rate=float(net.hyperparameters["learning_rate"]),
             weight_decay=float(net.hyperparameters["weight_decay"]),
             dropout=float(net.hyperparameters["dropout"]),
+            emphasis=np.ones(net.rows.inputs.shape[1], dtype=np.float32),
         )
         for net in nets
     ]
@@ -169,7 +170,7 @@ def _part(
         inner[rows] = number
     n_classes = len(np.unique(labels))
     samples = Samples(
-        features=pd.concat([train, test], ignore_index=True),
+        features=pd.concat([train, test], ignore_index=True) if len(test) else train,
         labels=np.append(labels, np.zeros(len(test), dtype=np.int32)),  # not known here
         task="binary" if n_classes == 2 else "multiclass",
         classes=tuple(f"class {code}" for code in range(n_classes)),

@@ -91,6 +91,19 @@ def test_a_narrow_plateau_far_from_zero_is_encoded_as_well_in_float32():
     assert known.apply(single.astype(float))[:, 1:] == pytest.approx(rough, abs=1e-5)
 
 
+def test_columns_behind_the_last_one_with_pieces_have_no_place_in_the_encoding():
+    columns = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
+    columns[:, [1, 3]] = columns[:, [1, 3]] > 0
+    known = encoding(columns, 5)
+
+    assert known.sizes == (3, 5)
+    assert known.slopes.any(axis=1).tolist() == [True, False, True]
+    assert known.apply(columns).shape == (90, 4 + 15)
+    assert np.array_equal(
+        known.pieces(columns[:, 2:3], 2), known.apply(columns)[:, 14:]
+    )
+
+
 def test_a_column_of_few_values_is_left_as_it_is():
     """Two or three levels have nothing to bend; a table of such columns has no encoding."""
     levels = np.repeat(np.arange(2, dtype=np.float32), 50)[:, None]

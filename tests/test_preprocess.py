@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, RobustScaler, StandardScaler
 
 from assay.errors import DataRefused
-from assay.plans import CleanPlan, OutlierPlan
+from assay.plans import CleanPlan, ImagePlan, OutlierPlan
 from assay.preprocess import CLIP, check_classes, fit, kept_rows, unpack
 from assay.store import Store
 from tests.factories import make_table
@@ -33,6 +33,36 @@ def numbers(matrix) -> pd.DataFrame:
 
 def bent(z):
     return z / np.sqrt(1 + (z / CLIP) ** 2)
+
+
+# The order of the inputs -----------------------------------------------------------------------
+
+
+def test_columns_of_three_values_or_fewer_stand_behind_the_others():
+    """Each with what was fitted to it; the pixels of an image keep their places."""
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "few": generator.integers(0, 3, 400).astype(float),
+            "many": generator.normal(size=400),
+            "empty": np.full(400, np.nan),
+            "late": np.where(np.arange(400) < 1200, np.arange(400) % 4, 0) * 1.0,
+            "gaps": np.where(np.arange(400) % 5 == 0, np.nan, np.arange(400) % 2),
+        }
+    )
+    found = fit(table, CleanPlan())
+    alone = fit(table[["gaps"]], CleanPlan())
+    image = ImagePlan(height=8, width=8, channels=1)
+    pixels = numbers(generator.integers(0, 2, (30, 64)) * generator.random(64))
+    pixels["x1"] = generator.random(30)
+
+    assert found.numeric == ("many", "late", "few", "empty", "gaps")
+    assert [found.fill[4], found.centre[4], found.scale[4]] == [
+        *(alone.fill[0], alone.centre[0], alone.scale[0]),
+    ]
+    assert found.indicated.tolist() == [3, 4]
+    kept = fit(pixels, CleanPlan(image=image)).numeric
+    assert kept == tuple(pixels.columns)
 
 
 # What scikit-learn does, where both do it ------------------------------------------------------
