@@ -91,12 +91,15 @@ class Store:
         """Keep a table as Parquet. Equal tables give equal bytes under one lock."""
         buffer = io.BytesIO()
         table.to_parquet(buffer, index=False, compression="zstd")
+        _return_memory()
         return self.put(buffer.getvalue(), "table")
 
     def get_table(self, ref: Ref) -> "pd.DataFrame":
         import pandas as pd
 
-        return pd.read_parquet(io.BytesIO(self.get(ref)))
+        table = pd.read_parquet(io.BytesIO(self.get(ref)))
+        _return_memory()
+        return table
 
     def put_array(self, array: NDArray[Any]) -> Ref:
         """Keep an array in NumPy's own format, which has no pickle for plain types."""
@@ -258,3 +261,10 @@ def _release(path: Path) -> None:
         _held[path] = (file, depth - 1)
     else:
         file.close()
+
+
+def _return_memory() -> None:
+    """Give back what pyarrow keeps of the tables it has converted: as much again as the tables."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()

@@ -144,6 +144,8 @@ def _run(
         results = batch.validate(built, result_format="COMPLETE").results
     except gx.exceptions.GreatExpectationsError as error:
         raise StudyError(f"suite {suite.name}: {_first_line(error)}.") from None
+    finally:
+        context.data_sources.delete("source")  # which would keep the table for ever
     found = {
         result.expectation_config.meta["id"]: result.to_json_dict()
         for result in results

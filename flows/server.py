@@ -59,6 +59,7 @@ def _start() -> str:
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
+        start_new_session=True,  # a signal to all of us must not take it before those who call it
     )
     assert process.stdin is not None
     assert process.stdout is not None

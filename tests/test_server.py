@@ -37,6 +37,32 @@ def test_the_server_ends_with_its_parent_however_that_ends(
     assert any(gone(f"{address}/health") for _ in range(N_TRIES))
 
 
+@pytest.mark.flow
+def test_a_signal_to_the_whole_group_does_not_take_the_server_before_its_parent(
+    tmp_path: Path,
+):
+    """A parent whose server is gone first would call it for many minutes more."""
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + PARENT
+    with subprocess.Popen(
+        [sys.executable, "-c", deaf],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        assert parent.stdout is not None
+        address = parent.stdout.readline().strip()
+        os.killpg(parent.pid, signal.SIGTERM)
+        time.sleep(2 * BETWEEN_S)
+        assert answers(f"{address}/health")
+        parent.kill()
+
+    assert any(gone(f"{address}/health") for _ in range(N_TRIES))
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url) as reply:
