@@ -1,4 +1,6 @@
+import gc
 import json
+import weakref
 from typing import Any
 
 import numpy as np
@@ -144,6 +146,18 @@ def test_a_met_suite_leaves_a_report_in_the_order_of_the_suite():
     assert report.warnings == ()
     assert report.suite_digest == make_suite(*rules).essence_digest()
     assert validate(table, *rules) == report
+
+
+@pytest.mark.slow
+def test_a_table_is_not_kept_once_it_has_been_validated():
+    """The library's context outlives the call, and would hold every table it has seen."""
+    table = make_table()
+    known = weakref.ref(table)
+    validate(table, make_rule("expect_column_to_exist", "town-there", column="town"))
+    del table
+    gc.collect()
+
+    assert known() is None
 
 
 @pytest.mark.slow
