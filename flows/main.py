@@ -120,7 +120,10 @@ def check_opened(
     evidence = Evidence(**dict(opened), split=folds, audit=audited)
     if not audited.suspect:
         most = processes_that_fit(
-            cleaned.n_rows, n_inputs(store, cleaned), memory_allowed()
+            cleaned.n_rows,
+            n_inputs(store, cleaned),
+            memory_allowed(),
+            plan.tune.folds_per_trial,
         )
         gated = gate(store, cleaned, folds, plan.gating(alpha), seed)
         evidence = evidence.model_copy(update={"gate": gated})

@@ -19,14 +19,16 @@ GB = 1_000_000_000
 @given(
     n_rows=st.integers(1, 10**6),
     n_columns=st.integers(1, 500),
-    allowed=st.integers(8 * GB, 64 * GB),
+    n_folds=st.integers(1, 5),
+    allowed=st.integers(32 * GB, 64 * GB),
 )
-def test_as_many_processes_fit_as_three_tables_and_a_program_each(
-    n_rows, n_columns, allowed
+def test_as_many_processes_fit_as_some_tables_and_a_program_each(
+    n_rows, n_columns, n_folds, allowed
 ):
-    needed = 12 * n_rows * n_columns + 1.5 * GB
+    """A table in float32 eight times, and once for each inner fold that is prepared."""
+    needed = 4 * (8 + n_folds) * n_rows * n_columns + 1.5 * GB
 
-    fit = processes_that_fit(n_rows, n_columns, allowed)
+    fit = processes_that_fit(n_rows, n_columns, allowed, n_folds)
 
     assert fit * needed <= allowed < (fit + 1) * needed
 
@@ -35,7 +37,7 @@ def test_a_table_without_room_is_refused_with_what_it_takes_and_what_is_allowed(
     with pytest.raises(DataRefused) as refused:
         processes_that_fit(1_000_000, 500, allowed=4 * GB)
 
-    assert "1,000,000 rows with 500 inputs takes about 7.5 GB" in str(refused.value)
+    assert "1,000,000 rows with 500 inputs takes about 19.5 GB" in str(refused.value)
     assert "4.0 GB are allowed" in str(refused.value)
 
 
