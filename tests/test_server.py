@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,17 +22,7 @@ N_TRIES, BETWEEN_S = 120, 0.25
 def test_the_server_ends_with_its_parent_however_that_ends(
     ending: signal.Signals, tmp_path: Path
 ):
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path)}
-    environment.pop("PREFECT_API_URL", None)
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as parent:
-        assert parent.stdout is not None
-        address = parent.stdout.readline().strip()
+    with parent_of_a_server(PARENT, tmp_path) as (parent, address):
         assert answers(f"{address}/health")
         parent.send_signal(ending)
 
@@ -42,11 +34,25 @@ def test_a_signal_to_the_whole_group_does_not_take_the_server_before_its_parent(
     tmp_path: Path,
 ):
     """A parent whose server is gone first would call it for many minutes more."""
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path)}
-    environment.pop("PREFECT_API_URL", None)
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + PARENT
+    with parent_of_a_server(deaf, tmp_path) as (parent, address):
+        os.killpg(parent.pid, signal.SIGTERM)
+        time.sleep(2 * BETWEEN_S)
+        assert answers(f"{address}/health")
+        parent.kill()
+
+    assert any(gone(f"{address}/health") for _ in range(N_TRIES))
+
+
+@contextmanager
+def parent_of_a_server(
+    code: str, home: Path
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Start a process, in a group of its own, that starts the server and prints its address."""
+    environment = os.environ | {"PREFECT_HOME": str(home)}
+    environment.pop("PREFECT_API_URL", None)
     with subprocess.Popen(
-        [sys.executable, "-c", deaf],
+        [sys.executable, "-c", code],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -54,13 +60,7 @@ def test_a_signal_to_the_whole_group_does_not_take_the_server_before_its_parent(
         start_new_session=True,
     ) as parent:
         assert parent.stdout is not None
-        address = parent.stdout.readline().strip()
-        os.killpg(parent.pid, signal.SIGTERM)
-        time.sleep(2 * BETWEEN_S)
-        assert answers(f"{address}/health")
-        parent.kill()
-
-    assert any(gone(f"{address}/health") for _ in range(N_TRIES))
+        yield parent, parent.stdout.readline().strip()
 
 
 def answers(url: str) -> bool:
