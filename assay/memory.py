@@ -1,6 +1,7 @@
 """Whether a table fits into the memory there is, asked before anything is trained on it."""
 
 from assay.errors import DataRefused
+from assay.plans import most_levels
 from assay.records import Cleaned
 from assay.store import Store
 
@@ -8,15 +9,15 @@ from assay.store import Store
 # in the graph, and copies on the way. A check of 1,000,000 rows x 50 numbers needed 1.5 GB and 8.9 tables.
 _TIMES_HELD = 8
 _PROGRAM_BYTES = 1_500_000_000  # a process with its libraries and no table
-_MOST_LEVELS = 51  # inputs that one categorical column can become
 
 
 def n_inputs(store: Store, cleaned: Cleaned) -> int:
     """Return about how many inputs a network gets: one a number, one a level of a category."""
     if not cleaned.categorical:
         return len(cleaned.numeric)
+    most = most_levels(len(cleaned.categorical), wide=True) + 1
     levels = store.get_table(cleaned.features)[list(cleaned.categorical)].nunique()
-    return len(cleaned.numeric) + int(levels.clip(upper=_MOST_LEVELS).sum())
+    return len(cleaned.numeric) + int(levels.clip(upper=most).sum())
 
 
 def processes_that_fit(

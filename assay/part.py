@@ -100,7 +100,7 @@ def on_training_rows(
     samples: Samples, rows: NDArray[np.int64], plan: CleanPlan
 ) -> Preparation:
     """Fit the preparation on some rows, which is all it may look at, and on no label."""
-    return preprocess.fit(samples.features.iloc[rows], plan)
+    return preprocess.fit(samples.features.iloc[rows], plan, wide=True)
 
 
 class Part:

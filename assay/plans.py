@@ -60,6 +60,7 @@ LOSSES: frozenset[Metric] = frozenset(
 )
 _IN_TARGET_UNITS = ("squared_error", "absolute_error")
 _OF_IMAGES = {"seeds": 4, "epochs": 40, "patience": 10}  # a step of theirs costs more
+_FEWEST_LEVELS, _MOST_LEVEL_INPUTS = 49, 1024
 _SMALLEST_EFFECT = {"binary": 0.60, "multiclass": 0.60, "regression": 0.20}
 
 # PROTOCOL section 4: what plan A and plan B may spend of the family's alpha.
@@ -134,6 +135,22 @@ class ImagePlan(Record):
                 f"augment has rotate, but an image of {self.height} x {self.width} turned by a quarter is another size"
             )
         return self
+
+
+def most_levels(n_categories: int, *, wide: bool) -> int:
+    """Return how many levels of a categorical column get an input of their own.
+
+    Up to 49 where models are refitted hundreds of times; in tuning (``wide``) up to 254, as many as boosted
+    trees are shown, but of many such columns no more than 1,024 together.
+
+    Examples
+    --------
+    >>> [most_levels(n, wide=True) for n in (1, 8, 1000)], most_levels(1, wide=False)
+    ([254, 128, 49], 49)
+    """
+    if not wide or not n_categories:
+        return _FEWEST_LEVELS
+    return min(254, max(_FEWEST_LEVELS, _MOST_LEVEL_INPUTS // n_categories))
 
 
 class CleanPlan(Record):

@@ -15,12 +15,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from assay import text
 from assay.errors import DataRefused
-from assay.plans import CleanPlan, OutlierPlan
+from assay.plans import CleanPlan, OutlierPlan, most_levels
 from assay.text import Text
 
 CLIP = 3.0  # scaled values beyond about this many spreads are bent towards it
 _ROWS_AT_ONCE = 2**15  # prepared at a time: what is in between stays small
-_MAX_LEVELS = 50
 _MAX_TREE_LEVELS = 255  # what scikit-learn's trees tell apart, "other" among them
 _ABSENT = "(missing)"
 
@@ -184,7 +183,7 @@ def unpack(arrays: dict[str, NDArray[Any]]) -> Preparation:
     )
 
 
-def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
+def fit(features: pd.DataFrame, plan: CleanPlan, *, wide: bool = False) -> Preparation:
     """Fit a preparation on training rows.
 
     Parameters
@@ -192,6 +191,8 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
     features
         Training rows only: numeric columns as float64 with NaN, the others as text. Which of
         those are more than levels the plan says.
+    wide
+        Whether categories get many inputs, see :func:`assay.plans.most_levels`.
 
     A numeric column without a value in these rows becomes 0 throughout; its indicator stays. The
     pixels of an image share a centre and a spread by channel: mean and standard deviation. Other
@@ -214,6 +215,8 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
     fill, centre, scale, gaps = np.array(known).reshape(-1, 4).T
     if plan.image:
         centre, scale = _by_channel(centre, scale, plan.image.channels)
+    n_levels = most_levels(len(categorical), wide=wide)
+    levels = [_levels(features[name], n_levels + 1) for name in categorical]
     return Preparation(
         numeric=numeric,
         categorical=categorical,
@@ -221,8 +224,11 @@ def fit(features: pd.DataFrame, plan: CleanPlan) -> Preparation:
         centre=centre,
         scale=scale,
         indicated=np.flatnonzero(gaps),
-        levels=tuple(_levels(features[name], _MAX_LEVELS) for name in categorical),
-        further=tuple(_further(features[name]) for name in categorical),
+        levels=tuple(levels),
+        further=tuple(
+            _further(features[name], first) if len(first) == n_levels else ()
+            for name, first in zip(categorical, levels, strict=True)
+        ),
         texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
         bent=plan.image is None,
     )
@@ -303,11 +309,8 @@ def _levels(column: "pd.Series[Any]", most: int) -> tuple[str, ...]:
     )
 
 
-def _further(column: "pd.Series[Any]") -> tuple[str, ...]:
-    """Return the levels beyond the 49 with a column, at most 254 with them."""
-    first = _levels(column, _MAX_LEVELS)
-    if len(first) < _MAX_LEVELS - 1:
-        return ()
+def _further(column: "pd.Series[Any]", first: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the levels beyond those with a column, at most 254 with them."""
     most = _levels(column, _MAX_TREE_LEVELS)
     return tuple(level for level in most if level not in set(first))
 

@@ -43,9 +43,9 @@ def test_a_table_without_room_is_refused_with_what_it_takes_and_what_is_allowed(
 
 def test_a_category_counts_by_its_levels_up_to_what_preparing_keeps(tmp_path: Path):
     store = Store(tmp_path)
-    many = [f"level {i}" for i in range(120)]
-    table = pd.DataFrame({"x": np.arange(120.0), "two": ["a", "b"] * 60, "many": many})
-    labels = np.tile([0, 1], 60).astype(np.int32)
+    many = [f"level {i}" for i in range(600)]
+    table = pd.DataFrame({"x": np.arange(600.0), "two": ["a", "b"] * 300, "many": many})
+    labels = np.tile([0, 1], 300).astype(np.int32)
     cleaned = Samples(table, labels, "binary", ("no", "yes")).keep(store)
 
-    assert n_inputs(store, cleaned) == 1 + 2 + 51
+    assert n_inputs(store, cleaned) == 1 + 2 + 255

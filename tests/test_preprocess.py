@@ -154,10 +154,13 @@ def test_a_column_of_names_gives_no_columns_of_its_own():
     assert fit(names, CleanPlan()).n_inputs == 1
 
 
-def test_a_column_of_many_levels_gives_fifty_columns_at_most():
+def test_a_column_of_many_levels_gives_fifty_columns_at_most_or_where_it_is_wide_255():
     levels = pd.DataFrame({"code": [f"c{n % 80}" for n in range(400)]})
+    many = pd.DataFrame({"code": [f"c{n % 300}" for n in range(900)]})
 
     assert fit(levels, CleanPlan()).n_inputs == 50
+    assert fit(levels, CleanPlan(), wide=True).n_inputs == 81
+    assert fit(many, CleanPlan(), wide=True).n_inputs == 255
 
 
 def test_a_column_without_a_value_in_the_training_part_says_only_that_it_is_missing():
@@ -284,16 +287,17 @@ def test_trees_are_shown_numbers_as_they_are_codes_of_levels_and_texts():
     assert np.isnan(shown).any()
 
 
-def test_trees_tell_254_levels_apart_and_the_rest_is_one_more():
+@pytest.mark.parametrize(("wide", "of_inputs"), [(False, 49), (True, 254)])
+def test_trees_tell_254_levels_apart_and_the_rest_is_one_more(wide, of_inputs):
     """The most frequent ones; each that has a column in the inputs is among them."""
     n_rows = np.arange(300) // 30 + 1  # thirty levels seen once, thirty twice, ...
     names = np.repeat([f"level {number:03}" for number in range(300)], n_rows)
     train = pd.DataFrame({"code": pd.Series(names, dtype="str")})
-    preparation = fit(train, CleanPlan())
+    preparation = fit(train, CleanPlan(), wide=wide)
     codes = preparation.trees(train, preparation.apply(train))[:, 0]
     [first], [further] = preparation.levels, preparation.further
 
-    assert (len(first), len(further)) == (49, 205)
+    assert (len(first), len(first) + len(further)) == (of_inputs, 254)
     assert len(np.unique(codes)) == codes.max() + 1 == 255
     assert set(names[codes == 254]) == {f"level {number:03}" for number in range(46)}
     unseen = pd.DataFrame({"code": pd.Series(["new", None], dtype="str")})
