@@ -71,7 +71,7 @@ class World:
     truth: str
     draw: Callable[[np.random.Generator], pd.DataFrame] | None = None
     plan: dict[str, Any] = field(default_factory=dict)
-    repetitions: int = 300
+    repetitions: int = 500
     planted: Sentinel | None = None
     declared: Study | None = None
 

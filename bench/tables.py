@@ -221,7 +221,8 @@ _MADE: dict[str, Callable[[Random], Table]] = {
     ),
     "categories": categories,
 }
-NAMES = (*CATALOGUED, *_SCIKIT_LEARN, *_MADE)
+REAL, MADE = (*CATALOGUED, *_SCIKIT_LEARN), (*_MADE,)
+NAMES = (*REAL, *MADE)
 
 
 def open_table(name: str, data: Path) -> Table:
