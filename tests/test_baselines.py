@@ -140,7 +140,7 @@ def towns_table(n_towns, seed):
 
 
 def test_a_category_of_a_hundred_levels_is_told_apart():
-    """Other models have a column for 49 of them."""
+    """By trees, which have a code for each, and by the line, which has a column."""
     part = part_of(towns_table(100, 1), "auc", max_rounds=100)
     family = Boosting(part, 1)
     found = predicted(part, family.fit(trial_of(family, TREES)))
@@ -149,7 +149,7 @@ def test_a_category_of_a_hundred_levels_is_told_apart():
     labels = part.labels[part.test]
 
     assert auc(labels, found) > 0.85
-    assert auc(labels, found) > auc(labels, of_line) + 0.05
+    assert auc(labels, of_line) > 0.85
 
 
 def test_levels_that_trees_never_saw_are_predicted_too():
