@@ -2,7 +2,7 @@
 
     python -m bench.bench_overhead [STUDY] [--rounds N] [--json] [--set KEY=VALUE]...
 
-Training is what the stages gate, self_test, tune and final say they took. ``first``: an empty
+All in one process. Training is what the stages gate, self_test, tune and final say they took. ``first``: an empty
 artifacts folder. ``stored``: the run's folder is taken away, so that the flow runs and every stage
 finds its result. ``finished``: the same command on a finished run. Medians over N rounds (3).
 """
@@ -35,7 +35,7 @@ def measured(command: Sequence[str]) -> dict[str, float]:
         If the check fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        whole = ["check", *command, "--artifacts", folder]
+        whole = ["check", *command, "--runner", "local", "--artifacts", folder]
         first = _checked(whole)
         finished = _checked(whole)
         shutil.rmtree(Path(folder) / "runs")
