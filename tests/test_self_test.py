@@ -6,9 +6,10 @@ import pytest
 
 from assay import preprocess
 from assay.errors import DataRefused
-from assay.plans import AuditPlan, SplitPlan
+from assay.nets import portfolio
+from assay.plans import AuditPlan, NetSpace, SplitPlan, TunePlan
 from assay.preprocess import Preparation
-from assay.self_test import tune_permuted
+from assay.self_test import _light, tune_permuted
 from assay.split import draw_folds
 from tests.model_factories import (
     line_table,
@@ -182,3 +183,12 @@ def test_outer_folds_of_one_class_are_passed_over_and_refused_when_there_is_no_o
     assert {len(scores) for scores in tested.scores.values()} == {5}
     with pytest.raises(DataRefused, match="two classes"):
         tune_permuted(samples, inner[1:], tuning(), audit, 1)
+
+
+def test_a_light_search_still_tries_all_that_is_good_without_one():
+    """Screening looks at labels: it must be among what permuted ones are tried on."""
+    light = _light(TunePlan())
+    first = portfolio(light.net)
+
+    assert light.trials >= len(first) == len(portfolio(NetSpace()))
+    assert {one["screen"] > 0 for one in first} == {True, False}
