@@ -86,9 +86,10 @@ def tune_permuted(
 def _light(plan: TunePlan) -> TunePlan:
     """Return the plan with a search that takes seconds; what could leak is the same."""
     strong, weak = plan.logistic.inverse_penalty
+    sweeps = plan.tuner == "hyperband"  # and tries more than trials says
     return plan.model_copy(
         update={
-            "trials": min(3, plan.trials),
+            "trials": 3 if sweeps else min(3, plan.trials),
             "seeds": min(2, plan.seeds),
             "folds_per_trial": 1,
             "tuner": "random",

@@ -185,9 +185,10 @@ def test_outer_folds_of_one_class_are_passed_over_and_refused_when_there_is_no_o
         tune_permuted(samples, inner[1:], tuning(), audit, 1)
 
 
-def test_a_light_search_still_tries_all_that_is_good_without_one():
+@pytest.mark.parametrize("how", [{}, {"trials": 1, "tuner": "hyperband"}])
+def test_a_light_search_still_tries_all_that_is_good_without_one(how):
     """Screening looks at labels: it must be among what permuted ones are tried on."""
-    light = _light(TunePlan())
+    light = _light(TunePlan(**how))
     first = portfolio(light.net)
 
     assert light.trials >= len(first) == len(portfolio(NetSpace()))
