@@ -1,0 +1,67 @@
+"""What a study may declare: its plans, the sections of a plan, their defaults and bounds.
+
+Every default is the one of the protocol; a key that is not here is refused.
+"""
+
+from assay.plans.audit import Accept, AuditPlan
+from assay.plans.clean import (
+    CleanPlan,
+    Drop,
+    ImagePlan,
+    LabelRule,
+    OutlierPlan,
+    most_levels,
+)
+from assay.plans.gate import GatePlan
+from assay.plans.split import SplitPlan
+from assay.plans.study import (
+    LOSSES,
+    METRICS_OF,
+    SPENDING,
+    Cleaning,
+    Gating,
+    Judging,
+    Plan,
+    PlanName,
+    Plans,
+    Study,
+    Tuning,
+)
+from assay.plans.tune import (
+    BoostingSpace,
+    ImageSpace,
+    LogisticSpace,
+    NetSpace,
+    TunePlan,
+    Tuner,
+)
+
+__all__ = [
+    "LOSSES",
+    "METRICS_OF",
+    "SPENDING",
+    "Accept",
+    "AuditPlan",
+    "BoostingSpace",
+    "CleanPlan",
+    "Cleaning",
+    "Drop",
+    "GatePlan",
+    "Gating",
+    "ImagePlan",
+    "ImageSpace",
+    "Judging",
+    "LabelRule",
+    "LogisticSpace",
+    "NetSpace",
+    "OutlierPlan",
+    "Plan",
+    "PlanName",
+    "Plans",
+    "SplitPlan",
+    "Study",
+    "TunePlan",
+    "Tuner",
+    "Tuning",
+    "most_levels",
+]
