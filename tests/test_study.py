@@ -134,7 +134,7 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.unit=answer", "unit = 'answer' is the target's own column."),
         ("plan.a.split.time=backward", "time = \"backward\", but it should be 'forward' or 'blocks'."),
         ("plan.a.target=3", "[plan.a]: target = 3, but it should be a valid string."),
-        ("plan.a.target={column='x'}", "[plan.a.target]: give either at_least or one_of."),
+        ("plan.a.target={column='x'}", "[plan.a.target]: give one of at_least, above_quantile, one_of and mapping."),
         ("plan.a.target={column='x',one_of=[]}", "[plan.a.target]: one_of = []"),
         ("plan.a.target={column='x',at_least=1,positive='no'}", "both 'no'"),
         ("plan.a.tune.seeds=65", "[plan.a.tune]: seeds = 65, but it should be less than or equal to 64."),

@@ -4,15 +4,10 @@ Every default is the one of the protocol; a key that is not here is refused.
 """
 
 from assay.plans.audit import Accept, AuditPlan
-from assay.plans.clean import (
-    CleanPlan,
-    Drop,
-    ImagePlan,
-    LabelRule,
-    OutlierPlan,
-    most_levels,
-)
+from assay.plans.clean import CleanPlan, OutlierPlan, most_levels
+from assay.plans.columns import DateColumn, Drop, ImagePlan, ListColumn, NumberColumn
 from assay.plans.gate import GatePlan
+from assay.plans.label import LabelRule
 from assay.plans.split import SplitPlan
 from assay.plans.study import (
     LOSSES,
@@ -45,6 +40,7 @@ __all__ = [
     "BoostingSpace",
     "CleanPlan",
     "Cleaning",
+    "DateColumn",
     "Drop",
     "GatePlan",
     "Gating",
@@ -52,8 +48,10 @@ __all__ = [
     "ImageSpace",
     "Judging",
     "LabelRule",
+    "ListColumn",
     "LogisticSpace",
     "NetSpace",
+    "NumberColumn",
     "OutlierPlan",
     "Plan",
     "PlanName",

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from assay.plans.clean import Words
+from assay.plans.label import Words
 from assay.records import Record, Sentinel
 
 

@@ -1,83 +1,34 @@
-"""What a study may declare of cleaning: labels, columns left out, and steps fitted inside the folds."""
+"""What a study may declare of cleaning: fixed rules for all rows, and steps fitted inside the folds."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
+from assay.plans.columns import Dates, Drop, ImagePlan, Lists, Numbers
+from assay.plans.label import Words
 from assay.records import Record
 
-Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
 _FEWEST_LEVELS, _MOST_LEVEL_INPUTS = 49, 1024
-
-
-class Drop(Record):
-    """A column left out, and why."""
-
-    column: Words
-    reason: Words
-
-
-class LabelRule(Record):
-    """A label made from a column: ``positive`` where the rule holds, ``negative`` elsewhere."""
-
-    column: Words
-    at_least: float | None = Field(
-        default=None, description="The rule holds from this number up."
-    )
-    one_of: tuple[str, ...] | None = Field(
-        default=None, min_length=1, description="The rule holds for these values."
-    )
-    positive: Words = "yes"
-    negative: Words = "no"
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> "LabelRule":
-        if (self.at_least is None) == (self.one_of is None):
-            raise ValueError("give either at_least or one_of")
-        if self.positive == self.negative:
-            raise ValueError(
-                f"positive and negative are both {self.positive!r}, which makes one class"
-            )
-        return self
 
 
 class OutlierPlan(Record):
     """Training rows left out as outliers; rows that are scored never are."""
 
-    rule: Literal["none", "iqr"] = "none"
+    rule: Literal["none", "iqr", "mad", "isolation_forest"] = "none"
     factor: float = Field(
-        default=3.0, gt=0, description="Interquartile ranges beyond the quartiles."
+        default=3.0,
+        gt=0,
+        description="Interquartile ranges beyond the quartiles, or scaled MADs from the median.",
     )
     columns_needed: int = Field(
         default=1, ge=1, description="Columns that must be out for a row to go."
     )
-
-
-class ImagePlan(Record):
-    """Numeric columns that are the pixels of an image: row by row, channels last, in the table's order."""
-
-    height: int = Field(ge=8, le=64)
-    width: int = Field(ge=8, le=64)
-    channels: Literal[1, 3]
-    augment: tuple[Literal["shift", "flip", "rotate"], ...] = Field(
-        default=("shift",),
-        description=(
-            "What leaves the label as it is: small shifts, left and right exchanged, quarter turns. "
-            "Networks are trained on images so changed."
-        ),
+    share: float = Field(
+        default=0.01,
+        gt=0,
+        lt=0.5,
+        description="Share of the training rows that an isolation forest leaves out.",
     )
-
-    @property
-    def n_pixels(self) -> int:
-        return self.height * self.width * self.channels
-
-    @model_validator(mode="after")
-    def _turns_are_of_squares(self) -> "ImagePlan":
-        if "rotate" in self.augment and self.height != self.width:
-            raise ValueError(
-                f"augment has rotate, but an image of {self.height} x {self.width} turned by a quarter is another size"
-            )
-        return self
 
 
 class CleanPlan(Record):
@@ -85,12 +36,26 @@ class CleanPlan(Record):
 
     drop: tuple[Drop, ...] = ()
     duplicates: Literal["keep", "drop"] = "keep"
+    numbers: Numbers = Field(
+        default=(), description="Columns of texts that hold numbers, read as numbers."
+    )
+    dates: Dates = Field(
+        default=(), description="Columns of dates or times, read as numbers."
+    )
+    lists: Lists = Field(
+        default=(),
+        description="Columns of several values a cell, fitted in the fold.",
+    )
     text: tuple[Words, ...] = Field(
         default=(),
         description="Columns read as text rather than as categories, fitted in the fold.",
     )
     text_components: int = Field(
         default=32, ge=1, le=256, description="Inputs that each of them becomes."
+    )
+    spellings: dict[str, dict[str, str]] = Field(
+        default={},
+        description="For a column, how values are spelled that are written in several ways.",
     )
     image: ImagePlan | None = Field(
         default=None,
@@ -99,17 +64,55 @@ class CleanPlan(Record):
     impute: Literal["median", "mean"] = Field(
         default="median", description="Numeric columns, fitted in the fold."
     )
-    scale: Literal["robust", "standard"] = "robust"
+    scale: Literal["robust", "standard", "quantile", "power"] = Field(
+        default="robust",
+        description="Numeric columns: by quartiles, by mean and deviation, to a normal shape by ranks or by a power.",
+    )
+    clip: float = Field(
+        default=0.0,
+        ge=0,
+        lt=0.25,
+        description="Share at each end of a numeric column that is drawn in to the quantile there; fitted in the fold.",
+    )
     outliers: OutlierPlan = OutlierPlan()
+    label_noise: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="Leave out training rows whose label the others contradict (confident learning).",
+    )
+
+    @property
+    def declared(self) -> dict[str, str]:
+        """For each column that is read in a way of its own, the key that says so."""
+        kinds = ("numbers", "dates", "lists")
+        return {
+            one.column: kind for kind in kinds for one in getattr(self, kind)
+        } | dict.fromkeys(self.text, "text")
 
     @model_validator(mode="after")
-    def _text_is_shown(self) -> "CleanPlan":
-        dropped = {drop.column for drop in self.drop}
-        for name in self.text:
-            if name in dropped:
-                raise ValueError(f"text and drop both name {name!r}: keep one")
-            if self.text.count(name) > 1:
-                raise ValueError(f"text names {name!r} twice")
+    def _each_column_in_one_way(self) -> "CleanPlan":
+        ways = [("drop", drop.column) for drop in self.drop]
+        ways += [
+            (kind, one.column)
+            for kind in ("numbers", "dates", "lists")
+            for one in getattr(self, kind)
+        ]
+        ways += [("text", name) for name in self.text]
+        seen: dict[str, str] = {}
+        for kind, name in ways:
+            if seen.get(name) == kind != "drop":
+                raise ValueError(f"{kind} names {name!r} twice")
+            if seen.setdefault(name, kind) != kind:
+                raise ValueError(
+                    f"{kind} and {seen[name]} both name {name!r}: keep one"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _image_has_pixels_only(self) -> "CleanPlan":
+        if self.image is not None and (self.scale != "robust" or self.clip):
+            raise ValueError(
+                "scale and clip are not for an image, in which no pixel stands for itself: leave them out"
+            )
         return self
 
 

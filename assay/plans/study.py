@@ -6,8 +6,9 @@ from pydantic import Field, model_validator
 
 from assay.errors import StudyError
 from assay.plans.audit import AuditPlan
-from assay.plans.clean import CleanPlan, LabelRule, Words
+from assay.plans.clean import CleanPlan
 from assay.plans.gate import GatePlan
+from assay.plans.label import LabelRule, Words
 from assay.plans.split import SplitPlan
 from assay.plans.tune import TunePlan
 from assay.records import Metric, Record, Task
@@ -154,28 +155,54 @@ class Plan(Record):
         return self
 
     def _check_target(self) -> None:
-        if isinstance(self.target, LabelRule) and self.task != "binary":
-            raise ValueError(
-                "a label made from a rule has two classes: task must be 'binary'"
-            )
-        if self.positive is not None and (
-            isinstance(self.target, LabelRule) or self.task != "binary"
-        ):
+        rule = self.target if isinstance(self.target, LabelRule) else None
+        if rule is not None:
+            self._check_rule(rule)
+        names_class = rule is None or rule.mapping is not None
+        if self.positive is not None and (not names_class or self.task != "binary"):
             raise ValueError(
                 "positive names a class of a binary target column; a rule has its own, other targets have none"
             )
-        target = (
-            self.target.column if isinstance(self.target, LabelRule) else self.target
-        )
-        for name, column in (("unit", self.unit), ("order", self.order)):
-            if column == target:
-                raise ValueError(f"{name} = {column!r} is the target's own column")
-            if column in self.clean.text:
+        reads = rule.reads if rule is not None else (str(self.target),)
+        for target in reads:
+            for name, column in (("unit", self.unit), ("order", self.order)):
+                if column == target:
+                    raise ValueError(f"{name} = {column!r} is the target's own column")
+            if self.clean.declared.get(target, "numbers") != "numbers":
                 raise ValueError(
-                    f"clean.text names {column!r}, but as {name} it is shown to no model"
+                    f"clean.{self.clean.declared[target]} names {target!r}, but it is the target"
                 )
-        if target in self.clean.text:
-            raise ValueError(f"clean.text names {target!r}, but it is the target")
+        for name, column, fit in (
+            ("unit", self.unit, ""),
+            ("order", self.order, "dates"),
+        ):
+            kind = self.clean.declared.get(str(column), fit)
+            if kind != fit:
+                raise ValueError(
+                    f"clean.{kind} names {column!r}, but as {name} it is shown to no model"
+                )
+
+    def _check_rule(self, rule: LabelRule) -> None:
+        if rule.gives_number:
+            if self.task != "regression":
+                raise ValueError(
+                    f"the expression {rule.expression!r} is a number: compare it, give at_least or above_quantile, "
+                    f"or set task = 'regression'"
+                )
+        elif self.task == "regression":
+            raise ValueError(
+                "a label made from a rule is a class: task must be 'binary'"
+            )
+        elif rule.mapping is not None:
+            classes = sorted(set(rule.mapping.values()))
+            if (len(classes) == 2) != (self.task == "binary"):
+                raise ValueError(
+                    f"mapping has the classes {', '.join(classes)}, but task = {self.task!r}"
+                )
+        elif self.task != "binary":
+            raise ValueError(
+                "a label made from a rule has two classes: task must be 'binary'"
+            )
 
     def _check_metric(self) -> None:
         if self.metric not in METRICS_OF[self.task]:
