@@ -6,6 +6,7 @@ written is read back and must predict what was trained.
 
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -270,13 +271,17 @@ def _toml_table(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
         for key, value in table.items()
         if not isinstance(value, dict) or key == "target"
     }
-    lines = [f"{key} = {_toml_value(value)}" for key, value in plain.items()]
+    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in plain.items()]
     if path and lines:
-        lines.insert(0, f"\n[{'.'.join(path)}]")
+        lines.insert(0, f"\n[{'.'.join(map(_toml_key, path))}]")
     for key, value in table.items():
         if key not in plain:
             lines += _toml_table(value, (*path, key))
     return lines
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
 
 
 def _toml_value(value: Any) -> str:
@@ -286,7 +291,8 @@ def _toml_value(value: Any) -> str:
             return (
                 "{"
                 + ", ".join(
-                    f"{key} = {_toml_value(inner)}" for key, inner in value.items()
+                    f"{_toml_key(key)} = {_toml_value(inner)}"
+                    for key, inner in value.items()
                 )
                 + "}"
             )

@@ -1,6 +1,5 @@
 """Clean: fixed rules that learn nothing from the rows, and a log of what went and why."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import spearmanr
 
+from assay import columns, labels
 from assay.errors import DataRefused, StudyError
-from assay.plans import Cleaning, ImagePlan, LabelRule
+from assay.plans import Cleaning, CleanPlan, ImagePlan
 from assay.records import CleanStep, ValidationReport
 from assay.samples import Samples
 
@@ -39,39 +39,41 @@ def clean_table(
         missing or no time; if no row has a unit; if no features are left.
     """
     log: list[CleanStep] = [_carried(report)] if report.warnings else []
-    column = plan.target.column if isinstance(plan.target, LabelRule) else plan.target
+    made_from = labels.made_from(plan)
     apart = [name for name in (plan.unit, plan.order) if name not in ("row", None)]
+    declared = [*plan.clean.declared, *plan.clean.spellings]
     dropped = [drop.column for drop in plan.clean.drop]
-    _need_columns(frame, [column, *apart, *dropped, *plan.clean.text])
-    _need_text(frame, plan.clean.text)
-    frame = _drop_rows(
-        frame,
-        frame[column].isna(),
-        f"'{column}' is missing, so there is nothing to predict",
-        log,
-    )
+    _need_columns(frame, [*made_from, *apart, *dropped, *declared])
+    _need_text(frame, plan.clean)
+    frame = columns.read(frame, plan.clean, log)
+    label = labels.label_of(frame, plan, log)
+    none = label.isna()
+    frame = _drop_rows(frame, none, labels.why_none(frame, plan, none), log)
     if frame.empty:
-        raise DataRefused(f"The target '{column}' has no value in any row.")
-    label = frame[column]
-    if plan.task != "regression":
-        label = _label(label, plan.target, log)
-    features, aside = _shown_and_aside(frame.drop(columns=column), apart, plan, log)
+        raise DataRefused(f"The target {labels.said(plan)} has no value in any row.")
+    label = label[frame.index]
+    shown = columns.in_parts(
+        frame.drop(columns=list(made_from)), plan.clean, plan.order
+    )
+    parts = shown.columns.difference(frame.columns)
+    features, aside = _shown_and_aside(shown, apart, plan, {*declared, *parts}, log)
     if plan.clean.duplicates == "drop":
         copies = pd.concat([features, label, frame[apart]], axis=1).duplicated()
         features = _drop_rows(features, copies, "an exact copy of an earlier row", log)
     if plan.order is not None:
         features = features.loc[_by_time(frame.loc[features.index, plan.order], plan)]
     rows = features.index
-    labels, classes = _labels(label[rows], column, plan)
+    codes, classes = labels.coded(label[rows], plan)
     image = plan.clean.image
     features = _typed(_drop_constant(features, log, pixels=image is not None))
     aside = aside.loc[rows]
     if image is not None:
         _need_pixels(features, image)
+        features = _without_noise(features, image, log)
     units, unit = _units(features, aside, plan, log)
     return Samples(
         features=features,
-        labels=labels,
+        labels=codes,
         task=plan.task,
         classes=classes,
         units=units,
@@ -84,7 +86,11 @@ def clean_table(
 
 
 def _shown_and_aside(
-    frame: pd.DataFrame, apart: list[str], plan: Cleaning, log: list[CleanStep]
+    frame: pd.DataFrame,
+    apart: list[str],
+    plan: Cleaning,
+    no_ids: set[str],
+    log: list[CleanStep],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return what models may be shown, and the columns that only say who, when or what was left out."""
     why: dict[str, str] = {}
@@ -94,7 +100,9 @@ def _shown_and_aside(
     for drop in plan.clean.drop:
         if drop.column in frame.columns and drop.column not in apart:
             why.setdefault(drop.column, drop.reason)
-    why |= _id_columns(frame.drop(columns=[*apart, *why, *plan.clean.text]))
+    why |= _id_columns(
+        frame.drop(columns=list(no_ids | {*apart, *why}), errors="ignore")
+    )
     for name, reason in why.items():
         log.append(CleanStep(what=f"column '{name}' left out", n=1, why=reason))
     return frame.drop(columns=[*apart, *why]), frame[[*apart, *why]]
@@ -121,12 +129,19 @@ def _need_columns(frame: pd.DataFrame, names: list[str]) -> None:
             )
 
 
-def _need_text(frame: pd.DataFrame, names: Sequence[str]) -> None:
-    for name in names:
-        if pd.api.types.is_numeric_dtype(frame[name]) and frame[name].notna().any():
-            raise StudyError(
-                f"clean.text names {name!r}, but its values are numbers, which are inputs as they are. Leave it out."
-            )
+def _need_text(frame: pd.DataFrame, plan: CleanPlan) -> None:
+    for kind, names in (
+        ("text", plan.text),
+        ("lists", [one.column for one in plan.lists]),
+        ("dates", [one.column for one in plan.dates if one.format is None]),
+    ):
+        for name in names:
+            column = frame[name]
+            if pd.api.types.is_numeric_dtype(column) and column.notna().any():
+                raise StudyError(
+                    f"clean.{kind} names {name!r}, but its values are numbers, which are inputs as they are. "
+                    f"Leave it out."
+                )
 
 
 def _need_pixels(features: pd.DataFrame, image: ImagePlan) -> None:
@@ -137,6 +152,16 @@ def _need_pixels(features: pd.DataFrame, image: ImagePlan) -> None:
             f"{'s' * (image.channels > 1)}, which are {image.n_pixels} columns of numbers, but the table has "
             f"{n_columns} left. Correct its size, or name in clean.drop the columns that are no pixels."
         )
+
+
+def _without_noise(
+    features: pd.DataFrame, image: ImagePlan, log: list[CleanStep]
+) -> pd.DataFrame:
+    if image.denoise == "none":
+        return features
+    why = "each pixel is the median of the 3 x 3 around it"
+    log.append(CleanStep(what="images smoothed", n=len(features), why=why))
+    return columns.denoised(features, image)
 
 
 def _drop_rows(
@@ -316,7 +341,7 @@ def _times(
     return times
 
 
-# Columns and labels ----------------------------------------------------------------------------------
+# Columns ----------------------------------------------------------------------------------
 
 
 def _drop_constant(
@@ -342,93 +367,6 @@ def _drop_constant(
             "No feature column is left after cleaning; there is nothing to predict from."
         )
     return frame.drop(columns=constant)
-
-
-def _label(
-    column: "pd.Series[Any]", target: str | LabelRule, log: list[CleanStep]
-) -> "pd.Series[Any]":
-    """Return the label of every row as text."""
-    if isinstance(target, str):
-        return column.map(_spelled).astype(str)
-    if target.at_least is not None:
-        numbers = pd.to_numeric(column, errors="coerce")
-        bad = column[numbers.isna()]
-        if len(bad):
-            raise DataRefused(
-                f"The label rule '{target.column} >= {target.at_least:g}' needs numbers, but row {bad.index[0] + 1} "
-                f"has {bad.iloc[0]!r}. Leave such rows out, or choose another rule."
-            )
-        holds = numbers >= target.at_least
-        why = f"'{target.positive}' where {target.column} >= {target.at_least:g}"
-    else:
-        holds = column.map(_spelled).isin(target.one_of or ())
-        why = f"'{target.positive}' where {target.column} is one of {', '.join(target.one_of or ())}"
-    log.append(CleanStep(what="label made", n=int(holds.sum()), why=why))
-    return holds.map({True: target.positive, False: target.negative}).astype(str)
-
-
-def _spelled(value: object) -> str:
-    """Spell a class as a person would: 3 rather than 3.0."""
-    return (
-        str(int(value))
-        if isinstance(value, float) and value.is_integer()
-        else str(value)
-    )
-
-
-def _labels(
-    label: "pd.Series[Any]", column: str, plan: Cleaning
-) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return class codes and class names, or the numbers to predict and no names."""
-    if plan.task != "regression":
-        return _codes(label, column, plan)
-    numbers = pd.to_numeric(label, errors="coerce").astype("float64")
-    bad = label[~np.isfinite(numbers)]
-    if len(bad):
-        raise DataRefused(
-            f"task = 'regression' needs numbers, but the target '{column}' has {bad.iloc[0]!r} in row "
-            f"{bad.index[0] + 1}. Leave such rows out of the file, or predict a class."
-        )
-    if numbers.nunique() < 2:
-        raise DataRefused(
-            f"The target '{column}' has one value ({numbers.iloc[0]:g}) in every row; there is nothing to predict."
-        )
-    return numbers.to_numpy(dtype=np.float64), ()
-
-
-def _codes(
-    label: "pd.Series[Any]", column: str, plan: Cleaning
-) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    found = sorted(
-        label.unique(),
-        key=lambda name: (
-            not name.isdecimal(),
-            int(name) if name.isdecimal() else 0,
-            name,
-        ),
-    )
-    if len(found) < 2:
-        raise DataRefused(
-            f"The target '{column}' has one class ({', '.join(found) or 'none'}); two are needed to compare."
-        )
-    if plan.task == "binary" and len(found) != 2:
-        raise DataRefused(
-            f"The target '{column}' has {len(found)} classes, but task = 'binary'. Set task = 'multiclass'."
-        )
-    if plan.task == "multiclass" and len(found) > max(2, len(label) // 2):
-        raise DataRefused(
-            f"The target '{column}' has {len(found)} classes in {len(label)} rows: it is no class label."
-        )
-    if isinstance(plan.target, LabelRule):
-        found = [plan.target.negative, plan.target.positive]
-    elif plan.positive is not None:
-        if plan.positive not in found:
-            raise StudyError(
-                f"positive = {plan.positive!r}, but '{column}' holds {', '.join(found[:6])}."
-            )
-        found = [*(name for name in found if name != plan.positive), plan.positive]
-    codes = label.map({name: code for code, name in enumerate(found)})
-    return codes.to_numpy(dtype=np.int32), tuple(found)
 
 
 def _feature(column: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -1,7 +1,8 @@
 """Contest: the gate's two models on every outer fold, for the true labels and for any relabelling.
 
 Whatever can happen to a model with permuted labels has one rule for both: a net that diverged, or a
-training part of one class, predicts a constant; a test part of one class has no say in the mean.
+training part of one class, predicts a constant; a test part of one class has no say in the mean. Doubtful
+labels stay: leaving out by the true labels alone would tell them from the permuted ones.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assay import linear, preprocess
+from assay import linear, outliers, preprocess
 from assay.errors import DataRefused
 from assay.metrics import auc, spearman
 from assay.network import Net, Shape
@@ -82,7 +83,7 @@ class Contest:
     ) -> _Fold:
         train, test = np.flatnonzero(learned), np.flatnonzero(tested)
         features = self.samples.features
-        kept = np.flatnonzero(preprocess.kept_rows(features.iloc[train], plan.outliers))
+        kept = np.flatnonzero(outliers.kept_rows(features.iloc[train], plan.outliers))
         if len(kept) < 2:
             raise DataRefused(
                 f"clean.outliers leaves {len(kept)} of {len(train)} rows of a training part. "

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-LONGEST = 500  # characters
+LONGEST, DEEPEST = 500, 50  # characters, and parts inside each other
 _COUNTING: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -203,6 +203,10 @@ def parse(text: str) -> Expression:
         tree = ast.parse(written, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"{text!r} is no expression") from None
+    if _depth(tree) > DEEPEST:
+        raise ValueError(
+            f"an expression of more than {DEEPEST} parts inside each other"
+        )
     standing = {stand_in: name for name, stand_in in names.items()}
     read: dict[str, str] = {}
     is_condition = _checked(tree, standing, read) == "condition"
@@ -211,6 +215,15 @@ def parse(text: str) -> Expression:
     return Expression(
         text, tuple(dict.fromkeys(read.values())), is_condition, tree, read
     )
+
+
+def _depth(tree: ast.AST) -> int:
+    waiting, deepest = [(tree, 1)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        waiting += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
+    return deepest
 
 
 def _checked(node: ast.expr, standing: dict[str, str], read: dict[str, str]) -> str:

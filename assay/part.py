@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay import preprocess
+from assay import outliers, preprocess
 from assay.metrics import goodness
 from assay.network import Net
 from assay.plans import (
@@ -78,7 +78,7 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """All rows, prepared by what some of them taught; ``train`` are those, without outliers."""
+    """All rows, prepared by what some of them taught; ``train`` are those, without outliers and doubtful labels."""
 
     preparation: Preparation
     features: pd.DataFrame
@@ -199,14 +199,13 @@ class Part:
         validation: NDArray[np.bool_],
     ) -> Prepared:
         rows, plan = np.flatnonzero(learned), self.plan.clean
-        rows = rows[preprocess.kept_rows(samples.features.iloc[rows], plan.outliers)]
+        rows = rows[outliers.kept_rows(samples.features.iloc[rows], plan.outliers)]
         if not self.regression:
             preprocess.check_classes(samples.labels, rows)
         preparation = self._prepare(samples, rows, plan)
+        inputs = preparation.apply(samples.features)
+        if plan.label_noise == "drop":
+            rows = rows[outliers.believed_labels(inputs[rows], samples.labels[rows])]
         return Prepared(
-            preparation,
-            samples.features,
-            preparation.apply(samples.features),
-            rows,
-            np.flatnonzero(validation),
+            preparation, samples.features, inputs, rows, np.flatnonzero(validation)
         )

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder
 
-from assay import text
+from assay import items, scaling, text
 from assay.errors import DataRefused
-from assay.plans import CleanPlan, OutlierPlan, most_levels
+from assay.items import Items
+from assay.plans import CleanPlan, most_levels
+from assay.scaling import CLIP, Scaling, bent
 from assay.text import Text
 
-CLIP = 3.0  # scaled values beyond about this many spreads are bent towards it
 _ROWS_AT_ONCE = 2**15  # prepared at a time: what is in between stays small
 _MAX_TREE_LEVELS = 255  # what scikit-learn's trees tell apart, "other" among them
 _ABSENT = "(missing)"
@@ -32,8 +33,8 @@ class Preparation:
     ----------
     numeric, categorical
         Column names, in the order of the inputs.
-    fill, centre, scale : shape (p,)
-        Value for missing cells; then ``z = (x - centre) / scale``.
+    scaling
+        Of the p numeric columns.
     indicated : shape (m,)
         Numbers of the numeric columns that get a column of their own saying "was missing".
     levels
@@ -41,8 +42,8 @@ class Preparation:
         rare or unseen, shares one more.
     further
         For each categorical column the levels that only trees tell apart, the next by frequency.
-    texts
-        The text columns.
+    lists, texts
+        The columns of several values a cell, and of texts.
     bent
         Whether scaled numbers are bent beyond about 3 spreads: not those of an image, in which no
         pixel stands for itself.
@@ -50,26 +51,23 @@ class Preparation:
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
-    fill: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    scaling: Scaling
     indicated: NDArray[np.int64]
     levels: tuple[tuple[str, ...], ...]
     further: tuple[tuple[str, ...], ...]
+    lists: tuple[Items, ...]
     texts: tuple[Text, ...]
     bent: bool = True
 
     @property
     def n_inputs(self) -> int:
-        return self.n_before_text + sum(one.n_inputs for one in self.texts)
+        further: tuple[Items | Text, ...] = (*self.lists, *self.texts)
+        return self._n_plain + sum(one.n_inputs for one in further)
 
     @property
-    def n_before_text(self) -> int:
-        return (
-            len(self.numeric)
-            + len(self.indicated)
-            + sum(len(known) + 1 for known in self.levels)
-        )
+    def _n_plain(self) -> int:
+        n_levels = sum(len(known) + 1 for known in self.levels)
+        return len(self.numeric) + len(self.indicated) + n_levels
 
     @property
     def category_columns(self) -> slice:
@@ -77,10 +75,10 @@ class Preparation:
         return slice(len(self.numeric), len(self.numeric) + len(self.categorical))
 
     def apply(self, features: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the network's inputs, shape (n_rows, n_inputs): numbers, gaps, levels, texts.
+        """Return the network's inputs, shape (n_rows, n_inputs): numbers, gaps, levels, lists, texts.
 
-        Scaled numbers pass through ``z / sqrt(1 + (z / 3)**2)``: linear near the middle, never
-        beyond 3 spreads, so that one absurd cell cannot drive a prediction.
+        Scaled numbers pass through :func:`assay.scaling.bent`, so that one absurd cell cannot drive a
+        prediction.
         """
         found = np.empty((len(features), self.n_inputs), dtype=np.float32)
         for start in range(0, len(features), _ROWS_AT_ONCE):
@@ -90,16 +88,16 @@ class Preparation:
 
     def _inputs(self, features: pd.DataFrame) -> NDArray[np.float64]:
         raw = self._raw(features)
-        missing = np.isnan(raw)
-        z = (np.where(missing, self.fill, raw) - self.centre) / self.scale
-        parts = [_bent(z) if self.bent else z, missing[:, self.indicated]]
+        z = self.scaling.apply(raw)
+        parts = [bent(z) if self.bent else z, np.isnan(raw)[:, self.indicated]]
         parts += [
             _one_hot(features[name], known)
             for name, known in zip(self.categorical, self.levels, strict=True)
         ]
+        parts += [one.apply(features[one.column]) for one in self.lists]
         for one in self.texts:
             column = features[one.column]
-            parts.append(_bent(one.apply(column)))
+            parts.append(bent(one.apply(column)))
             if one.indicated:
                 parts.append(column.isna().to_numpy()[:, None])
         return np.concatenate(parts, axis=1, dtype=np.float64, casting="unsafe")
@@ -109,8 +107,8 @@ class Preparation:
     ) -> NDArray[np.float64]:
         """Return what boosted trees are shown, shape (n_rows, n_columns).
 
-        Numbers as they are, NaN where missing; a code for each level, rare and unseen ones sharing
-        the last; of ``inputs``, which :meth:`apply` gave for the same rows, the texts.
+        Numbers within their bounds, NaN where missing; a code for each level, rare and unseen ones
+        sharing the last; of ``inputs``, which :meth:`apply` gave for the same rows, lists and texts.
         """
         known = (
             (*first, *more)
@@ -120,8 +118,9 @@ class Preparation:
             _codes(features[name], levels)
             for name, levels in zip(self.categorical, known, strict=True)
         ]
-        texts = inputs[:, self.n_before_text : self.n_inputs]
-        return np.column_stack([self._raw(features), *codes, texts])
+        further = inputs[:, self._n_plain : self.n_inputs]
+        numbers = self.scaling.drawn_in(self._raw(features))
+        return np.column_stack([numbers, *codes, further])
 
     def _raw(self, features: pd.DataFrame) -> NDArray[np.float64]:
         return features[list(self.numeric)].to_numpy(dtype=np.float64)
@@ -133,13 +132,7 @@ class Preparation:
             for number, one in enumerate(self.texts)
             for name, array in one.arrays().items()
         }
-        return {
-            "fill": self.fill,
-            "centre": self.centre,
-            "scale": self.scale,
-            "indicated": self.indicated,
-            **of_texts,
-        }
+        return self.scaling.arrays() | {"indicated": self.indicated} | of_texts
 
     def form(self) -> dict[str, Any]:
         """Return the rest as JSON values: which columns, which levels, which bend, which terms."""
@@ -150,6 +143,7 @@ class Preparation:
             "categorical": list(self.categorical),
             "levels": levels,
             "further": further,
+            "lists": [one.form() for one in self.lists],
             "texts": [one.form() for one in self.texts],
             "clip": CLIP,
             "bent": self.bent,
@@ -169,12 +163,11 @@ def unpack(arrays: dict[str, NDArray[Any]]) -> Preparation:
     return Preparation(
         numeric=tuple(form["numeric"]),
         categorical=tuple(form["categorical"]),
-        fill=arrays["fill"],
-        centre=arrays["centre"],
-        scale=arrays["scale"],
+        scaling=scaling.unpack(arrays),
         indicated=arrays["indicated"],
         levels=tuple(tuple(form["levels"][name]) for name in form["categorical"]),
         further=tuple(tuple(form["further"][name]) for name in form["categorical"]),
+        lists=tuple(map(items.unpack, form["lists"])),
         texts=tuple(
             text.unpack(one, arrays, f"text{number}_")
             for number, one in enumerate(form["texts"])
@@ -194,15 +187,14 @@ def fit(features: pd.DataFrame, plan: CleanPlan, *, wide: bool = False) -> Prepa
     wide
         Whether categories get many inputs, see :func:`assay.plans.most_levels`.
 
-    A numeric column without a value in these rows becomes 0 throughout; its indicator stays. The
-    pixels of an image share a centre and a spread by channel: mean and standard deviation. Other
-    numeric columns of three values or fewer stand last: networks cut the leading ones into pieces.
+    Numeric columns of three values or fewer stand last: networks cut the leading ones into pieces.
+    The pixels of an image stay in their places.
     """
     numeric = tuple(features.select_dtypes("number").columns)
+    lists = [one for one in plan.lists if one.column in features.columns]
     texts = tuple(name for name in features.columns if name in plan.text)
-    categorical = tuple(
-        name for name in features.columns if name not in {*numeric, *texts}
-    )
+    apart = {*numeric, *texts, *(one.column for one in lists)}
+    categorical = tuple(name for name in features.columns if name not in apart)
     if not plan.image:
         numeric = tuple(
             sorted(
@@ -210,25 +202,20 @@ def fit(features: pd.DataFrame, plan: CleanPlan, *, wide: bool = False) -> Prepa
                 key=lambda name: _has_few_values(features[name].to_numpy(np.float64)),
             )
         )
-    columns = (features[name].to_numpy(np.float64) for name in numeric)
-    known = [_pixel(one, plan) if plan.image else _number(one, plan) for one in columns]
-    fill, centre, scale, gaps = np.array(known).reshape(-1, 4).T
-    if plan.image:
-        centre, scale = _by_channel(centre, scale, plan.image.channels)
+    scaled, gaps = scaling.fit(features[list(numeric)], plan)
     n_levels = most_levels(len(categorical), wide=wide)
     levels = [_levels(features[name], n_levels + 1) for name in categorical]
     return Preparation(
         numeric=numeric,
         categorical=categorical,
-        fill=fill,
-        centre=centre,
-        scale=scale,
+        scaling=scaled,
         indicated=np.flatnonzero(gaps),
         levels=tuple(levels),
         further=tuple(
             _further(features[name], first) if len(first) == n_levels else ()
             for name, first in zip(categorical, levels, strict=True)
         ),
+        lists=tuple(items.fit(features[one.column], one) for one in lists),
         texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
         bent=plan.image is None,
     )
@@ -238,59 +225,6 @@ def _has_few_values(values: NDArray[np.float64]) -> bool:
     """Return whether a column has three values or fewer: mostly told by its first cells."""
     seen = values[~np.isnan(values)]
     return all(len(np.unique(some)) <= 3 for some in (seen[:1000], seen))
-
-
-def _number(
-    values: NDArray[np.float64], plan: CleanPlan
-) -> tuple[float, float, float, bool]:
-    """Return a column's fill, centre and spread, and whether it has gaps.
-
-    Without a value there is nothing to learn, and "was missing" says it all. A column whose
-    quartiles agree gets half its range for a spread.
-    """
-    fill, filled, gaps = _filled_numbers(values, plan)
-    if plan.scale == "standard":
-        standard = StandardScaler().fit(filled[:, None])
-        return fill, *standard.mean_, *standard.scale_, gaps
-    low, centre, high = np.quantile(filled, [0.25, 0.5, 0.75])
-    half_range = np.ptp(filled) / 2
-    floor = np.finfo(np.float64).tiny  # columns in very small units keep their spread
-    spread = next((s for s in (high - low, half_range) if s > floor), 1.0)
-    return fill, float(centre), float(spread), gaps
-
-
-def _filled_numbers(
-    values: NDArray[np.float64], plan: CleanPlan
-) -> tuple[float, NDArray[np.float64], bool]:
-    missing = np.isnan(values)
-    seen = values[~missing] if not missing.all() else np.zeros(1)
-    fill = float(np.median(seen) if plan.impute == "median" else np.mean(seen))
-    return fill, np.where(missing, fill, values), bool(missing.any())
-
-
-def _pixel(
-    values: NDArray[np.float64], plan: CleanPlan
-) -> tuple[float, float, float, bool]:
-    """Return a column's fill, mean and standard deviation, and whether it has gaps."""
-    fill, filled, gaps = _filled_numbers(values, plan)
-    return fill, float(filled.mean()), float(filled.std()), gaps
-
-
-def _by_channel(
-    means: NDArray[np.float64], deviations: NDArray[np.float64], channels: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return every pixel's centre and spread: those of all pixels of its channel."""
-    of_pixels = means.reshape(-1, channels)
-    centre = of_pixels.mean(axis=0)
-    variance = deviations.reshape(-1, channels) ** 2 + (of_pixels - centre) ** 2
-    spread = np.sqrt(variance.mean(axis=0))
-    spread[spread == 0] = 1.0
-    n_places = len(of_pixels)
-    return np.tile(centre, n_places), np.tile(spread, n_places)
-
-
-def _bent(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(z / np.sqrt(1 + (z / CLIP) ** 2))
 
 
 def _levels(column: "pd.Series[Any]", most: int) -> tuple[str, ...]:
@@ -333,22 +267,6 @@ def _filled(column: "pd.Series[Any]") -> NDArray[np.object_]:
         .where(column.notna(), _ABSENT)
         .to_numpy(dtype=object)[:, None]
     )
-
-
-def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
-    """Return which training rows stay under the outlier rule. Never call it on rows to be scored.
-
-    ``iqr`` (Tukey 1977): a cell is out when it lies more than ``factor`` interquartile ranges
-    beyond the quartiles of these rows; a row goes when ``columns_needed`` of its cells are out.
-    Columns whose quartiles agree have no such range and are passed over.
-    """
-    if plan.rule == "none":
-        return np.ones(len(features), dtype=bool)
-    raw = features.select_dtypes("number").to_numpy(dtype=np.float64)
-    q1, q3 = np.nanquantile(raw, 0.25, axis=0), np.nanquantile(raw, 0.75, axis=0)
-    reach = plan.factor * (q3 - q1)
-    out = ((raw < q1 - reach) | (raw > q3 + reach)) & (reach > 0)
-    return np.asarray(out.sum(axis=1) < plan.columns_needed)
 
 
 def check_classes(labels: NDArray[np.int32], rows: NDArray[np.int64]) -> None:

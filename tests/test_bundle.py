@@ -87,6 +87,8 @@ def test_a_study_with_every_section_reads_back_the_same(tmp_path):
         ),
         split=SplitPlan(folds=4, repeats=2, inner_folds=4),
         clean={
+            "lists": [{"column": "cast", "separator": "|"}],
+            "spellings": {"나라 이름": {"United States": "USA"}},
             "drop": [{"column": "a 'b' \"c\"", "reason": "back\\slash"}],
             "duplicates": "drop",
             "outliers": {"rule": "iqr", "factor": 1e-5, "columns_needed": 2},

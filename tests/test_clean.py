@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from assay.clean import clean_table
 from assay.errors import DataRefused, StudyError
-from assay.plans import Cleaning, CleanPlan, LabelRule
+from assay.plans import Cleaning, CleanPlan
 from assay.records import ExpectationOutcome
 from tests.factories import make_cleaning, make_report, make_table
 
@@ -79,36 +79,6 @@ def test_an_image_of_another_size_than_the_table_is_refused_with_both_numbers(
 
     with pytest.raises(StudyError, match=said):
         clean(image_table(n_columns), image_cleaning())
-
-
-# Rules that make a label -----------------------------------------------------------------------
-
-
-def test_at_least_makes_the_label_from_a_number_and_takes_the_column_away():
-    frame = pd.DataFrame({"stars": [1, 4, 3.9, 5], "x": [1.5, 2.0, 3.0, 4.0]})
-    rule = LabelRule(column="stars", at_least=4, positive="good", negative="bad")
-    samples = clean(frame, make_cleaning(rule))
-
-    assert samples.classes == ("bad", "good")
-    assert samples.labels.tolist() == [0, 1, 0, 1]
-    assert list(samples.features.columns) == ["x"]
-    assert ("label made", 2) in [(step.what, step.n) for step in samples.log]
-
-
-def test_one_of_makes_the_label_from_values_as_people_write_them():
-    frame = pd.DataFrame({"digit": [1.0, 2.0, 7.0], "x": [1.5, 2.0, 3.0]})
-    rule = LabelRule(column="digit", one_of=("1", "7"))
-
-    assert clean(frame, make_cleaning(rule)).labels.tolist() == [1, 0, 1]
-
-
-def test_a_rule_on_numbers_refuses_text_with_its_row():
-    frame = pd.DataFrame({"stars": ["4", "Unrated", "2"], "x": [1, 2, 3]})
-
-    with pytest.raises(
-        DataRefused, match=r"stars >= 4' needs numbers, but row 2 has 'Unrated'"
-    ):
-        clean(frame, make_cleaning(LabelRule(column="stars", at_least=4)))
 
 
 # What is refused -----------------------------------------------------------------------------
@@ -609,3 +579,51 @@ def test_numbers_follow_their_rows_into_the_order_of_time():
     plan = make_cleaning("price", task="regression", order="day")
 
     assert clean(table.drop(columns="answer"), plan).labels.tolist() == [4, 2, 1, 3, 5]
+
+
+# Columns that are no plain values --------------------------------------------------------------
+
+
+def test_lists_and_dates_that_never_repeat_are_no_ids():
+    frame = pd.DataFrame(
+        {
+            "cast": [f"Kim {k}, Lee" for k in range(12)],
+            "day": [f"2021-01-{k + 1:02d}" for k in range(12)],
+            "name": [f"n{k}" for k in range(12)],
+            "answer": [0, 1] * 6,
+        }
+    )
+    plan = CleanPlan(lists=["cast"], dates=[{"column": "day", "parts": ["elapsed"]}])
+    samples = clean(frame, make_cleaning(clean=plan))
+
+    assert samples.features.columns.tolist() == ["cast", "day days"]
+    assert samples.features["day days"].diff().dropna().eq(1).all()
+
+
+def test_the_order_may_be_a_date_of_any_form():
+    days = ["March 3, 2021", "January 9, 2021", "February 1, 2021", "April 2, 2021"]
+    frame = pd.DataFrame(
+        {"day": days, "x": [3.5, 1.0, 2.0, 4.0], "answer": [0, 1, 1, 0]}
+    )
+    plan = CleanPlan(dates=[{"column": "day", "format": "%B %d, %Y"}])
+    samples = clean(frame, make_cleaning(order="day", clean=plan))
+
+    assert samples.features["x"].tolist() == [1.0, 2.0, 3.5, 4.0]
+    assert samples.times.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["lists", "dates"])
+def test_numbers_are_neither_lists_nor_dates(kind):
+    with pytest.raises(StudyError, match=f"clean.{kind} names 'x', but its values"):
+        clean(
+            pd.DataFrame({"x": [1.0, 2.0], "answer": [0, 1]}),
+            make_cleaning(clean=CleanPlan(**{kind: ["x"]})),
+        )
+
+
+def test_smoothing_of_images_is_told():
+    image = {"height": 8, "width": 8, "channels": 1, "denoise": "median"}
+    plan = CleanPlan.model_validate({"image": image})
+    samples = clean(image_table(), make_cleaning(clean=plan))
+
+    assert ("images smoothed", 30) in [(step.what, step.n) for step in samples.log]

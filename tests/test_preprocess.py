@@ -9,8 +9,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, RobustScaler, StandardScaler
 
 from assay.errors import DataRefused
-from assay.plans import CleanPlan, ImagePlan, OutlierPlan
-from assay.preprocess import CLIP, check_classes, fit, kept_rows, unpack
+from assay.plans import CleanPlan, ImagePlan
+from assay.preprocess import check_classes, fit, unpack
+from assay.scaling import CLIP
 from assay.store import Store
 from tests.factories import make_table
 
@@ -57,8 +58,14 @@ def test_columns_of_three_values_or_fewer_stand_behind_the_others():
     pixels["x1"] = generator.random(30)
 
     assert found.numeric == ("many", "late", "few", "empty", "gaps")
-    assert [found.fill[4], found.centre[4], found.scale[4]] == [
-        *(alone.fill[0], alone.centre[0], alone.scale[0]),
+    assert [
+        one[4]
+        for one in (found.scaling.fill, found.scaling.centre, found.scaling.scale)
+    ] == [
+        *(
+            one[0]
+            for one in (alone.scaling.fill, alone.scaling.centre, alone.scaling.scale)
+        ),
     ]
     assert found.indicated.tolist() == [3, 4]
     kept = fit(pixels, CleanPlan(image=image)).numeric
@@ -210,7 +217,7 @@ def test_a_column_whose_quartiles_agree_is_scaled_by_half_its_range():
     train = pd.DataFrame({"mostly": [0.0] * 9 + [4.0], "constant": [7.0] * 10})
     preparation = fit(train, CleanPlan())
 
-    np.testing.assert_array_equal(preparation.scale, [2.0, 1.0])
+    np.testing.assert_array_equal(preparation.scaling.scale, [2.0, 1.0])
 
 
 @given(st.permutations(range(12)))
@@ -334,44 +341,3 @@ def test_tables_of_one_kind_of_column_are_prepared_and_packed(columns):
 
     assert inputs.shape == (60, preparation.n_inputs)
     np.testing.assert_array_equal(unpack(preparation.packed()).apply(train), inputs)
-
-
-# Outliers --------------------------------------------------------------------------------------
-
-
-def test_rows_beyond_the_fences_go():
-    train = pd.DataFrame(
-        {"x": [1.0, 2.0, 3.0, 4.0, 5.0, 100.0], "town": list("aabbcc")}
-    )
-    plan = OutlierPlan(rule="iqr", factor=3.0)
-
-    assert kept_rows(train, plan).tolist() == [True] * 5 + [False]
-    assert kept_rows(train, OutlierPlan()).all()
-
-
-def test_a_row_stays_while_fewer_columns_are_out_than_are_needed():
-    train = pd.DataFrame({"x": [1.0, 2, 3, 4, 5, 100], "y": [1.0, 2, 3, 4, -90, -90]})
-    plan = OutlierPlan(rule="iqr", columns_needed=2)
-
-    assert kept_rows(train, plan).all()
-    far = train.assign(y=[1.0, 2, 3, 4, 5, -90])
-    assert kept_rows(far, plan).tolist() == [True] * 5 + [False]
-
-
-@given(matrices, st.floats(0.5, 5))
-def test_a_wider_fence_keeps_every_row_a_narrower_one_keeps(matrix, factor):
-    matrix[:, np.isnan(matrix).all(axis=0)] = 0.0
-    narrow = kept_rows(numbers(matrix), OutlierPlan(rule="iqr", factor=factor))
-    wide = kept_rows(numbers(matrix), OutlierPlan(rule="iqr", factor=2 * factor))
-
-    assert (wide | ~narrow).all()
-
-
-def test_missing_cells_and_columns_without_spread_are_no_outliers():
-    train = pd.DataFrame({"x": [1.0, np.nan, 3.0, 4.0], "rare": [0.0, 0.0, 0.0, 9.0]})
-
-    assert kept_rows(train, OutlierPlan(rule="iqr")).all()
-
-
-def test_a_table_of_text_has_no_outliers():
-    assert kept_rows(features()[["town"]], OutlierPlan(rule="iqr")).all()

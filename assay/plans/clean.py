@@ -108,6 +108,16 @@ class CleanPlan(Record):
         return self
 
     @model_validator(mode="after")
+    def _days_count_from_a_date(self) -> "CleanPlan":
+        known = {date.column for date in self.dates}
+        for date in self.dates:
+            if date.since is not None and date.since not in known - {date.column}:
+                raise ValueError(
+                    f"dates: {date.column!r} counts since {date.since!r}, which must be another of the dates"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _image_has_pixels_only(self) -> "CleanPlan":
         if self.image is not None and (self.scale != "robust" or self.clip):
             raise ValueError(

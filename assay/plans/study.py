@@ -182,6 +182,11 @@ class Plan(Record):
                     f"clean.{kind} names {column!r}, but as {name} it is shown to no model"
                 )
 
+        if self.task == "regression" and self.clean.label_noise == "drop":
+            raise ValueError(
+                "clean.label_noise = 'drop' is for classes, not for numbers"
+            )
+
     def _check_rule(self, rule: LabelRule) -> None:
         if rule.gives_number:
             if self.task != "regression":

@@ -1,0 +1,222 @@
+"""Columns whose cells are no plain values, read by fixed rules: each row alone decides what it becomes."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import median_filter
+
+from assay.errors import DataRefused, StudyError
+from assay.labels import spelled
+from assay.plans import CleanPlan, DateColumn, ImagePlan, NumberColumn
+from assay.records import CleanStep
+
+EPOCH = pd.Timestamp("2000-01-01")
+_CIRCLES = {"month": "year", "weekday": "week", "hour": "day"}
+_NUMBER = re.compile(
+    r"(?P<sign>[-+\u2212])?\s*(?P<before>[^\W\d_]{1,4}\s|[^\s\w.,+\u2212-]{1,3}\s*)?"
+    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<power>[eE][+-]?\d{1,3})?"
+    r"\s*(?P<after>[^\d\s][^\d]*)?"
+)
+
+
+def read(frame: pd.DataFrame, plan: CleanPlan, log: list[CleanStep]) -> pd.DataFrame:
+    """Return the table with declared spellings, numbers and dates read; dates as moments without a zone.
+
+    Raises
+    ------
+    StudyError
+        If spellings are declared for a column of numbers.
+    DataRefused
+        If less than half the cells hold a number, or a date; if numbers have several units and none
+        is declared.
+    """
+    frame = frame.copy(deep=False)
+    for name, words in plan.spellings.items():
+        frame[name] = _respelled(frame[name], words, log)
+    for number in plan.numbers:
+        frame[number.column] = _as_numbers(frame[number.column], number, log)
+    for date in plan.dates:
+        frame[date.column] = _as_moments(frame[date.column], date, log)
+    return frame
+
+
+def _respelled(
+    column: "pd.Series[Any]", words: dict[str, str], log: list[CleanStep]
+) -> "pd.Series[Any]":
+    if pd.api.types.is_numeric_dtype(column):
+        raise StudyError(
+            f"clean.spellings names {column.name!r}, but its values are numbers."
+        )
+    changed = int(column.isin(list(words)).sum())
+    if changed:
+        said = ", ".join(f"{old!r} as {new!r}" for old, new in words.items())
+        log.append(
+            CleanStep(
+                what=f"cells of '{column.name}' spelled anew", n=changed, why=said
+            )
+        )
+    return column.replace(words)
+
+
+# Numbers in texts ----------------------------------------------------------------------------------
+
+
+def number_in(cell: str) -> tuple[float, str] | None:
+    """Return the number that a text holds and its unit, empty if it has none; None where there is no number.
+
+    Examples
+    --------
+    >>> number_in("1,000"), number_in("$4.50"), number_in("90 min"), number_in("-3e2"), number_in("12%")
+    ((1000.0, ''), (4.5, '$'), (90.0, 'min'), (-300.0, ''), (12.0, '%'))
+    >>> number_in("Unrated"), number_in("1,00"), number_in("3 of 4")
+    (None, None, None)
+    """
+    found = _NUMBER.fullmatch(cell.strip())
+    if found is None:
+        return None
+    digits = found["number"].replace(",", "") + (found["power"] or "")
+    unit = " ".join(filter(None, ((found["before"] or "").strip(), found["after"])))
+    sign = -1.0 if found["sign"] in ("-", "\u2212") else 1.0
+    return sign * float(digits), unit.strip()
+
+
+def _as_numbers(
+    column: "pd.Series[Any]", plan: NumberColumn, log: list[CleanStep]
+) -> "pd.Series[Any]":
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    cells = column.dropna().map(str)
+    known = {cell: number_in(cell) for cell in cells.unique()}
+    units = {found[1].casefold(): found[1] for found in known.values() if found}
+    named = sorted(unit for unit in units.values() if unit)
+    if plan.unit is None and len(named) > 1:
+        raise DataRefused(
+            f"The column '{column.name}' holds numbers with the units {', '.join(map(repr, named[:5]))}"
+            f"{' and others' if len(named) > 5 else ''}. Declare in clean.numbers the unit whose cells count."
+        )
+    wanted = None if plan.unit is None else plan.unit.casefold()
+    numbers = {
+        cell: found[0]
+        for cell, found in known.items()
+        if found and (wanted is None or found[1].casefold() == wanted)
+    }
+    read_ = cells.map(numbers).astype("float64").reindex(column.index)
+    said = "numbers" if plan.unit is None else f"numbers of {plan.unit}"
+    return _told(column, read_, said, log)
+
+
+def _told(
+    column: "pd.Series[Any]",
+    found: "pd.Series[Any]",
+    said: str,
+    log: list[CleanStep],
+) -> "pd.Series[Any]":
+    """Note how a column was read, and refuse it where hardly any cell can be."""
+    bad = column[column.notna() & found.isna()]
+    n_known = int(found.notna().sum())
+    if n_known < len(bad):
+        raise DataRefused(
+            f"The column '{column.name}' is declared to hold {said}, but only {n_known} of "
+            f"{n_known + len(bad)} cells do; row {bad.index[0] + 1} has {bad.iloc[0]!r}. Read it in another way."
+        )
+    why = "as the study says"
+    if len(bad):
+        why += f"; {len(bad)} cells hold none and count as missing, such as {bad.iloc[0]!r}"
+    log.append(
+        CleanStep(what=f"column '{column.name}' read as {said}", n=n_known, why=why)
+    )
+    return found
+
+
+# Dates -------------------------------------------------------------------------------------------
+
+
+def _as_moments(
+    column: "pd.Series[Any]", plan: DateColumn, log: list[CleanStep]
+) -> "pd.Series[Any]":
+    if pd.api.types.is_datetime64_any_dtype(column):
+        found = column
+    else:
+        cells = column.map(lambda cell: spelled(cell).strip(), "ignore").astype(object)
+        found = pd.to_datetime(
+            cells, format=plan.format or "ISO8601", errors="coerce", utc=True
+        )
+    if getattr(found.dtype, "tz", None) is not None:
+        found = found.dt.tz_convert("UTC").dt.tz_localize(None)
+    said = f"dates written {plan.format}" if plan.format else "dates"
+    return _told(column, found.astype("datetime64[us]"), said, log)
+
+
+def in_parts(frame: pd.DataFrame, plan: CleanPlan, order: str | None) -> pd.DataFrame:
+    """Return the table with each date column, but for that of the order, replaced by its parts as numbers.
+
+    Days passed (with ``since``: from another date) and the year as they are; the place in the year,
+    the week and the day as sine and cosine, so that December lies beside January.
+
+    Raises
+    ------
+    StudyError
+        If a column already has the name of a part.
+    """
+    parts = {
+        date.column: _parts(frame, date) for date in plan.dates if date.column != order
+    }
+    for name, made in parts.items():
+        for part in made:
+            if part in frame.columns:
+                raise StudyError(
+                    f"The date column {name!r} would become {part!r}, but the table has a column of that name."
+                )
+    kept = frame.drop(columns=list(parts))
+    every = {part: values for made in parts.values() for part, values in made.items()}
+    return pd.concat([kept, pd.DataFrame(every, index=frame.index)], axis=1)
+
+
+def _parts(frame: pd.DataFrame, plan: DateColumn) -> dict[str, "pd.Series[Any]"]:
+    name, moments = plan.column, frame[plan.column]
+    day = moments.dt.normalize()
+    in_day = _days(moments - day)
+    share = {
+        "month": (moments.dt.day_of_year - 1 + in_day) / 366,
+        "weekday": (moments.dt.day_of_week + in_day) / 7,
+        "hour": in_day,
+    }
+    found: dict[str, pd.Series[Any]] = {}
+    for part in plan.parts:
+        if part == "elapsed":
+            start = EPOCH if plan.since is None else frame[plan.since]
+            known = f"{name} days" + (f" since {plan.since}" if plan.since else "")
+            found[known] = _days(moments - start)
+        elif part == "year":
+            found[f"{name} year"] = moments.dt.year.astype("float64")
+        else:
+            angle = 2 * np.pi * share[part].astype("float64")
+            found[f"{name} sine in {_CIRCLES[part]}"] = np.sin(angle)
+            found[f"{name} cosine in {_CIRCLES[part]}"] = np.cos(angle)
+    return found
+
+
+def _days(passed: "pd.Series[Any]") -> "pd.Series[Any]":
+    days: pd.Series[Any] = passed.dt.total_seconds().astype("float64") / 86400.0
+    return days
+
+
+# Images ------------------------------------------------------------------------------------------
+
+
+def denoised(frame: pd.DataFrame, plan: ImagePlan) -> pd.DataFrame:
+    """Return the table with each pixel replaced by the median of the 3 x 3 around it, channel by channel.
+
+    At the border an image goes on as its last row or column.
+    """
+    names = list(frame.select_dtypes("number").columns)
+    shape = (len(frame), plan.height, plan.width, plan.channels)
+    pixels = frame[names].to_numpy(dtype=np.float32).reshape(shape)
+    smooth = median_filter(pixels, size=(1, 3, 3, 1), mode="nearest")
+    made = pd.DataFrame(
+        smooth.reshape(len(frame), -1), columns=names, index=frame.index
+    ).astype(np.float64)
+    others = frame.drop(columns=names)
+    return pd.concat([made, others], axis=1)[list(frame.columns)]

@@ -1,0 +1,96 @@
+"""Training rows that are left out: outliers by their numbers, and labels that the other rows contradict.
+
+Never call these on rows to be scored.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from assay.plans import OutlierPlan
+
+_NORMAL_MAD = 1.4826  # standard deviations of a normal distribution in one MAD
+_FOLDS = 5
+_SEED = 0  # of the cuts and the folds: what the rows say, not chance, is to decide
+
+
+def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
+    """Return which training rows stay under the outlier rule, shape (n_rows,).
+
+    ``iqr`` (Tukey 1977): a cell is out when it lies more than ``factor`` interquartile ranges
+    beyond the quartiles of these rows; ``mad`` (Hampel 1974): more than ``factor`` scaled median
+    absolute deviations from the median. A row goes when ``columns_needed`` of its cells are out.
+    Columns without such a range are passed over. ``isolation_forest`` (Liu et al. 2008): the
+    ``share`` of rows that random cuts separate first goes.
+    """
+    numbers = features.select_dtypes("number")
+    if plan.rule == "none" or numbers.empty:
+        return np.ones(len(features), dtype=bool)
+    raw = numbers.to_numpy(dtype=np.float64)
+    if plan.rule == "isolation_forest":
+        return _not_isolated(raw, plan.share)
+    if plan.rule == "mad":
+        middle = np.nanmedian(raw, axis=0)
+        reach = plan.factor * _NORMAL_MAD * np.nanmedian(np.abs(raw - middle), axis=0)
+        low, high = middle - reach, middle + reach
+    else:
+        q1, q3 = np.nanquantile(raw, 0.25, axis=0), np.nanquantile(raw, 0.75, axis=0)
+        reach = plan.factor * (q3 - q1)
+        low, high = q1 - reach, q3 + reach
+    out = ((raw < low) | (raw > high)) & (reach > 0)
+    return np.asarray(out.sum(axis=1) < plan.columns_needed)
+
+
+def _not_isolated(raw: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(
+        raw
+    )
+    forest = IsolationForest(random_state=_SEED, n_jobs=1).fit(filled)
+    n_gone = int(share * len(raw))
+    strangest = np.argsort(forest.score_samples(filled), kind="stable")[:n_gone]
+    kept = np.ones(len(raw), dtype=bool)
+    kept[strangest] = False
+    return kept
+
+
+def believed_labels(
+    inputs: NDArray[np.float32], labels: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Return the training rows whose label the others do not contradict, shape (n_rows,).
+
+    Confident learning (Northcutt, Jiang & Chuang 2021): logistic regression predicts each row out
+    of fold. A class is given with confidence where its probability reaches the mean that rows
+    labelled so have; a row goes when the likeliest class given so is another than its label. A
+    class of which no row would stay keeps all of its rows, and so does one with fewer rows than
+    there are folds.
+
+    Parameters
+    ----------
+    inputs : shape (n_rows, n_inputs)
+        Prepared training rows.
+    labels : shape (n_rows,)
+        Class codes.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    predicted = np.zeros((len(labels), len(classes)))
+    for train, held in KFold(_FOLDS, shuffle=True, random_state=_SEED).split(inputs):
+        if len(np.unique(labels[train])) < 2:
+            return np.ones(len(labels), dtype=bool)
+        line = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+        line.fit(inputs[train], labels[train])
+        at = np.searchsorted(classes, line.classes_)
+        predicted[np.ix_(held, at)] = line.predict_proba(inputs[held])
+    codes = np.searchsorted(classes, labels)
+    usual = np.array([predicted[codes == k, k].mean() for k in range(len(classes))])
+    given = np.where(predicted >= usual, predicted, -1.0)
+    contradicted = (given.max(axis=1) > 0) & (given.argmax(axis=1) != codes)
+    for k, n in enumerate(counts):
+        if n < _FOLDS or contradicted[codes == k].all():
+            contradicted[codes == k] = False
+    return np.asarray(~contradicted)

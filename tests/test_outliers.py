@@ -1,0 +1,104 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.outliers import believed_labels, kept_rows
+from assay.plans import OutlierPlan
+from tests.test_preprocess import features, matrices, numbers
+
+# Numbers ---------------------------------------------------------------------------------------
+
+
+def test_rows_beyond_the_fences_go():
+    train = pd.DataFrame(
+        {"x": [1.0, 2.0, 3.0, 4.0, 5.0, 100.0], "town": list("aabbcc")}
+    )
+    plan = OutlierPlan(rule="iqr", factor=3.0)
+
+    assert kept_rows(train, plan).tolist() == [True] * 5 + [False]
+    assert kept_rows(train, OutlierPlan()).all()
+
+
+def test_a_row_stays_while_fewer_columns_are_out_than_are_needed():
+    train = pd.DataFrame({"x": [1.0, 2, 3, 4, 5, 100], "y": [1.0, 2, 3, 4, -90, -90]})
+    plan = OutlierPlan(rule="iqr", columns_needed=2)
+
+    assert kept_rows(train, plan).all()
+    far = train.assign(y=[1.0, 2, 3, 4, 5, -90])
+    assert kept_rows(far, plan).tolist() == [True] * 5 + [False]
+
+
+@given(matrices, st.floats(0.5, 5))
+def test_a_wider_fence_keeps_every_row_a_narrower_one_keeps(matrix, factor):
+    matrix[:, np.isnan(matrix).all(axis=0)] = 0.0
+    narrow = kept_rows(numbers(matrix), OutlierPlan(rule="iqr", factor=factor))
+    wide = kept_rows(numbers(matrix), OutlierPlan(rule="iqr", factor=2 * factor))
+
+    assert (wide | ~narrow).all()
+
+
+def test_missing_cells_and_columns_without_spread_are_no_outliers():
+    train = pd.DataFrame({"x": [1.0, np.nan, 3.0, 4.0], "rare": [0.0, 0.0, 0.0, 9.0]})
+
+    assert kept_rows(train, OutlierPlan(rule="iqr")).all()
+
+
+def test_a_table_of_text_has_no_outliers():
+    assert kept_rows(features()[["town"]], OutlierPlan(rule="iqr")).all()
+
+
+def test_the_median_and_its_deviations_find_what_lies_far_out():
+    """The MAD of 1 to 5 and 100 about 3.5 is 1.5: beyond 3 scaled ones is beyond 3.5 + 6.67."""
+    train = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 5.0, 100.0]})
+    just = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 5.0, 10.0]})
+    plan = OutlierPlan(rule="mad", factor=3.0)
+
+    assert kept_rows(train, plan).tolist() == [True] * 5 + [False]
+    assert kept_rows(just, plan).all()
+
+
+def test_an_isolation_forest_leaves_out_its_share_the_strangest_rows():
+    matrix = np.random.default_rng(3).normal(size=(200, 3))
+    matrix[17], matrix[99, 1], matrix[5, 0] = 30.0, -25.0, np.nan
+    plan = OutlierPlan(rule="isolation_forest", share=0.01)
+    kept = kept_rows(numbers(matrix), plan)
+
+    assert np.flatnonzero(~kept).tolist() == [17, 99]
+    assert (kept == kept_rows(numbers(matrix), plan)).all()
+    assert kept_rows(numbers(matrix[:50]), plan).all()  # half a row is none
+
+
+# Labels ----------------------------------------------------------------------------------------
+
+
+def planted(n_wrong: int, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat([0, 1], 150).astype(np.int32)
+    inputs = (rng.normal(size=(300, 4)) + 2.0 * labels[:, None]).astype(np.float32)
+    wrong = rng.choice(300, n_wrong, replace=False)
+    labels[wrong] = 1 - labels[wrong]
+    return inputs, labels, wrong
+
+
+def test_labels_that_the_other_rows_contradict_are_found():
+    inputs, labels, wrong = planted(20)
+    believed = believed_labels(inputs, labels)
+
+    assert (~believed[wrong]).sum() >= 16
+    assert (~believed).sum() <= 26
+
+
+def test_labels_that_agree_with_their_rows_are_believed():
+    inputs, labels, _ = planted(0)
+
+    assert believed_labels(inputs, labels).mean() > 0.97
+
+
+@pytest.mark.parametrize("n_rare", [1, 3, 4])
+def test_a_class_of_few_rows_keeps_them(n_rare):
+    inputs, labels, _ = planted(0)
+    labels[:n_rare] = 2
+
+    assert believed_labels(inputs, labels)[:n_rare].all()
