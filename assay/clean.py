@@ -69,7 +69,6 @@ def clean_table(
     aside = aside.loc[rows]
     if image is not None:
         _need_pixels(features, image)
-        features = _without_noise(features, image, log)
     units, unit = _units(features, aside, plan, log)
     return Samples(
         features=features,
@@ -152,16 +151,6 @@ def _need_pixels(features: pd.DataFrame, image: ImagePlan) -> None:
             f"{'s' * (image.channels > 1)}, which are {image.n_pixels} columns of numbers, but the table has "
             f"{n_columns} left. Correct its size, or name in clean.drop the columns that are no pixels."
         )
-
-
-def _without_noise(
-    features: pd.DataFrame, image: ImagePlan, log: list[CleanStep]
-) -> pd.DataFrame:
-    if image.denoise == "none":
-        return features
-    why = "each pixel is the median of the 3 x 3 around it"
-    log.append(CleanStep(what="images smoothed", n=len(features), why=why))
-    return columns.denoised(features, image)
 
 
 def _drop_rows(

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import median_filter
 
 from assay.errors import DataRefused, StudyError
 from assay.labels import spelled
-from assay.plans import CleanPlan, DateColumn, ImagePlan, NumberColumn
+from assay.plans import CleanPlan, DateColumn, NumberColumn
 from assay.records import CleanStep
 
 EPOCH = pd.Timestamp("2000-01-01")
@@ -201,22 +200,3 @@ def _parts(frame: pd.DataFrame, plan: DateColumn) -> dict[str, "pd.Series[Any]"]
 def _days(passed: "pd.Series[Any]") -> "pd.Series[Any]":
     days: pd.Series[Any] = passed.dt.total_seconds().astype("float64") / 86400.0
     return days
-
-
-# Images ------------------------------------------------------------------------------------------
-
-
-def denoised(frame: pd.DataFrame, plan: ImagePlan) -> pd.DataFrame:
-    """Return the table with each pixel replaced by the median of the 3 x 3 around it, channel by channel.
-
-    At the border an image goes on as its last row or column.
-    """
-    names = list(frame.select_dtypes("number").columns)
-    shape = (len(frame), plan.height, plan.width, plan.channels)
-    pixels = frame[names].to_numpy(dtype=np.float32).reshape(shape)
-    smooth = median_filter(pixels, size=(1, 3, 3, 1), mode="nearest")
-    made = pd.DataFrame(
-        smooth.reshape(len(frame), -1), columns=names, index=frame.index
-    ).astype(np.float64)
-    others = frame.drop(columns=names)
-    return pd.concat([made, others], axis=1)[list(frame.columns)]

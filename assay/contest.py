@@ -54,7 +54,11 @@ class _Fold:
 
 
 class Contest:
-    """Both models on every fold, for any labelling of the rows."""
+    """Both models on every fold, for any labelling of the rows.
+
+    Where ``believing``, rows are left out whose label the others contradict, if the plan says so: that is
+    for the true labels only.
+    """
 
     def __init__(
         self,
@@ -63,9 +67,12 @@ class Contest:
         inner: NDArray[np.int16],
         plan: Gating,
         seed: int,
+        *,
+        believing: bool = False,
     ) -> None:
         self.samples, self.outer, self.plan, self.seed = samples, outer, plan.gate, seed
         self.regression = samples.task == "regression"
+        self.believing = believing
         self.models = ("linear" if self.regression else "logistic", "net")
         self.n_outputs = 1 if self.regression else len(samples.classes)
         self.folds = [
@@ -93,11 +100,15 @@ class Contest:
             preprocess.check_classes(self.samples.labels[train], kept)
         train = self._few_enough(train[kept], number)
         preparation = preprocess.fit(features.iloc[train], plan)
+        rows = preparation.apply(features.iloc[train])
+        if self.believing and plan.label_noise == "drop":
+            believed = outliers.believed_labels(rows, self.samples.labels[train])
+            train, rows = train[believed], rows[believed]
         generator = generator_for(self.seed, "rows", number)
         portion = generator.permutation(len(train))[: self.plan.steps * _BATCH_SIZE]
         steps_per_epoch = max(1, len(portion) // _BATCH_SIZE)
         return _Fold(
-            rows=preparation.apply(features.iloc[train]),
+            rows=rows,
             unseen=preparation.apply(features.iloc[test]),
             train=train,
             test=test,

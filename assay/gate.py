@@ -9,7 +9,7 @@ The test is exact as long as true and permuted labels are treated alike: ``conte
 ``betting`` the rule by which permutations stop.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from assay.permute import first_rows, has_one_label_each, n_shifts
 from assay.plans import Gating
 from assay.progress import report
 from assay.records import GateResult
-from assay.samples import Samples
+from assay.samples import Samples, standardised
 
 _MIN_ROWS, _MIN_CLASS, _MIN_UNITS, _MIN_UNITS_OF_CLASS = 60, 10, 20, 10
 _POWER = 0.8
@@ -66,7 +66,7 @@ def chance_gate(
     if shortfalls:
         return _untested(samples, plan, shortfalls)
     with threadpool_limits(1):
-        contest = Contest(_standardised(samples), outer, inner, plan, seed)
+        contest = Contest(standardised(samples), outer, inner, plan, seed)
         tested = _tested(contest, plan)
     return _result(tested, contest, plan)
 
@@ -247,12 +247,3 @@ def _statistic(samples: Samples) -> Statistic:
 
 def _chance(samples: Samples) -> float:
     return 0.0 if samples.task == "regression" else 0.5
-
-
-def _standardised(samples: Samples) -> Samples:
-    """Put numbers to predict in standard units, which no rank correlation notices."""
-    if samples.task != "regression":
-        return samples
-    centred = samples.labels - samples.labels.mean()
-    centred = centred / np.ptp(centred)  # squares of the tiniest numbers would vanish
-    return replace(samples, labels=centred / centred.std())

@@ -15,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from assay import items, scaling, text
 from assay.errors import DataRefused
+from assay.images import smoothed
 from assay.items import Items
 from assay.plans import CleanPlan, most_levels
 from assay.scaling import CLIP, Scaling, bent
@@ -46,7 +47,9 @@ class Preparation:
         The columns of several values a cell, and of texts.
     bent
         Whether scaled numbers are bent beyond about 3 spreads: not those of an image, in which no
-        pixel stands for itself.
+        pixel stands for itself, and not those left as they are.
+    smoothed
+        Height, width and channels of images whose pixels are replaced by the median around them.
     """
 
     numeric: tuple[str, ...]
@@ -58,6 +61,7 @@ class Preparation:
     lists: tuple[Items, ...]
     texts: tuple[Text, ...]
     bent: bool = True
+    smoothed: tuple[int, int, int] | None = None
 
     @property
     def n_inputs(self) -> int:
@@ -123,7 +127,8 @@ class Preparation:
         return np.column_stack([numbers, *codes, further])
 
     def _raw(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        return features[list(self.numeric)].to_numpy(dtype=np.float64)
+        raw = features[list(self.numeric)].to_numpy(dtype=np.float64)
+        return raw if self.smoothed is None else smoothed(raw, self.smoothed)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the fitted numbers."""
@@ -147,6 +152,7 @@ class Preparation:
             "texts": [one.form() for one in self.texts],
             "clip": CLIP,
             "bent": self.bent,
+            "smoothed": self.smoothed,
         }
 
     def packed(self) -> dict[str, NDArray[Any]]:
@@ -173,6 +179,7 @@ def unpack(arrays: dict[str, NDArray[Any]]) -> Preparation:
             for number, one in enumerate(form["texts"])
         ),
         bent=form["bent"],
+        smoothed=form["smoothed"] and tuple(form["smoothed"]),
     )
 
 
@@ -202,7 +209,12 @@ def fit(features: pd.DataFrame, plan: CleanPlan, *, wide: bool = False) -> Prepa
                 key=lambda name: _has_few_values(features[name].to_numpy(np.float64)),
             )
         )
-    scaled, gaps = scaling.fit(features[list(numeric)], plan)
+    image, known = plan.image, features[list(numeric)]
+    shape = None
+    if image is not None and image.denoise == "median":
+        shape = (image.height, image.width, image.channels)
+        known = pd.DataFrame(smoothed(known.to_numpy(np.float64), shape))
+    scaled, gaps = scaling.fit(known, plan)
     n_levels = most_levels(len(categorical), wide=wide)
     levels = [_levels(features[name], n_levels + 1) for name in categorical]
     return Preparation(
@@ -217,7 +229,8 @@ def fit(features: pd.DataFrame, plan: CleanPlan, *, wide: bool = False) -> Prepa
         ),
         lists=tuple(items.fit(features[one.column], one) for one in lists),
         texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
-        bent=plan.image is None,
+        bent=plan.image is None and plan.scale != "none",
+        smoothed=shape,
     )
 
 

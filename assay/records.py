@@ -319,6 +319,29 @@ class AuditReport(Record):
 STATISTICS = {"auc": "AUC", "spearman": "Spearman correlation"}
 
 
+class PreparationWorth(Record):
+    """What one declared preparation does, and the scores of the gate's models with and without it."""
+
+    kind: Literal["normalisation", "noise removal", "outlier removal"]
+    what: str = Field(description="As the study declares it.")
+    touched: str = Field(description="What it changed, in words.")
+    without: dict[str, float]
+
+
+class Preparations(Record):
+    """What the preparations are worth, on the first repeat's outer folds."""
+
+    statistic: Literal["auc", "spearman"]
+    scores: dict[str, float] = Field(
+        description="Of each model with everything that is declared."
+    )
+    worth: tuple[PreparationWorth, ...]
+
+    def summary(self) -> str:
+        named = ", ".join(one.what for one in self.worth) or "none is declared"
+        return f"scores with and without each preparation ({named})"
+
+
 class GateResult(Record):
     """Whether any of the gate's models beats chance on this data."""
 

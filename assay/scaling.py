@@ -129,7 +129,7 @@ def fit(columns: pd.DataFrame, plan: CleanPlan) -> tuple[Scaling, NDArray[np.boo
     fill, low, high, power, centre, scale, gaps = (
         np.array([one[:7] for one in known]).reshape(-1, 7).T
     )
-    if plan.image:
+    if plan.image and plan.scale != "none":
         centre, scale = _by_channel(centre, scale, plan.image.channels)
     knots = [one[7] for one in known]
     return Scaling(
@@ -157,7 +157,9 @@ def _column(values: Array, plan: CleanPlan) -> tuple[Any, ...]:
     fill = float(np.median(seen) if plan.impute == "median" else np.mean(seen))
     filled = np.clip(np.where(missing, fill, values), low, high)
     power, knots = 1.0, np.empty(0)
-    if plan.image:
+    if plan.scale == "none":
+        centre, spread = 0.0, 1.0
+    elif plan.image:
         centre, spread = float(filled.mean()), float(filled.std())
     elif plan.scale == "standard":
         centre, spread = _standard(filled)

@@ -13,6 +13,7 @@ from assay.records import (
     FoldResult,
     GateResult,
     Metric,
+    Preparations,
     Record,
     Ref,
     SelfTest,
@@ -150,6 +151,7 @@ class Evidence(Opened):
     self_test: SelfTest | None = None
     results: tuple[FoldResult, ...] = ()
     final: FinalFit | None = None
+    preparations: Preparations | None = None
 
     def predictions(self) -> dict[str, list[list[Ref]]]:
         """Return where each model's class probabilities lie, by repeat and fold."""

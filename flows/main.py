@@ -38,6 +38,7 @@ from tasks import (
     split,
     tune,
     validate,
+    weigh,
 )
 from tasks.policies import Call
 
@@ -84,6 +85,8 @@ def check_hypothesis(
         verdict = judgement.verdict.after(
             plan_a if judgement.verdict.plan == "b" else None, deviations
         )
+        if evidence.results:
+            evidence = with_preparations(store, evidence, declared, verdict.plan)
         judged = judgement.model_copy(update={"verdict": verdict})
         files = bundle(
             store, registration, identity.suites[verdict.plan], evidence, judged
@@ -133,6 +136,15 @@ def check_opened(
     return evidence, judge(
         store, evidence, plan.judging(study.name, name, alpha), identity
     )
+
+
+def with_preparations(
+    store: Store, evidence: Evidence, study: Study, name: PlanName
+) -> Evidence:
+    """Add what each declared preparation is worth: for the report, and after all that decides."""
+    gating, seed = study.of(name).gating(study.alpha_of(name)), study.seed_of(name)
+    found = weigh(store, evidence.cleaned, evidence.split, gating, seed)
+    return evidence.model_copy(update={"preparations": found})
 
 
 def compare(

@@ -3,7 +3,7 @@
 from tasks.audit import audit
 from tasks.bundle import bundle
 from tasks.clean import clean
-from tasks.gate import gate
+from tasks.gate import gate, weigh
 from tasks.ingest import ingest
 from tasks.judge import judge
 from tasks.split import split
@@ -22,4 +22,5 @@ __all__ = [
     "split",
     "tune",
     "validate",
+    "weigh",
 ]

@@ -619,11 +619,3 @@ def test_numbers_are_neither_lists_nor_dates(kind):
             pd.DataFrame({"x": [1.0, 2.0], "answer": [0, 1]}),
             make_cleaning(clean=CleanPlan(**{kind: ["x"]})),
         )
-
-
-def test_smoothing_of_images_is_told():
-    image = {"height": 8, "width": 8, "channels": 1, "denoise": "median"}
-    plan = CleanPlan.model_validate({"image": image})
-    samples = clean(image_table(), make_cleaning(clean=plan))
-
-    assert ("images smoothed", 30) in [(step.what, step.n) for step in samples.log]

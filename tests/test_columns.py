@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.columns import denoised, in_parts, number_in, read
+from assay.columns import in_parts, number_in, read
 from assay.errors import DataRefused, StudyError
-from assay.plans import CleanPlan, ImagePlan
+from assay.plans import CleanPlan
 
 
 def column(*cells) -> pd.DataFrame:
@@ -175,21 +175,3 @@ def test_the_column_of_the_order_stays_whole_and_names_do_not_collide():
     assert in_parts(frame, plan, "x").columns.tolist() == ["x"]
     with pytest.raises(StudyError, match="'x days'"):
         in_parts(frame.assign(**{"x days": 1}), plan, None)
-
-
-# Images ----------------------------------------------------------------------------------------
-
-
-def test_a_speck_goes_and_an_edge_stays():
-    image = np.zeros((8, 8, 3))
-    image[:, 4:] = 200.0
-    image[2, 1, 0] = 255.0
-    frame = pd.DataFrame([image.ravel()], columns=[f"p{k}" for k in range(192)]).assign(
-        place="arm"
-    )
-    found = denoised(frame, ImagePlan(height=8, width=8, channels=3))
-    smooth = found.drop(columns="place").to_numpy().reshape(8, 8, 3)
-
-    assert found.columns.tolist() == frame.columns.tolist()
-    assert smooth[2, 1, 0] == 0
-    np.testing.assert_array_equal(smooth[:, :, 1], image[:, :, 1])

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from assay import preprocess
-from assay.images import GROUPS, ImageShape, Moves, forward
+from assay.images import GROUPS, ImageShape, Moves, forward, smoothed
 from assay.plans import CleanPlan, ImagePlan
 from tests.net_factories import IMAGES, inputs_of
 
@@ -143,3 +143,31 @@ def test_images_of_one_grey_are_zeros():
     frame = pd.DataFrame({f"p{i}": [4.0] * 5 for i in range(64)})
 
     assert not preprocess.fit(frame, CleanPlan(image=DIGIT)).apply(frame).any()
+
+
+def test_a_speck_goes_an_edge_stays_and_channels_are_apart():
+    image = np.zeros((2, 8, 8, 3))
+    image[:, :, 4:] = 200.0
+    image[0, 2, 1, 0] = 255.0
+    smooth = smoothed(image.reshape(2, -1), (8, 8, 3)).reshape(2, 8, 8, 3)
+
+    assert smooth[0, 2, 1, 0] == 0
+    np.testing.assert_array_equal(smooth[1], image[1])
+    np.testing.assert_array_equal(smooth[0, :, :, 1:], image[0, :, :, 1:])
+
+
+def test_a_preparation_smooths_for_networks_and_trees_and_comes_back():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.integers(0, 17, (20, 64)) * 1.0).rename(
+        columns="p{}".format
+    )
+    plan = CleanPlan(image=ImagePlan(height=8, width=8, channels=1, denoise="median"))
+    prepared = preprocess.fit(frame, plan)
+    smooth = pd.DataFrame(smoothed(frame.to_numpy(), (8, 8, 1)), columns=frame.columns)
+    expected = preprocess.fit(smooth, CleanPlan(image=DIGIT)).apply(smooth)
+    inputs = prepared.apply(frame)
+
+    np.testing.assert_array_equal(inputs, expected)
+    np.testing.assert_array_equal(prepared.trees(frame, inputs), smooth)
+    again = preprocess.unpack(prepared.packed())
+    np.testing.assert_array_equal(again.apply(frame), inputs)

@@ -64,9 +64,12 @@ class CleanPlan(Record):
     impute: Literal["median", "mean"] = Field(
         default="median", description="Numeric columns, fitted in the fold."
     )
-    scale: Literal["robust", "standard", "quantile", "power"] = Field(
+    scale: Literal["robust", "standard", "quantile", "power", "none"] = Field(
         default="robust",
-        description="Numeric columns: by quartiles, by mean and deviation, to a normal shape by ranks or by a power.",
+        description=(
+            "Numeric columns: by quartiles, by mean and deviation, to a normal shape by ranks or by a power; "
+            "none: as they are."
+        ),
     )
     clip: float = Field(
         default=0.0,
@@ -119,7 +122,9 @@ class CleanPlan(Record):
 
     @model_validator(mode="after")
     def _image_has_pixels_only(self) -> "CleanPlan":
-        if self.image is not None and (self.scale != "robust" or self.clip):
+        if self.image is not None and (
+            self.scale not in ("robust", "none") or self.clip
+        ):
             raise ValueError(
                 "scale and clip are not for an image, in which no pixel stands for itself: leave them out"
             )
