@@ -24,8 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from assay.environment import code_digest
-from bench import boosted
-from bench.boosted import FitPredict, Labels, Probabilities, categorical, probabilities
+from bench import boosted, peers
+from bench.boosted import FitPredict, Labels, Probabilities, probabilities
 
 _AUTOGLUON_S = 60
 
@@ -103,22 +103,6 @@ def mlp(train: pd.DataFrame, labels: Labels, test: pd.DataFrame) -> Probabilitie
 # Others' networks, and AutoGluon ---------------------------------------------------------------
 
 
-def _of_pytabkit(name: str, **how: Any) -> FitPredict:
-    def fit_predict(
-        train: pd.DataFrame, labels: Labels, test: pd.DataFrame
-    ) -> Probabilities:
-        train, test = categorical(train, test)
-        pytabkit = importlib.import_module("pytabkit")
-        model = getattr(pytabkit, name)(
-            device="cpu", n_threads=1, random_state=0, verbosity=0, **how
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the libraries it stands on
-            return probabilities(model.fit(train, labels), test)
-
-    return fit_predict
-
-
 def autogluon(train: pd.DataFrame, labels: Labels, test: pd.DataFrame) -> Probabilities:
     """Everything AutoGluon bags and stacks within its minute, on all cores."""
     tabular = importlib.import_module("autogluon.tabular")
@@ -149,10 +133,11 @@ MODELS: dict[str, Model] = {
     "catboost-tuned": Model("catboost", boosted.tuned(boosted.CATBOOST)),
     "realmlp": Model(
         "pytabkit",
-        _of_pytabkit("RealMLP_TD_Classifier", val_metric_name="cross_entropy"),
+        peers.of_pytabkit("RealMLP_TD_Classifier", val_metric_name="cross_entropy"),
     ),
     "tabm": Model(
-        "pytabkit", _of_pytabkit("TabM_D_Classifier", val_metric_name="cross_entropy")
+        "pytabkit",
+        peers.of_pytabkit("TabM_D_Classifier", val_metric_name="cross_entropy"),
     ),
     "autogluon": Model("autogluon.tabular", autogluon),
 }
