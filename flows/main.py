@@ -82,7 +82,8 @@ def check_hypothesis(
                 break
             plan_a = judgement.verdict if name == "a" else plan_a
         verdict = judgement.verdict.after(
-            plan_a if judgement.verdict.plan == "b" else None, deviations
+            plan_a if judgement.verdict.plan == "b" else None,
+            (*deviations, *evidence.snapshot.deviations),
         )
         judged = judgement.model_copy(update={"verdict": verdict})
         files = bundle(

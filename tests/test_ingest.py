@@ -136,11 +136,10 @@ def test_an_integer_of_more_than_64_bits_is_text(read, tmp_path):
         (b"a,a\n1,2\n", "columns 'a' and 'a'"),
         (b"Age,age\n1,2\n", "columns 'Age' and 'age' differ only in case"),
         ("Straße,STRASSE\n1,2\n".encode(), "differ only in case"),
-        (b"a,\n1,2\n", "a column has no name"),
+        (b"a,\n1,2\n", "column 2 has no name"),
         (b"a, b\n1,2\n", "' b' has blanks"),
         (b'a,"b\nc"\n1,2\n', "control characters"),
         (b"a,b\n1,2\n3,\x004\n", "line 3: a zero byte"),
-        (PLAIN.encode("utf-16"), "line 1: a zero byte"),
         (b"", "is empty"),
         (b" \n\t\r\n", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
@@ -176,7 +175,7 @@ def test_a_gzip_that_is_none_is_refused(read):
     assert "Not a gzipped file" in refusal(read, PLAIN.encode(), "table.csv.gz")
 
 
-@pytest.mark.parametrize("name", ["table.xls", "table.pickle", "table", "table.gz"])
+@pytest.mark.parametrize("name", ["table.pickle", "table.h5", "table", "table.gz", "table.pickle.gz"])
 def test_an_ending_nobody_reads_is_refused_with_those_that_are_read(read, name):
     assert ".csv, .tsv" in refusal(read, PLAIN.encode(), name)
 
@@ -328,7 +327,7 @@ def test_missing_values_of_nullable_columns_stay_missing(read_parquet):
         ({"a": [b"\x00"]}, "column a holds binary"),
         ({"a": [1.0, np.inf]}, "column a holds inf in row 2"),
         ({"a": [1], "A": [2]}, "differ only in case"),
-        ({"": [1]}, "a column has no name"),
+        ({"": [1]}, "column 1 has no name"),
         ({}, "no rows"),
         ({"a": pa.array([], pa.int64())}, "no rows"),
     ],

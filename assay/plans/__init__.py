@@ -13,6 +13,7 @@ from assay.plans.clean import (
     most_levels,
 )
 from assay.plans.gate import GatePlan
+from assay.plans.read import ImageSource, ReadPlan
 from assay.plans.split import SplitPlan
 from assay.plans.study import (
     LOSSES,
@@ -49,6 +50,7 @@ __all__ = [
     "GatePlan",
     "Gating",
     "ImagePlan",
+    "ImageSource",
     "ImageSpace",
     "Judging",
     "LabelRule",
@@ -58,6 +60,7 @@ __all__ = [
     "Plan",
     "PlanName",
     "Plans",
+    "ReadPlan",
     "SplitPlan",
     "Study",
     "TunePlan",

@@ -1,6 +1,6 @@
 """A study, its plans, and the parts of them that each stage depends on."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -8,13 +8,13 @@ from assay.errors import StudyError
 from assay.plans.audit import AuditPlan
 from assay.plans.clean import CleanPlan, LabelRule, Words
 from assay.plans.gate import GatePlan
+from assay.plans.read import ImageSource, ReadPlan, SourceName
 from assay.plans.split import SplitPlan
 from assay.plans.tune import TunePlan
 from assay.records import Metric, Record, Task
 from assay.seeds import seed_for
 
 PlanName = Literal["a", "b"]
-FileName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 
 METRICS_OF: dict[Task, tuple[Metric, ...]] = {
     "binary": ("auc", "accuracy", "log_loss", "brier"),
@@ -83,7 +83,11 @@ class Plan(Record):
     at_most: float | None = Field(
         default=None, gt=0, description="The claim, where the metric is a loss."
     )
-    source: FileName = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
+    source: SourceName = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
+    read: ReadPlan = ReadPlan()
+    images: ImageSource | None = Field(
+        default=None, description="Images beside the table, one a row."
+    )
     target: Words | LabelRule
     positive: Words | None = Field(
         default=None, description="The class of interest of a binary target."
@@ -107,7 +111,7 @@ class Plan(Record):
         lt=1,
         description="Smallest AUC worth finding (default .60), or Spearman correlation (.20).",
     )
-    suite: FileName
+    suite: SourceName
     clean: CleanPlan = CleanPlan()
     split: SplitPlan = SplitPlan()
     audit: AuditPlan = AuditPlan()
@@ -130,6 +134,7 @@ class Plan(Record):
     def _defaults_of_images(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
+        values = values | _image_of(values.get("images"), values.get("clean", {}))
         clean, tune = values.get("clean"), values.get("tune", {})
         if isinstance(clean, dict) and clean.get("image") and isinstance(tune, dict):
             return values | {"tune": _OF_IMAGES | tune}
@@ -139,6 +144,7 @@ class Plan(Record):
     def _consistent(self) -> "Plan":
         self._check_target()
         self._check_metric()
+        self._check_images()
         if self.order is not None and self.unit != "row":
             raise ValueError(
                 "unit and order cannot both be declared: no exact permutation is known to us for units that "
@@ -176,6 +182,18 @@ class Plan(Record):
                 )
         if target in self.clean.text:
             raise ValueError(f"clean.text names {target!r}, but it is the target")
+
+    def _check_images(self) -> None:
+        source, image = self.images, self.clean.image
+        if source is None or image is None:
+            return
+        for name in ("height", "width", "channels"):
+            declared, cleaned = getattr(source, name), getattr(image, name)
+            if declared != cleaned:
+                raise ValueError(
+                    f"images.{name} = {declared}, but clean.image.{name} = {cleaned}: they are the same pixels. "
+                    f"Leave the one in clean.image out"
+                )
 
     def _check_metric(self) -> None:
         if self.metric not in METRICS_OF[self.task]:
@@ -234,6 +252,17 @@ class Plan(Record):
             smallest_effect=self.smallest_effect,
             alpha=alpha,
         )
+
+
+def _image_of(images: Any, clean: Any) -> dict[str, Any]:
+    """Return the cleaning of a plan with the size of its images, where it does not say another."""
+    if not isinstance(images, dict) or not isinstance(clean, dict):
+        return {}
+    size = {k: images[k] for k in ("height", "width", "channels") if k in images}
+    image = clean.get("image") or {}
+    if not isinstance(image, dict):
+        return {}
+    return {"clean": clean | {"image": size | image}}
 
 
 class Plans(Record):
