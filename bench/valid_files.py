@@ -90,9 +90,10 @@ def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 def zipped(members: Mapping[str, bytes | str]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 

@@ -175,7 +175,9 @@ def test_a_gzip_that_is_none_is_refused(read):
     assert "Not a gzipped file" in refusal(read, PLAIN.encode(), "table.csv.gz")
 
 
-@pytest.mark.parametrize("name", ["table.pickle", "table.h5", "table", "table.gz", "table.pickle.gz"])
+@pytest.mark.parametrize(
+    "name", ["table.pickle", "table.h5", "table", "table.gz", "table.pickle.gz"]
+)
 def test_an_ending_nobody_reads_is_refused_with_those_that_are_read(read, name):
     assert ".csv, .tsv" in refusal(read, PLAIN.encode(), name)
 
