@@ -14,7 +14,7 @@ from typing import IO, cast
 
 from assay.errors import DataRefused
 from assay.readers.limits import MAX_IMAGE_BYTES, MAX_IMAGES
-from assay.readers.table import first_line
+from assay.readers.table import cut, first_line, shown
 from assay.readers.unpack import Counted, check_member
 from assay.study import Source
 
@@ -53,7 +53,7 @@ class Archive:
             )
         for before, after in itertools.pairwise(found):
             if before == after:
-                raise DataRefused(f"{self.name} holds {before!r} twice.")
+                raise DataRefused(f"{self.name} holds {shown(before)} twice.")
         return found
 
     def contents(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
@@ -63,7 +63,7 @@ class Archive:
                 content = file.read(MAX_IMAGE_BYTES + 1)
                 if len(content) > MAX_IMAGE_BYTES:
                     raise DataRefused(
-                        f"{self.name}: {name} has more than the {MAX_IMAGE_BYTES // 1024**2} MiB that this reader "
+                        f"{self.name}: {cut(name)} has more than the {MAX_IMAGE_BYTES // 1024**2} MiB that this reader "
                         f"takes of an image."
                     )
                 yield name, content
@@ -84,13 +84,13 @@ class Archive:
                     check_member(member.name, 0, self._source, self.name)
                     if member.issym() or member.islnk():
                         raise DataRefused(
-                            f"{self.name}: its member {member.name!r} is a link. Pack the file itself."
+                            f"{self.name}: its member {shown(member.name)} is a link. Pack the file itself."
                         )
                     if member.isfile():
                         yield member.name.removeprefix("./")
                     elif not member.isdir():
                         raise DataRefused(
-                            f"{self.name}: its member {member.name!r} is no file."
+                            f"{self.name}: its member {shown(member.name)} is no file."
                         )
 
     def _names_in_folder(self) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """NumPy archives (.npz): arrays of equal length side by side, images as columns of pixels."""
 
 import struct
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -25,6 +26,7 @@ from assay.readers.table import (
     only_for,
     pixel_names,
     sampled,
+    shown,
     words_remark,
 )
 from assay.study import Source
@@ -44,6 +46,7 @@ _UNREADABLE = (
     MemoryError,
     OverflowError,
     struct.error,
+    tokenize.TokenError,
 )
 
 
@@ -98,7 +101,7 @@ def _heads(archive: zipfile.ZipFile, source: Source) -> Iterator[tuple[str, _Hea
         name = member.removesuffix(".npy")
         if name == member or not name.isprintable() or members.count(member) > 1:
             raise DataRefused(
-                f"{source.name}: its member {member!r} is no array, or stands twice."
+                f"{source.name}: its member {shown(member)} is no array, or stands twice."
             )
         with archive.open(member) as file:
             version = npy.read_magic(file)

@@ -16,6 +16,7 @@ from assay.readers.table import (
     check_header,
     drawn,
     only_for,
+    shown,
     told,
     words_remark,
 )
@@ -49,7 +50,7 @@ class _Columns:
                 key for key, _ in pairs if [k for k, _ in pairs].count(key) > 1
             )
             raise DataRefused(
-                f"{self.source.name}, {place}: the key {twice!r} stands twice."
+                f"{self.source.name}, {place}: the key {shown(twice)} stands twice."
             )
         for key, value in row.items():
             known = self._checked(key, value, place, escaped=escaped)
@@ -73,7 +74,7 @@ class _Columns:
         if kind is None:
             what = "an object" if isinstance(value, _Pairs) else "a list"
             raise DataRefused(
-                f"{self.source.name}, {place}: the key {key!r} holds {what}. Give its parts keys of their own."
+                f"{self.source.name}, {place}: the key {shown(key)} holds {what}. Give its parts keys of their own."
             )
         if kind == "text":
             if value in self.source.read.missing:
@@ -85,7 +86,7 @@ class _Columns:
             return str(value)
         if self.kinds.setdefault(key, kind) != kind:
             raise DataRefused(
-                f"{self.source.name}, {place}: the key {key!r} holds {kind} here and {self.kinds[key]} before. "
+                f"{self.source.name}, {place}: the key {shown(key)} holds {kind} here and {self.kinds[key]} before. "
                 f"Write one kind, or declare a word for missing in plan.a.read.missing."
             )
         return value
@@ -190,7 +191,7 @@ def _typed(values: list[Any]) -> "pd.Series[Any]":
     kinds = {type(value) for value in values} - {type(None)}
     if kinds == {str}:
         return pd.Series(values, dtype="str")
-    if int in kinds and max(map(abs, filter(None, values))) >= 2**63:
+    if int in kinds and any(abs(one) >= 2**63 for one in values if one is not None):
         spelled = [None if value is None else str(value) for value in values]
         return pd.Series(spelled, dtype="str")
     if kinds == {bool} and None in values:

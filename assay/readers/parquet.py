@@ -14,6 +14,7 @@ from assay.readers.table import (
     blank_words,
     check_cell,
     check_header,
+    cut,
     drawn,
     first_line,
     only_for,
@@ -71,7 +72,7 @@ def _rows_of(file: pq.ParquetFile, source: Source) -> tuple[pa.Table, int]:
     for field in schema:
         if not any(holds(field.type) for holds in _PLAIN):
             raise DataRefused(
-                f"{source.name}: column {field.name} holds {field.type}. Store it as numbers, text or true and false."
+                f"{source.name}: column {cut(field.name)} holds {field.type}. Store it as numbers, text or true and false."
             )
     n_rows = file.metadata.num_rows
     check_shape(n_rows, len(names), source)

@@ -16,7 +16,7 @@ from assay.errors import DataRefused, StudyError
 from assay.plans import ImageSource
 from assay.readers.archives import Archive
 from assay.readers.limits import MAX_IMAGE_PIXELS, check_shape
-from assay.readers.table import Table, first_line, pixel_names
+from assay.readers.table import Table, first_line, pixel_names, shown
 from assay.study import Source
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
@@ -118,18 +118,18 @@ def _rows_of(
         found = by_key.get(str(value), [])
         if len(found) > 1:
             raise DataRefused(
-                f"{source.name}, row {row + 1}: {value!r} may be {found[0]} or {found[1]} of {place}. "
+                f"{source.name}, row {row + 1}: {shown(str(value))} may be {found[0]} or {found[1]} of {place}. "
                 f"Write the path in column {column.name}."
             )
         if found:
             rows_of.setdefault(found[0], []).append(row)
         else:
-            missing.append(f"{value!r} (row {row + 1})")
+            missing.append(f"{shown(str(value))} (row {row + 1})")
     if missing:
-        shown = ", ".join(missing[:_N_SHOWN])
+        listed = ", ".join(missing[:_N_SHOWN])
         more = f" and {len(missing) - _N_SHOWN:,} more" * (len(missing) > _N_SHOWN)
         raise DataRefused(
-            f"{place} has no image for {len(missing):,} of {len(column):,} rows: {shown}{more}."
+            f"{place} has no image for {len(missing):,} of {len(column):,} rows: {listed}{more}."
         )
     return rows_of
 

@@ -16,6 +16,7 @@ from assay.study import Source
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 MAX_NUMBER = 1e38  # what single precision, in which networks compute, can hold
+_N_SHOWN = 60  # characters of a name in a sentence
 # Tabs and line ends may stand in a cell; half a surrogate pair is no character at all.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -107,11 +108,11 @@ def check_header(names: Sequence[str], source: Source) -> None:
             )
         if name != name.strip() or not name.isprintable():
             raise DataRefused(
-                f"{source.name}: column {name!r} has blanks around it or control characters in its name."
+                f"{source.name}: column {shown(name)} has blanks around it or control characters in its name."
             )
         if name.casefold() in seen:
             raise DataRefused(
-                f"{source.name}: columns {seen[name.casefold()]!r} and {name!r} differ only in case or not at all.{hint}"
+                f"{source.name}: columns {shown(seen[name.casefold()])} and {shown(name)} differ only in case or not at all.{hint}"
             )
         seen[name.casefold()] = name
 
@@ -125,7 +126,7 @@ def check_values(frame: pd.DataFrame, source: Source) -> None:
         beyond = np.flatnonzero(np.abs(values) > MAX_NUMBER)
         if beyond.size:
             raise DataRefused(
-                f"{source.name}: column {name} holds {values[beyond[0]]:g} in row {beyond[0] + 1}, beyond "
+                f"{source.name}: column {cut(name)} holds {values[beyond[0]]:g} in row {beyond[0] + 1}, beyond "
                 f"{MAX_NUMBER:g}. Leave the cell empty instead."
             )
 
@@ -135,7 +136,7 @@ def check_cell(value: str, place: str, column: str, source: Source) -> None:
     found = CONTROL.search(value)
     if found:
         raise DataRefused(
-            f"{source.name}, {place}: column {column} holds a control character (U+{ord(found[0]):04X}). "
+            f"{source.name}, {place}: column {cut(column)} holds a control character (U+{ord(found[0]):04X}). "
             f"Take it out."
         )
 
@@ -150,6 +151,15 @@ def pixel_names(n_pixels: int) -> list[str]:
     """Return the names of pixel columns, ``pixel_0000`` and on."""
     width = max(4, len(str(n_pixels - 1)))
     return [f"pixel_{number:0{width}}" for number in range(n_pixels)]
+
+
+def shown(value: object) -> str:
+    """Return a name from a file as a sentence can hold it: quoted, and not too long."""
+    return cut(repr(value))
+
+
+def cut(name: str) -> str:
+    return name if len(name) <= _N_SHOWN else name[:_N_SHOWN] + "..."
 
 
 def first_line(error: BaseException) -> str:

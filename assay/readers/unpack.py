@@ -16,7 +16,7 @@ from assay.readers.limits import (
     MAX_UNPACKED_BYTES,
     too_much_unpacked,
 )
-from assay.readers.table import first_line
+from assay.readers.table import cut, first_line, shown
 from assay.study import Source
 
 Opened = Callable[[], IO[bytes]]
@@ -117,7 +117,9 @@ def _only_member(path: Path, source: Source) -> str:
         more = f" and {len(names) - _N_NAMES_SHOWN} more" * (
             len(names) > _N_NAMES_SHOWN
         )
-        held = f"{', '.join(names[:_N_NAMES_SHOWN])}{more}" if names else "none"
+        held = (
+            f"{', '.join(map(cut, names[:_N_NAMES_SHOWN]))}{more}" if names else "none"
+        )
         raise DataRefused(
             f"{source.name} must hold one file, but it holds {len(names)}: {held}. Unpack it, and name one as source."
         )
@@ -132,10 +134,12 @@ def check_member(name: str, mode: int, source: Source, archive: str = "") -> Non
     place = archive or source.name
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if ".." in parts or name.startswith(("/", "\\")) or name[1:2] == ":":
-        raise DataRefused(f"{place}: its member {name!r} leads out of the archive.")
+        raise DataRefused(
+            f"{place}: its member {shown(name)} leads out of the archive."
+        )
     if not name.isprintable():
-        raise DataRefused(f"{place}: its member {name!r} has control characters.")
+        raise DataRefused(f"{place}: its member {shown(name)} has control characters.")
     if stat.S_ISLNK(mode):
         raise DataRefused(
-            f"{place}: its member {name!r} is a link. Pack the file itself."
+            f"{place}: its member {shown(name)} is a link. Pack the file itself."
         )
