@@ -83,6 +83,13 @@ def test_python_objects_are_refused_and_never_unpickled(reading):
     assert "array x holds Python objects" in reading.refusal(buffer.getvalue(), "t.npz")
 
 
+def test_text_of_numbers_that_are_no_characters_is_refused(reading):
+    text = np.array([0x110000, 65], dtype=np.uint32).view("U1")
+
+    said = reading.refusal(npz({"t": text}), "t.npz")
+    assert "array t holds text that is damaged" in said
+
+
 def test_a_header_that_claims_terabytes_is_refused_by_its_claim(reading):
     text = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }\n"
     member = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text

@@ -1,6 +1,7 @@
 """NumPy archives (.npz): arrays of equal length side by side, images as columns of pixels."""
 
 import struct
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -162,6 +163,7 @@ def _check(heads: dict[str, _Head], source: Source) -> int:
 def _columns(name: str, array: NDArray[Any], source: Source) -> pd.DataFrame:
     """Return an array as columns: one, one for each of its second axis, or one for each pixel."""
     if array.dtype.kind == "U":
+        _check_characters(name, array, source)
         for number, value in enumerate(map(str, array.ravel())):
             check_cell(
                 value, f"row {number * len(array) // array.size + 1}", name, source
@@ -175,6 +177,16 @@ def _columns(name: str, array: NDArray[Any], source: Source) -> pd.DataFrame:
     width = len(str(n - 1))
     names = [f"{name}_{number:0{width}}" for number in range(n)]
     return pd.DataFrame(flat, columns=names, copy=False)
+
+
+def _check_characters(name: str, array: NDArray[Any], source: Source) -> None:
+    """Refuse text with numbers that stand for no character: Python cannot even show them."""
+    if array.dtype.itemsize:
+        codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")))
+        if codes.view(np.uint32).max() > sys.maxunicode:
+            raise DataRefused(
+                f"{source.name}: array {name} holds text that is damaged: a number beyond every character."
+            )
 
 
 def _native(array: NDArray[Any]) -> NDArray[Any]:
