@@ -159,7 +159,7 @@ def _explain(path: Path, error: ValidationError) -> str:
     """Say in one sentence what is wrong first; a person mends one thing at a time."""
     problems = [one for one in error.errors() if not _other_branch(one)]
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    parts = [str(part) for part in first["loc"] if not _branch(part)]
+    parts = [_cut(str(part)) for part in first["loc"] if not _branch(part)]
     key, table = (parts[-1], parts[:-1]) if parts else ("", [])
     place = f"{path} [{'.'.join(table)}]" if table else f"{path}"
     more = f" ({len(problems) - 1} more after this one.)" if len(problems) > 1 else ""
@@ -180,6 +180,10 @@ def _explain(path: Path, error: ValidationError) -> str:
     value = json.dumps(first["input"], default=str, ensure_ascii=False)
     shown = value if len(value) <= 80 else value[:77] + "..."
     return f"{place}: {key} = {shown}, but it {said}.{more}"
+
+
+def _cut(key: str, most: int = 60) -> str:
+    return key if len(key) <= most else key[:most] + "..."
 
 
 def _branch(part: str | int) -> str:

@@ -387,3 +387,14 @@ def test_a_snapshot_counts_what_is_missing_and_distinct(read):
     assert (n.type, n.n_missing, n.n_distinct) == ("number", 1, 2)
     assert (t.type, t.n_missing, t.n_distinct) == ("text", 1, 1)
     assert (b.type, b.n_missing, b.n_distinct) == ("boolean", 0, 2)
+
+
+def test_a_file_changed_while_it_was_read_is_refused(tmp_path):
+    """What was digested before is what the result will be said to rest on."""
+    path = tmp_path / "table.csv"
+    path.write_bytes(PLAIN.encode())
+    source = make_source(path)
+    path.write_bytes(PLAIN.replace("1.5", "9.5").encode())
+
+    with pytest.raises(DataRefused, match=r"table\.csv was changed while it was read"):
+        read_source(source)

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from assay.bundle import study_text
 from assay.errors import AssayError, DataRefused, StudyError
 from assay.ingest import Table, read_source
 from assay.plans import Plan
 from assay.study import identify, load, source_of
 from bench.valid_files import picture, tarred, zipped
-from tests.factories import make_plan, make_rule, make_suite, write_study
+from tests.factories import make_plan, make_rule, make_study, make_suite, write_study
 from tests.reading import said_by
 
 TABLE = "name,label\n007,a\n008,b\n007,c\n"
@@ -120,6 +121,16 @@ def test_the_size_of_the_image_is_that_of_cleaning():
     augmented = make_plan(images=images, clean={"image": {"augment": ["flip"]}})
     assert Plan.model_validate(augmented).clean.image.augment == ("flip",)
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_a_study_with_images_comes_back_from_the_file_a_run_leaves(tmp_path):
+    images = {"source": "x.zip", "column": "name", **SIZE}
+    read = {"separator": "\t", "missing": ["n.a."], "sample": 9}
+    study = make_study(plan={"a": make_plan(images=images, read=read)})
+    path = tmp_path / "table.toml"
+    path.write_text(study_text(study), encoding="utf-8")
+
+    assert load(path) == study
 
 
 def test_another_size_in_cleaning_is_refused(tmp_path):

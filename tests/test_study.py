@@ -106,6 +106,7 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("positon=1", "table.toml: unknown key 'positon'. Did you mean 'position'?"),
         ("plan.a.split.fold=3", "[plan.a.split]: unknown key 'fold'. Did you mean 'folds'?"),
         ("plan.a.splits.folds=3", "[plan.a]: unknown key 'splits'. Did you mean 'split'?"),
+        ("x" * 5000 + "=1", "unknown key 'xxxxxxx"),
         ("plan.c.claim=x", "[plan]: unknown key 'c'. Known here: a, b."),
         ("plan.a.target={column='x',at_lest=3}", "[plan.a.target]: unknown key 'at_lest'. Did you mean 'at_least'?"),
         ("plan.a.clean.drop=[{colum='x',reason='y'}]", "[plan.a.clean.drop.0]: unknown key 'colum'"),

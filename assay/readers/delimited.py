@@ -74,6 +74,8 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
     for column in layout.header:
         if beyond_a_word(frame[column]):
             frame[column] = frame[column].map(str, na_action="ignore")
+        elif frame[column].dtype == object:  # true and false, and some missing
+            frame[column] = frame[column].where(frame[column].notna(), None)
     remarks = (
         encoding.remark,
         f"separated by {SEPARATORS[separator]}s",
@@ -158,6 +160,7 @@ def _scan(
     header = list(source.read.names)
     declared = "names in the study" if header else "header"
     n_rows = n_blank = 0
+    begun = 1
     with _text(opened, encoding) as text:
         reader = csv.reader(text, delimiter=separator, strict=True)
         try:
@@ -178,9 +181,11 @@ def _scan(
                     n_rows += 1
                     if n_rows % _ROWS_BETWEEN_CHECKS == 0:
                         check_shape(n_rows, len(header), source)
+                begun = reader.line_num + 1
         except csv.Error as error:
             raise DataRefused(
-                f"{source.name}, line {reader.line_num}: {first_line(error)}. Check the quotes from here up."
+                f"{source.name}, line {reader.line_num}: {first_line(error)}. Check the quotes of the row that begins "
+                f"in line {begun}."
             ) from None
     check_header(header, source)
     check_shape(n_rows, len(header), source)
