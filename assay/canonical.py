@@ -48,6 +48,16 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_path(path: Path) -> str:
+    """Return the digest of a file, or of a folder: the names and contents of all files in it."""
+    if not path.is_dir():
+        return digest_file(path)
+    files = sorted(one for one in path.rglob("*") if one.is_file())
+    return digest_json(
+        [[one.relative_to(path).as_posix(), digest_file(one)] for one in files]
+    )
+
+
 def digest_array(array: NDArray[Any]) -> str:
     """Return a digest of an array's type, shape and values, whatever its memory layout.
 

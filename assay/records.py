@@ -132,6 +132,9 @@ class Snapshot(Record):
     remarks: tuple[str, ...] = Field(
         description="What the reader decided: encoding, separator, missing words."
     )
+    deviations: tuple[str, ...] = Field(
+        default=(), description="What is not the whole source, for the verdict to say."
+    )
 
     def summary(self) -> str:
         return f"{self.source}: {self.n_rows:,} rows, {len(self.columns)} columns"

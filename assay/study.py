@@ -7,13 +7,14 @@ and :func:`register` writes it down in canonical form before any data is read.
 import difflib
 import json
 import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from assay.canonical import canonical_json, digest_file, digest_json
+from assay.canonical import canonical_json, digest_json, digest_path
 from assay.environment import (
     ROOT,
     artifacts_folder,
@@ -23,8 +24,8 @@ from assay.environment import (
     program_digest,
 )
 from assay.errors import CorruptObject, DataRefused, StudyError
-from assay.plans import Plan, Study
-from assay.records import Digest, Record
+from assay.plans import ImageSource, Plan, ReadPlan, Study
+from assay.records import Digest, Record, circumstance
 from assay.store import Store
 
 BUILT_IN = {
@@ -40,14 +41,28 @@ class Suite(Record):
     text: str
 
 
+class LocatedImages(Record):
+    """Where the images of a plan's rows lie, and how they become pixels."""
+
+    name: str = Field(description="As the study says it.")
+    path: str = circumstance("Where they lie here.")
+    digest: Digest = Field(description="Of the archive, or of a folder's files.")
+    plan: ImageSource
+
+
 class Source(Record):
     """Where a plan's rows come from: named in the study, resolved on this machine."""
 
     name: str = Field(description="As the study says it.")
-    path: str = Field(
-        description="Where it lies here.", json_schema_extra={"circumstance": True}
-    )
+    path: str = circumstance("Where it lies here.")
     digest: Digest
+    read: ReadPlan = ReadPlan()
+    seed: int = Field(default=0, description="Of a sample of rows; 0 without one.")
+    images: LocatedImages | None = None
+
+    def digests(self) -> str | list[str]:
+        """Return the digests of every file that is read."""
+        return self.digest if self.images is None else [self.digest, self.images.digest]
 
 
 class Registration(Record):
@@ -144,7 +159,7 @@ def _explain(path: Path, error: ValidationError) -> str:
     """Say in one sentence what is wrong first; a person mends one thing at a time."""
     problems = [one for one in error.errors() if not _other_branch(one)]
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    parts = [str(part) for part in first["loc"] if not _branch(part)]
+    parts = [_cut(str(part)) for part in first["loc"] if not _branch(part)]
     key, table = (parts[-1], parts[:-1]) if parts else ("", [])
     place = f"{path} [{'.'.join(table)}]" if table else f"{path}"
     more = f" ({len(problems) - 1} more after this one.)" if len(problems) > 1 else ""
@@ -165,6 +180,10 @@ def _explain(path: Path, error: ValidationError) -> str:
     value = json.dumps(first["input"], default=str, ensure_ascii=False)
     shown = value if len(value) <= 80 else value[:77] + "..."
     return f"{place}: {key} = {shown}, but it {said}.{more}"
+
+
+def _cut(key: str, most: int = 60) -> str:
+    return key if len(key) <= most else key[:most] + "..."
 
 
 def _branch(part: str | int) -> str:
@@ -231,33 +250,74 @@ def suite_of(plan: Plan, beside: Path) -> Suite:
         ) from None
 
 
-def source_of(plan: Plan, data: Path | None = None) -> Source:
-    """Find the plan's source and digest its bytes; nothing is parsed yet.
+def source_of(plan: Plan, data: Path | None = None, seed: int = 0) -> Source:
+    """Find the plan's source and images, and digest their bytes; nothing is parsed yet.
 
-    ``data`` is a file to read in its place, or the folder to look in instead of ``ASSAY_DATA``.
+    Parameters
+    ----------
+    data
+        A file to read in the source's place, or the folder to look in instead of ``ASSAY_DATA``.
+    seed
+        What a sample of its rows, if the plan declares one, is drawn with.
 
     Raises
     ------
     StudyError
-        If a built-in source has no such name.
+        If a built-in source has no such name, or the source is an address rather than a file.
     DataRefused
-        If the file is not there or cannot be read.
+        If a file is not there or cannot be read.
     """
+    if data is not None:
+        _need_no_address(str(data), "data")
     path = (
         data
         if data is not None and not data.is_dir()
         else _place(plan.source, data or data_folder())
     )
-    try:
-        return Source(
-            name=plan.source if path != data else path.name,
-            path=str(path),
-            digest=digest_file(path),
+    return Source(
+        name=plan.source if path != data else path.name,
+        path=str(path),
+        digest=_digest(path, plan.source),
+        read=plan.read,
+        seed=seed if plan.read.sample is not None else 0,
+        images=_images_of(plan, data),
+    )
+
+
+def _images_of(plan: Plan, data: Path | None) -> LocatedImages | None:
+    if plan.images is None:
+        return None
+    name = plan.images.source
+    path = _under(
+        data if data is not None and data.is_dir() else data_folder(),
+        name,
+        "images.source",
+    )
+    endings = (".tar", ".tar.gz", ".tgz", ".zip")
+    if not path.is_dir() and not name.lower().endswith(endings):
+        raise StudyError(
+            f"images.source = {name!r} must be a folder, or end in {', '.join(endings)}."
         )
+    return LocatedImages(
+        name=name,
+        path=str(path),
+        digest=_digest(path, name, folder=True),
+        plan=plan.images,
+    )
+
+
+def _digest(path: Path, name: str, *, folder: bool = False) -> str:
+    """Return the digest of a source's bytes, or refuse what is not there or no file."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not (folder and stat.S_ISDIR(mode)):
+            what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            raise DataRefused(f"{_shown(path)} cannot be read: it is {what}.")
+        return digest_path(path)
     except FileNotFoundError:
         raise DataRefused(
             f"{_shown(path)} is not there. Put the file in place, or set ASSAY_DATA to the folder that holds "
-            f"{plan.source}."
+            f"{name}."
         ) from None
     except OSError as error:
         raise DataRefused(f"{_shown(path)} cannot be read: {error.strerror}.") from None
@@ -271,12 +331,30 @@ def _place(source: str, folder: Path) -> Path:
                 f"source = {source!r}: the built-in sources are {', '.join(sorted(BUILT_IN))}."
             )
         return package_file("sklearn", BUILT_IN[name])
-    path = folder / source
-    if not path.resolve().is_relative_to(folder.resolve()):
+    return _under(folder, source, "source")
+
+
+def _under(folder: Path, name: str, key: str) -> Path:
+    """Return a path inside the data folder; neither dots nor links may lead out of it."""
+    _need_no_address(name, key)
+    path = folder / name
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a bad name
+        raise StudyError(f"{key} = {name!r} names no file: {error}.") from None
+    if not inside:
         raise StudyError(
-            f"source = {source!r} leads out of the data folder {_shown(folder)}."
+            f"{key} = {name!r} leads out of the data folder {_shown(folder)}."
         )
     return path
+
+
+def _need_no_address(name: str, key: str) -> None:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
+        raise StudyError(
+            f"{key} = {name!r} is an address. Download the file, put it under ASSAY_DATA, and name it there: "
+            f"its bytes are part of the result, and nothing is fetched during a check."
+        )
 
 
 def _shown(path: Path) -> str:
@@ -409,11 +487,14 @@ def identify(
     """
     beside = locate(path).parent
     suites = {name: suite_of(study.of(name), beside) for name in study.plans()}
-    sources = {name: source_of(study.of(name), data) for name in study.plans()}
+    sources = {
+        name: source_of(study.of(name), data, study.seed_of(name))
+        for name in study.plans()
+    }
     program, lock, digest = program_digest(), lock_digest(), study.essence_digest()
     inputs = {
         "study": digest,
-        "sources": {name: source.digest for name, source in sources.items()},
+        "sources": {name: source.digests() for name, source in sources.items()},
         "suites": {name: suite.essence_digest() for name, suite in suites.items()},
         "program": program,
         "lock": lock,

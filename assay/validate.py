@@ -16,6 +16,7 @@ from assay.records import ExpectationOutcome, Snapshot, ValidationReport
 from assay.study import Suite
 
 _N_EXAMPLES = 3
+_LONGEST_ID = 100
 _KEYS = {"type", "kwargs", "meta", "notes", "severity", "id"}
 
 
@@ -43,7 +44,8 @@ def validate_table(
         if outcome.severity == "critical" and outcome.status != "met"
     ]
     if refused:
-        said = " ".join(f"{outcome.message} ({outcome.why})" for outcome in refused[:3])
+        told = (f"{outcome.message} ({outcome.why})" for outcome in refused[:3])
+        said = " ".join(" ".join(told).split())
         more = f" And {len(refused) - 3} more." if len(refused) > 3 else ""
         raise DataRefused(
             f"{snapshot.source} does not meet suite {suite.name}: {said}{more}"
@@ -60,7 +62,7 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
     """Return the suite's expectations after checking everything Great Expectations lets slip."""
     place = f"suite {suite.name}"
     try:
-        rules = json.loads(suite.text)["expectations"]
+        rules = json.loads(suite.text, object_pairs_hook=_once)["expectations"]
     except (KeyError, TypeError):
         raise StudyError(
             f"{place} is no expectation suite: it has no list named expectations."
@@ -77,10 +79,14 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
             raise StudyError(
                 f"{place}, expectation {number}: meta.id and meta.why are needed, a name and a reason."
             )
+        if not meta["id"].isprintable() or len(meta["id"]) > _LONGEST_ID:
+            raise StudyError(
+                f"{place}, expectation {number}: meta.id is a name of one line, of {_LONGEST_ID} characters at most."
+            )
         unknown = rule.keys() - _KEYS
         if unknown:
             raise StudyError(
-                f"{place}, {meta['id']}: unknown key {min(unknown)!r}, which would be passed over. "
+                f"{place}, {meta['id']}: unknown key {_short(min(unknown))}, which would be passed over. "
                 f"Known: {', '.join(sorted(_KEYS))}; bounds and columns go into kwargs."
             )
         if not _text("type", rule) or not isinstance(rule.get("kwargs", {}), dict):
@@ -89,7 +95,7 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
             )
         if rule.get("severity", "critical") not in ("critical", "warning", "info"):
             raise StudyError(
-                f"{place}, {meta['id']}: severity = {rule['severity']!r}, not critical, warning or info."
+                f"{place}, {meta['id']}: severity = {_short(rule['severity'])}, not critical, warning or info."
             )
     repeated = [
         name
@@ -99,6 +105,15 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
     if repeated:
         raise StudyError(f"{place}: meta.id {repeated[0]!r} stands twice.")
     return rules
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a table of JSON; of a key that stands twice only the last would count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {_short(twice)} stands twice in one table")
+    return found
 
 
 def _text(key: str, table: dict[str, Any]) -> bool:
@@ -131,7 +146,7 @@ def _run(
     lost = next((rule for rule in rules if rule["meta"]["id"] not in kept), None)
     if lost is not None:
         raise StudyError(
-            f"suite {suite.name}, {lost['meta']['id']}: {lost.get('type')!r} with {lost.get('kwargs')} is no "
+            f"suite {suite.name}, {lost['meta']['id']}: {_short(lost['type'])} with {_short(lost.get('kwargs'))} is no "
             f"expectation this version of Great Expectations knows."
         )
     context = gx.get_context(mode="ephemeral")

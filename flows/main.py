@@ -89,7 +89,8 @@ def check_hypothesis(
                 break
             plan_a = judgement.verdict if name == "a" else plan_a
         verdict = judgement.verdict.after(
-            plan_a if judgement.verdict.plan == "b" else None, deviations
+            plan_a if judgement.verdict.plan == "b" else None,
+            (*deviations, *evidence.snapshot.deviations),
         )
         if multiverse:
             found = universes(store, declared, verdict.plan, identity, runner)

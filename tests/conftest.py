@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.reading import Reading
+
 settings.register_profile("same", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("same")
 
@@ -27,3 +29,9 @@ def catalogue() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("ASSAY_DATA names no folder with the catalogued data")
     return Path(folder)
+
+
+@pytest.fixture
+def reading(tmp_path: Path) -> Reading:
+    """Write bytes under a name and read them as a source."""
+    return Reading(tmp_path)

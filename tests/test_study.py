@@ -1,4 +1,5 @@
 import math
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -105,6 +106,7 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("positon=1", "table.toml: unknown key 'positon'. Did you mean 'position'?"),
         ("plan.a.split.fold=3", "[plan.a.split]: unknown key 'fold'. Did you mean 'folds'?"),
         ("plan.a.splits.folds=3", "[plan.a]: unknown key 'splits'. Did you mean 'split'?"),
+        ("x" * 5000 + "=1", "unknown key 'xxxxxxx"),
         ("plan.c.claim=x", "[plan]: unknown key 'c'. Known here: a, b."),
         ("plan.a.target={column='x',at_lest=3}", "[plan.a.target]: unknown key 'at_lest'. Did you mean 'at_least'?"),
         ("plan.a.clean.drop=[{colum='x',reason='y'}]", "[plan.a.clean.drop.0]: unknown key 'colum'"),
@@ -153,6 +155,13 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("name=My Study", 'name = "My Study", but it should match'),
         ("name=../up", 'name = "../up", but it should match'),
         ("plan.a.claim.x=3", "--set plan.a.claim.x: claim is a value, not a table."),
+        ("plan.a.read.separator=':'", "separator = \":\", but it should be"),
+        ("plan.a.read.encoding=utf-9", "encoding = \"utf-9\", but it should be 'utf-8', 'utf-16'"),
+        ("plan.a.read.sample=0", "sample = 0, but it should be greater than or equal to 1."),
+        ("plan.a.read.names=['a','A']", "[plan.a.read]: names has 'a' twice, or differing only in case."),
+        ("plan.a.read.nmes=['a']", "[plan.a.read]: unknown key 'nmes'. Did you mean 'names'?"),
+        ("plan.a.images={source='x.tar'}", "[plan.a.images]: column is missing."),
+        ("plan.a.images={source='x',column='i',height=65,width=8,channels=1}", "height = 65, but it should be less"),
         ("overrides=['x']", "overrides is not a key of a study file"),
         ("nothing", "--set nothing: write KEY=VALUE"),
         ("=3", "--set =3: write KEY=VALUE"),
@@ -359,6 +368,45 @@ def test_a_link_out_of_the_data_folder_is_refused(tmp_path):
 
     with pytest.raises(StudyError, match="leads out of the data folder"):
         source_of(make_study().of("a"), tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["https://example.org/table.csv", "s3://bucket/table.csv", "file:///etc/passwd"],
+)
+def test_an_address_is_refused_with_what_to_do(tmp_path, source):
+    plan = make_study(plan={"a": make_plan(source=source)}).of("a")
+
+    with pytest.raises(StudyError, match=r"is an address\. Download the file"):
+        source_of(plan, tmp_path)
+    with pytest.raises(StudyError, match=r"is an address\. Download the file"):
+        source_of(make_study().of("a"), Path(source))
+
+
+def test_a_source_that_is_no_regular_file_is_refused(tmp_path):
+    """A pipe would be waited on for ever."""
+    os.mkfifo(tmp_path / "table.csv")
+
+    with pytest.raises(
+        DataRefused, match=r"table\.csv cannot be read: it is no regular"
+    ):
+        source_of(make_study().of("a"), tmp_path)
+
+
+def test_a_link_to_itself_is_refused(tmp_path):
+    (tmp_path / "table.csv").symlink_to(tmp_path / "table.csv")
+
+    with pytest.raises((StudyError, DataRefused), match=r"table\.csv"):
+        source_of(make_study().of("a"), tmp_path)
+
+
+def test_only_a_sample_has_a_seed(tmp_path):
+    """So that another seed of the study does not read the table again."""
+    (tmp_path / "table.csv").write_bytes(b"abc")
+    plan = make_study(plan={"a": make_plan(read={"sample": 2})}).of("a")
+
+    assert source_of(make_study().of("a"), tmp_path, seed=7).seed == 0
+    assert source_of(plan, tmp_path, seed=7).seed == 7
 
 
 def test_a_source_is_looked_up_under_assay_data(tmp_path, monkeypatch):

@@ -38,6 +38,7 @@ TWO_CLASSES = ("expect_column_values_to_be_in_set", "sexes")
         ('{"expectations": []}', "is empty: it would let anything pass"),
         ('{"expectations": {}}', "is empty"),
         ('{"expectations": null}', "is empty"),
+        ('{"expectations": [{}], "expectations": [{}]}', '"expectations" stands twice'),
     ],
 )
 def test_a_suite_that_is_none_or_empty_is_refused(text, said):
@@ -61,11 +62,13 @@ def changed(**changes: Any) -> dict[str, Any]:
             "expectation 1: meta.id and meta.why",
         ),
         (changed(meta={"id": 7, "why": "y"}), "expectation 1: meta.id and meta.why"),
-        (changed(severity="fatal"), "age-range: severity = 'fatal'"),
-        (changed(severity=None), "age-range: severity = None"),
+        (changed(severity="fatal"), 'age-range: severity = "fatal"'),
+        (changed(severity=None), "age-range: severity = null"),
         (changed(type=None), "age-range: type names the expectation"),
         (changed(kwargs=[1]), "kwargs is a table"),
         (changed(kwargs=None), "kwargs is a table"),
+        (changed(meta={"id": "a\nb", "why": "y"}), "meta.id is a name of one line"),
+        (changed(meta={"id": "a" * 101, "why": "y"}), "of 100 characters at most"),
     ],
 )
 def test_an_expectation_without_name_reason_severity_or_type_is_refused(rule, said):
@@ -165,7 +168,7 @@ def test_an_unknown_expectation_is_refused_not_dropped():
     unknown = make_rule("expect_column_values_to_be_nice", "nice", "info", column="age")
 
     said = refusal(AGES, between("info"), unknown, error=StudyError)
-    assert "suite table, nice: 'expect_column_values_to_be_nice'" in said
+    assert 'suite table, nice: "expect_column_values_to_be_nice"' in said
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from assay.plans.clean import Alternative, CleanPlan, OutlierPlan, most_levels
 from assay.plans.columns import DateColumn, Drop, ImagePlan, ListColumn, NumberColumn
 from assay.plans.gate import GatePlan
 from assay.plans.label import LabelRule
+from assay.plans.read import ImageSource, ReadPlan
 from assay.plans.split import SplitPlan
 from assay.plans.study import (
     LOSSES,
@@ -46,6 +47,7 @@ __all__ = [
     "GatePlan",
     "Gating",
     "ImagePlan",
+    "ImageSource",
     "ImageSpace",
     "Judging",
     "LabelRule",
@@ -57,6 +59,7 @@ __all__ = [
     "Plan",
     "PlanName",
     "Plans",
+    "ReadPlan",
     "SplitPlan",
     "Study",
     "TunePlan",

@@ -1,6 +1,6 @@
 """A study, its plans, and the parts of them that each stage depends on."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -9,13 +9,13 @@ from assay.plans.audit import AuditPlan
 from assay.plans.clean import Alternative, CleanPlan
 from assay.plans.gate import GatePlan
 from assay.plans.label import LabelRule, Words
+from assay.plans.read import ImageSource, ReadPlan, SourceName
 from assay.plans.split import SplitPlan
 from assay.plans.tune import TunePlan
 from assay.records import Metric, Record, Task
 from assay.seeds import seed_for
 
 PlanName = Literal["a", "b"]
-FileName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 
 METRICS_OF: dict[Task, tuple[Metric, ...]] = {
     "binary": ("auc", "accuracy", "log_loss", "brier"),
@@ -84,7 +84,11 @@ class Plan(Record):
     at_most: float | None = Field(
         default=None, gt=0, description="The claim, where the metric is a loss."
     )
-    source: FileName = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
+    source: SourceName = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
+    read: ReadPlan = ReadPlan()
+    images: ImageSource | None = Field(
+        default=None, description="Images beside the table, one a row."
+    )
     target: Words | LabelRule
     positive: Words | None = Field(
         default=None, description="The class of interest of a binary target."
@@ -108,7 +112,7 @@ class Plan(Record):
         lt=1,
         description="Smallest AUC worth finding (default .60), or Spearman correlation (.20).",
     )
-    suite: FileName
+    suite: SourceName
     clean: CleanPlan = CleanPlan()
     alternatives: tuple[Alternative, ...] = Field(
         default=(), description="Of cleaning, for check --multiverse."
@@ -134,6 +138,7 @@ class Plan(Record):
     def _defaults_of_images(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
+        values = values | _image_of(values.get("images"), values.get("clean", {}))
         clean, tune = values.get("clean"), values.get("tune", {})
         if isinstance(clean, dict) and clean.get("image") and isinstance(tune, dict):
             return values | {"tune": _OF_IMAGES | tune}
@@ -143,6 +148,7 @@ class Plan(Record):
     def _consistent(self) -> "Plan":
         self._check_target()
         self._check_metric()
+        self._check_images()
         if self.order is not None and self.unit != "row":
             raise ValueError(
                 "unit and order cannot both be declared: no exact permutation is known to us for units that "
@@ -211,6 +217,18 @@ class Plan(Record):
             raise ValueError(
                 "a label made from a rule has two classes: task must be 'binary'"
             )
+
+    def _check_images(self) -> None:
+        source, image = self.images, self.clean.image
+        if source is None or image is None:
+            return
+        for name in ("height", "width", "channels"):
+            declared, cleaned = getattr(source, name), getattr(image, name)
+            if declared != cleaned:
+                raise ValueError(
+                    f"images.{name} = {declared}, but clean.image.{name} = {cleaned}: they are the same pixels. "
+                    f"Leave the one in clean.image out"
+                )
 
     def _check_metric(self) -> None:
         if self.metric not in METRICS_OF[self.task]:
@@ -297,6 +315,17 @@ class Plan(Record):
             smallest_effect=self.smallest_effect,
             alpha=alpha,
         )
+
+
+def _image_of(images: Any, clean: Any) -> dict[str, Any]:
+    """Return the cleaning of a plan with the size of its images, where it does not say another."""
+    if not isinstance(images, dict) or not isinstance(clean, dict):
+        return {}
+    size = {k: images[k] for k in ("height", "width", "channels") if k in images}
+    image = clean.get("image") or {}
+    if not isinstance(image, dict):
+        return {}
+    return {"clean": clean | {"image": size | image}}
 
 
 class Plans(Record):

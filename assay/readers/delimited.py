@@ -1,0 +1,229 @@
+"""Text tables: comma, tab, semicolon or bar between cells, scanned strictly and then parsed.
+
+Two programs look at every row. Python's ``csv`` counts rows and holds each to the header's number of
+cells; pandas then reads them, and must have found as many. Both take the file as a stream.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from assay.errors import DataRefused
+from assay.plans.read import SEPARATORS
+from assay.readers.encoding import Encoding, find_encoding
+from assay.readers.limits import MAX_CELL_CHARACTERS, check_shape
+from assay.readers.table import (
+    Table,
+    beyond_a_word,
+    check_cell,
+    check_header,
+    drawn,
+    first_line,
+    missing_words,
+    only_for,
+    told,
+    words_remark,
+)
+from assay.readers.unpack import Opened, explained
+from assay.study import Source
+
+_N_CHARACTERS_SNIFFED, _N_ROWS_SNIFFED = 1 << 16, 50
+_ROWS_BETWEEN_CHECKS = 10_000
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the scan found: the header, how many rows follow, and how many lines are blank."""
+
+    header: list[str]
+    n_rows: int
+    n_blank: int
+
+
+def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
+    """Read a text table.
+
+    Raises
+    ------
+    DataRefused
+        If a row has not the header's number of cells, a quote stays open, a cell holds a control
+        character, or the two counts of rows differ; the message names the line.
+    """
+    only_for(source, "a text table", "names", "encoding", "separator")
+    with explained(source):
+        encoding = find_encoding(opened, source)
+        separator = source.read.separator or _separator(opened, encoding, ending)
+        layout = _scan(opened, encoding, separator, source)
+        rows = drawn(layout.n_rows, source)
+        with _text(opened, encoding) as text:
+            chosen = text if rows is None else _chosen(text, separator, rows, source)
+            frame = _parsed(chosen, separator, layout.header, source)
+    n_wanted = layout.n_rows if rows is None else len(rows)
+    if len(frame) != n_wanted or list(frame.columns) != layout.header:
+        raise DataRefused(
+            f"{source.name}: {n_wanted} rows of {len(layout.header)} columns were counted, but {len(frame)} of "
+            f"{len(frame.columns)} were read. Check its quotes, and lines that hold blanks only."
+        )
+    for column in layout.header:
+        if beyond_a_word(frame[column]):
+            frame[column] = frame[column].map(str, na_action="ignore")
+        elif frame[column].dtype == object:  # true and false, and some missing
+            frame[column] = frame[column].where(frame[column].notna(), None)
+    remarks = (
+        encoding.remark,
+        f"separated by {SEPARATORS[separator]}s",
+        *words_remark(missing_words(source)),
+        *_remarks(layout, frame, separator, source),
+    )
+    return told(frame.reset_index(drop=True), remarks, layout.n_rows, source)
+
+
+def _remarks(
+    layout: _Layout, frame: pd.DataFrame, separator: str, source: Source
+) -> Iterator[str]:
+    if source.read.names:
+        yield "no header: the study names the columns"
+    elif all(_is_number(name) for name in layout.header):
+        yield "every column's name is a number: if the file has no header, declare plan.a.read.names"
+    if layout.n_blank:
+        yield f"{layout.n_blank:,} blank line{'s' * (layout.n_blank > 1)} passed over"
+    commas = [] if separator == "," else _with_decimal_commas(frame)
+    if commas:
+        yield f"read as text, for their numbers have decimal commas: {', '.join(commas[:8])}"
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_decimal_commas(frame: pd.DataFrame) -> list[str]:
+    texts: pd.DataFrame = frame.select_dtypes("str")
+    return [
+        str(name)
+        for name in texts.columns
+        if len(some := texts[name].dropna().head(100))
+        and some.str.fullmatch(r"-?\d+,\d+").all()
+    ]
+
+
+def _text(opened: Opened, encoding: Encoding) -> io.TextIOWrapper:
+    return io.TextIOWrapper(opened(), encoding=encoding.codec, newline="")
+
+
+def _separator(opened: Opened, encoding: Encoding, ending: str) -> str:
+    """Return what divides the first rows into the same number of cells, the most if several do."""
+    if ending == ".tsv":
+        return "\t"
+    with _text(opened, encoding) as text:
+        start = text.read(_N_CHARACTERS_SNIFFED)
+
+    def fit(separator: str) -> tuple[float, int]:
+        counts = [len(row) for row in _first_rows(start, separator)]
+        if not counts or counts[0] < 2:
+            return 0.0, 0
+        return sum(n == counts[0] for n in counts) / len(counts), counts[0]
+
+    fits = {separator: fit(separator) for separator in SEPARATORS}
+    best = max(fits, key=lambda separator: fits[separator])
+    return best if fits[best][1] else ","
+
+
+def _first_rows(start: str, separator: str) -> list[list[str]]:
+    """Return the rows at the start of a text; the last of them may be cut off, and is left out."""
+    lines = csv.reader(io.StringIO(start, newline=""), delimiter=separator)
+    rows = []
+    try:
+        for row in islice(filter(None, lines), _N_ROWS_SNIFFED + 1):
+            rows.append(row)  # noqa: PERF402  (what was read before an error counts)
+    except csv.Error:
+        return rows
+    whole = len(rows) <= _N_ROWS_SNIFFED and len(start) < _N_CHARACTERS_SNIFFED
+    return rows if whole or len(rows) < 2 else rows[:-1]
+
+
+def _scan(
+    opened: Opened, encoding: Encoding, separator: str, source: Source
+) -> _Layout:
+    """Count the rows, and hold each to the header's number of cells."""
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
+    header = list(source.read.names)
+    declared = "names in the study" if header else "header"
+    n_rows = n_blank = 0
+    begun = 1
+    with _text(opened, encoding) as text:
+        reader = csv.reader(text, delimiter=separator, strict=True)
+        try:
+            for row in reader:
+                if not row:
+                    n_blank += 1
+                elif not header:
+                    header = row
+                else:
+                    if len(row) != len(header):
+                        raise DataRefused(
+                            f"{source.name}, line {reader.line_num}: {len(row)} fields, but the {declared} has "
+                            f"{len(header)}. Check the quotes and separators of this line."
+                        )
+                    if not encoding.clean:
+                        for name, cell in zip(header, row, strict=True):
+                            check_cell(cell, f"line {reader.line_num}", name, source)
+                    n_rows += 1
+                    if n_rows % _ROWS_BETWEEN_CHECKS == 0:
+                        check_shape(n_rows, len(header), source)
+                begun = reader.line_num + 1
+        except csv.Error as error:
+            raise DataRefused(
+                f"{source.name}, line {reader.line_num}: {first_line(error)}. Check the quotes of the row that begins "
+                f"in line {begun}."
+            ) from None
+    check_header(header, source)
+    check_shape(n_rows, len(header), source)
+    if n_rows < 1:
+        raise DataRefused(f"{source.name} has a header and no rows.")
+    return _Layout(header, n_rows, n_blank)
+
+
+def _chosen(
+    text: IO[str], separator: str, rows: NDArray[np.int64], source: Source
+) -> io.StringIO:
+    """Return the header and the chosen rows of a table as a text of their own."""
+    chosen = io.StringIO(newline="")
+    writer = csv.writer(chosen, delimiter=separator)
+    table = filter(None, csv.reader(text, delimiter=separator, strict=True))
+    if not source.read.names:
+        writer.writerow(next(table))
+    at = 0
+    for row in rows.tolist():
+        writer.writerow(next(islice(table, row - at, None)))
+        at = row + 1
+    chosen.seek(0)
+    return chosen
+
+
+def _parsed(
+    text: IO[str], separator: str, header: list[str], source: Source
+) -> pd.DataFrame:
+    column = source.images.plan.column if source.images else None
+    frame: pd.DataFrame = pd.read_csv(
+        cast("io.StringIO", text),
+        sep=separator,
+        keep_default_na=False,
+        na_values=list(missing_words(source)),
+        header=None if source.read.names else 0,
+        names=header if source.read.names else None,
+        dtype={column: "str"} if column in header else None,  # 007 names an image
+        low_memory=False,
+        skip_blank_lines=True,
+    )
+    return frame

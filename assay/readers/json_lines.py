@@ -1,0 +1,199 @@
+"""JSON lines: one flat object a line; a key is a column, and a value has one kind in all of them."""
+
+import io
+import json
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import pandas as pd
+
+from assay.errors import DataRefused
+from assay.readers.encoding import find_encoding
+from assay.readers.limits import MAX_CELL_CHARACTERS, check_shape
+from assay.readers.table import (
+    Table,
+    check_cell,
+    check_header,
+    drawn,
+    only_for,
+    shown,
+    told,
+    words_remark,
+)
+from assay.readers.unpack import Opened, explained
+from assay.study import Source
+
+_KINDS = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
+_ROWS_BETWEEN_CHECKS = 10_000
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as written, so that a key that stands twice is seen."""
+
+
+@dataclass
+class _Columns:
+    """Columns that grow row by row; what a row does not name is missing there."""
+
+    source: Source
+    values: dict[str, list[Any]] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    n_rows: int = 0
+    n_absent: int = 0
+
+    def add(self, pairs: _Pairs, line: int, *, escaped: bool) -> None:
+        """Add a row; ``escaped``: its text may hold characters that no text should."""
+        row = dict(pairs)
+        place = f"line {line}"
+        if len(row) < len(pairs):
+            twice = next(
+                key for key, _ in pairs if [k for k, _ in pairs].count(key) > 1
+            )
+            raise DataRefused(
+                f"{self.source.name}, {place}: the key {shown(twice)} stands twice."
+            )
+        for key, value in row.items():
+            known = self._checked(key, value, place, escaped=escaped)
+            if key not in self.values:
+                self.values[key] = [None] * self.n_rows
+                self.n_absent += self.n_rows
+                check_shape(self.n_rows + 1, len(self.values), self.source)
+            self.values[key].append(known)
+        self.n_rows += 1
+        if len(row) < len(self.values):
+            for column in self.values.values():
+                if len(column) < self.n_rows:
+                    column.append(None)
+                    self.n_absent += 1
+
+    def _checked(self, key: str, value: Any, place: str, *, escaped: bool) -> Any:
+        """Return a value, None if it is missing."""
+        if value is None:
+            return None
+        kind = _KINDS.get(type(value))
+        if kind is None:
+            what = "an object" if isinstance(value, _Pairs) else "a list"
+            raise DataRefused(
+                f"{self.source.name}, {place}: the key {shown(key)} holds {what}. Give its parts keys of their own."
+            )
+        if kind == "text":
+            if value in self.source.read.missing:
+                return None
+            if escaped:
+                check_cell(value, place, key, self.source)
+        images = self.source.images
+        if images and key == images.plan.column and isinstance(value, int):
+            return str(value)
+        if self.kinds.setdefault(key, kind) != kind:
+            raise DataRefused(
+                f"{self.source.name}, {place}: the key {shown(key)} holds {kind} here and {self.kinds[key]} before. "
+                f"Write one kind, or declare a word for missing in plan.a.read.missing."
+            )
+        return value
+
+    def frame(self) -> pd.DataFrame:
+        """Return the columns as a table; each is let go as soon as it is typed."""
+        typed = {}
+        for key in list(self.values):
+            typed[key] = _typed(self.values.pop(key))
+        return pd.DataFrame(typed)
+
+
+def read_json_lines(source: Source, opened: Opened) -> Table:
+    """Read a file of flat JSON objects, one a line.
+
+    Raises
+    ------
+    DataRefused
+        If a line is no flat object, names a key twice, or holds another kind of value than the lines
+        before it; the message names the line and the key.
+    """
+    only_for(source, "a file of JSON lines", "encoding")
+    with explained(source):
+        encoding = find_encoding(opened, source)
+        n_lines, n_rows = _count(opened, encoding.codec, source)
+        rows = drawn(n_rows, source)
+        wanted = None if rows is None else set(rows.tolist())
+        columns = _Columns(source)
+        at = -1
+        with _text(opened, encoding.codec) as text:
+            for number, line in enumerate(text, start=1):
+                if not line.strip():
+                    continue
+                at += 1
+                if wanted is None or at in wanted:
+                    columns.add(
+                        _object(line, number, source), number, escaped="\\" in line
+                    )
+                if columns.n_rows % _ROWS_BETWEEN_CHECKS == 0:
+                    check_shape(columns.n_rows, len(columns.values), source)
+    check_header(list(columns.values), source)
+    if not columns.values:
+        raise DataRefused(f"{source.name} has rows and no keys.")
+    n_blank, n_absent, n_kept = n_lines - n_rows, columns.n_absent, columns.n_rows
+    frame = columns.frame()
+    if len(frame) != n_kept or (wanted is not None and n_kept != len(wanted)):
+        raise DataRefused(
+            f"{source.name}: {n_rows} rows were counted, but {len(frame)} were read."
+        )
+    remarks = ["JSON lines", encoding.remark, *words_remark(source.read.missing)]
+    if n_blank:
+        remarks.append(f"{n_blank:,} blank line{'s' * (n_blank > 1)} passed over")
+    if n_absent:
+        remarks.append(
+            f"{n_absent:,} values missing because their row does not name the key"
+        )
+    return told(frame, tuple(remarks), n_rows, source)
+
+
+def _text(opened: Opened, codec: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(opened(), encoding=codec, newline="\n")
+
+
+def _count(opened: Opened, codec: str, source: Source) -> tuple[int, int]:
+    """Return how many lines there are, and how many of them are not blank."""
+    n_lines = n_rows = 0
+    with _text(opened, codec) as text:
+        for line in text:
+            n_lines += 1
+            n_rows += bool(line.strip())
+            if len(line) > MAX_CELL_CHARACTERS:
+                raise DataRefused(
+                    f"{source.name}, line {n_lines}: more than the {MAX_CELL_CHARACTERS:,} characters that this "
+                    f"reader takes in a line. One object must stand on each."
+                )
+    return n_lines, n_rows
+
+
+def _object(line: str, number: int, source: Source) -> _Pairs:
+    try:
+        found = json.loads(
+            line, object_pairs_hook=_Pairs, parse_constant=_no_json_number
+        )
+    except (ValueError, RecursionError) as error:
+        said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        raise DataRefused(
+            f"{source.name}, line {number}: no JSON object ({said})."
+        ) from None
+    if not isinstance(found, _Pairs):
+        raise DataRefused(
+            f"{source.name}, line {number}: a JSON value, but no object with keys for its columns."
+        )
+    return found
+
+
+def _no_json_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _typed(values: list[Any]) -> "pd.Series[Any]":
+    """Return a column as a text file's reader would type it."""
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds == {str}:
+        return pd.Series(values, dtype="str")
+    if int in kinds and any(abs(one) >= 2**63 for one in values if one is not None):
+        spelled = [None if value is None else str(value) for value in values]
+        return pd.Series(spelled, dtype="str")
+    if kinds == {bool} and None in values:
+        return pd.Series(values, dtype=object)
+    return pd.Series(values) if kinds else pd.Series(values, dtype="float64")

@@ -1,0 +1,106 @@
+"""Parquet: every stored column of plain values; what pandas once noted about an index is not used."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assay.errors import DataRefused
+from assay.readers.limits import MAX_UNPACKED_BYTES, check_shape, too_much_unpacked
+from assay.readers.table import (
+    Table,
+    blank_words,
+    check_cell,
+    check_header,
+    cut,
+    drawn,
+    first_line,
+    only_for,
+    told,
+    words_remark,
+)
+from assay.study import Source
+
+_UNNAMED_INDEX = re.compile(
+    r"__index_level_\d+__"
+)  # how pandas stores an index without a name
+_PLAIN = (
+    pa.types.is_boolean,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_timestamp,
+    pa.types.is_date,
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_dictionary,
+    pa.types.is_null,
+)
+_AT_ONCE = 8_192  # rows
+
+
+def read_parquet(source: Source) -> Table:
+    """Read a Parquet file, a batch of rows at a time.
+
+    Raises
+    ------
+    DataRefused
+        If it cannot be read, holds columns of anything but numbers, text, dates, true and false,
+        or has not the rows that it says.
+    """
+    only_for(source, "a Parquet file")
+    try:
+        with pq.ParquetFile(Path(source.path)) as file:
+            table, n_rows = _rows_of(file, source)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataRefused(
+            f"{source.name} is not a readable Parquet file: {first_line(error)}."
+        ) from None
+    frame: pd.DataFrame = table.to_pandas()
+    _check_texts(frame, source)
+    frame = blank_words(frame, source)
+    return told(frame, ("Parquet", *words_remark(source.read.missing)), n_rows, source)
+
+
+def _rows_of(file: pq.ParquetFile, source: Source) -> tuple[pa.Table, int]:
+    """Return the rows that are wanted, and how many there are."""
+    schema = file.schema_arrow.remove_metadata()
+    names = [one for one in schema.names if not _UNNAMED_INDEX.fullmatch(one)]
+    check_header(names, source)
+    for field in schema:
+        if not any(holds(field.type) for holds in _PLAIN):
+            raise DataRefused(
+                f"{source.name}: column {cut(field.name)} holds {field.type}. Store it as numbers, text or true and false."
+            )
+    n_rows = file.metadata.num_rows
+    check_shape(n_rows, len(names), source)
+    if n_rows < 1 or not names:
+        raise DataRefused(f"{source.name} has a header and no rows.")
+    rows = drawn(n_rows, source)
+    kept, seen, n_bytes = [], 0, 0
+    for batch in file.iter_batches(batch_size=_AT_ONCE, columns=names):
+        first, seen = seen, seen + batch.num_rows
+        if rows is not None:
+            inside = rows[(rows >= first) & (rows < seen)] - first
+            batch = batch.take(pa.array(inside))
+        n_bytes += batch.nbytes
+        if n_bytes > MAX_UNPACKED_BYTES:
+            raise too_much_unpacked(source, MAX_UNPACKED_BYTES)
+        kept.append(batch)
+    if seen != n_rows:
+        raise DataRefused(
+            f"{source.name} says that it has {n_rows} rows, but {seen} were read. The file is damaged."
+        )
+    return pa.Table.from_batches(kept).replace_schema_metadata(), n_rows
+
+
+def _check_texts(frame: pd.DataFrame, source: Source) -> None:
+    for name in frame.columns:
+        if frame[name].dtype != "str":
+            continue
+        faulty = frame[name].str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", na=False)
+        if faulty.any():
+            at = int(faulty.argmax())
+            check_cell(str(frame[name].iloc[at]), f"row {at + 1}", str(name), source)
