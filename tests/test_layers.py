@@ -66,6 +66,8 @@ FLOWS_MAY_READ = {
     "environment",
     "memory",
     "calibrate",
+    "catalogue",
+    "draft",
     "ledger",
     "worlds",
 }
