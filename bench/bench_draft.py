@@ -7,6 +7,7 @@ says of each, by its name without ending, ``target`` and perhaps ``unit`` or ``o
 a table that is not there is its last column. The budget is small: whether it runs is asked, not how well.
 """
 
+import itertools
 import json
 import sys
 import tempfile
@@ -30,9 +31,7 @@ BUDGET = {
 
 def main(arguments: list[str]) -> None:
     only = [
-        name
-        for option, name in zip(arguments, arguments[1:], strict=False)
-        if option == "--only"
+        name for option, name in itertools.pairwise(arguments) if option == "--only"
     ]
     given = [one for one in arguments if not one.startswith("-") and one not in only]
     with tempfile.TemporaryDirectory() as scratch:
