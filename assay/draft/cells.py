@@ -9,17 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from assay.columns import number_in
+
 NEARLY_ALL = 0.95  # of the cells must be of a kind; 'Unrated' among numbers is a gap
 _MOST_LOOKED_AT = 5_000  # distinct texts; of more, evenly spaced ones
 _MAIN_UNIT = 0.6  # of the numbers must have the commonest unit
 _FEW_VALUES = 10  # '3 doors' and '5 doors' are levels, not amounts
 _ORDINALS = {"st", "nd", "rd", "th"}
-_CURRENCY = r"(?:[A-Z]{2,3})?\s?[$€£¥₩]|USD|EUR|GBP|JPY|KRW"
-_NUMBER = re.compile(
-    rf"(?P<before>{_CURRENCY})?\s*(?P<sign>[-+−]?)\s?(?P<currency>[$€£¥₩])?"
-    r"(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)"
-    r"(?P<power>[eE][-+]?\d+)?\s*(?P<after>[^\W\d_]{1,12}\.?|%|‰|°[CF]?|[$€£¥₩])?"
-)
 _ISO = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 )
@@ -66,36 +62,32 @@ def amounts(column: "pd.Series[Any]", few: int = _FEW_VALUES) -> Amounts | None:
     ('min', ('Seasons',), array([ 90., 105.]))
     """
     counts = column.value_counts()
-    parsed = {text: _amount(text) for text in counts.index}
-    kinds = Counter[str]()
-    for text, one in parsed.items():
-        if one is not None:
-            kinds[one[1]] += int(counts[text])
-    if kinds.total() < NEARLY_ALL * counts.sum() or not kinds:
+    parsed = {text: number_in(text) for text in counts.index}
+    units, spellings = Counter[str](), {"": ""}
+    for text, found in parsed.items():
+        if found is not None:
+            units[found[1].casefold()] += int(counts[text])
+            spellings.setdefault(found[1].casefold(), found[1])
+    if not units or units.total() < NEARLY_ALL * counts.sum() or _ORDINALS & {*units}:
         return None
-    main, n_main = kinds.most_common(1)[0]
-    if n_main < _MAIN_UNIT * kinds.total() or _ORDINALS & {*kinds}:
+    main, n_main = units.most_common(1)[0]
+    several = len(units) - ("" in units) > 1
+    if several and (not main or n_main < _MAIN_UNIT * units.total()):
         return None
-    held = {text: one[0] for text, one in parsed.items() if one and one[1] == main}
+    held = {
+        text: found[0]
+        for text, found in parsed.items()
+        if found and (not several or found[1].casefold() == main)
+    }
     if len(set(held.values())) <= few:
         return None
+    others = [spellings[unit] for unit, _ in units.most_common()[1:]]
     return Amounts(
         values=column.map(held).to_numpy(dtype=np.float64),
-        unit=main if len(kinds) > 1 and main else None,
-        others=tuple(unit for unit, _ in kinds.most_common()[1:]),
-        not_numbers=tuple(text for text, one in parsed.items() if one is None)[:3],
+        unit=spellings[main] if several else None,
+        others=tuple(others) if several else (),
+        not_numbers=tuple(text for text, found in parsed.items() if found is None)[:3],
     )
-
-
-def _amount(text: str) -> tuple[float, str] | None:
-    """Return the number that a text holds, and its unit; None if it holds anything else."""
-    found = _NUMBER.fullmatch(text.strip())
-    if found is None:
-        return None
-    digits = found["number"].replace(",", "") + (found["power"] or "")
-    sign = -1.0 if found["sign"] in ("-", "−") else 1.0
-    units = (found["before"], found["currency"], found["after"])
-    return sign * float(digits), " ".join(unit.strip() for unit in units if unit)
 
 
 @dataclass(frozen=True)
@@ -157,7 +149,7 @@ def separator(column: "pd.Series[Any]") -> str | None:
         counts = Counter(part for cell in cells for part in cell)
         again = sum(n for n in counts.values() if n > 1) / max(1, counts.total())
         n_words = sum(len(part.split()) for part in counts) / max(1, len(counts))
-        numeric = sum(_amount(part) is not None for part in counts)
+        numeric = sum(number_in(part) is not None for part in counts)
         if again >= 0.5 and n_words <= 4 and numeric < 0.5 * len(counts):
             return one
     return None

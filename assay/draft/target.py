@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from assay.draft.cells import amounts, dates
 from assay.errors import DataRefused
+from assay.labels import spelled
 from assay.plans import SplitPlan
 from assay.records import Metric, Task
 
@@ -245,14 +246,7 @@ def _counts(
 
 
 def _spelled(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Spell classes as cleaning does: 3 rather than 3.0."""
-    return column.map(
-        lambda value: (
-            str(int(value))
-            if isinstance(value, float) and value.is_integer()
-            else str(value)
-        )
-    ).astype(str)
+    return column.map(spelled).astype(str)
 
 
 def fewest_rows() -> int:
