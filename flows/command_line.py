@@ -12,7 +12,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from assay import runs
-from assay.environment import cores_allowed
+from assay.environment import cores_allowed, data_folder
 from assay.errors import AssayError, StudyError
 from assay.study import identify, load, register, store_of
 from assay.verdict import Verdict
@@ -152,6 +152,7 @@ def check(
             runs.run_folder(store, name),
             time.perf_counter() - begun,
             stored=stored,
+            terms=_terms(declared.of(verdict.plan).source),
         )
         if json:
             sys.stdout.write(verdict.model_dump_json() + "\n")
@@ -191,6 +192,26 @@ def draft(
         from flows.drafting import drafted, tell_draft
 
         tell_draft(*drafted(table, data, target, unit, order, output))
+
+
+@app.command()
+def fetch(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATASET]", help="A data set of the catalogue. Default: list them."
+        ),
+    ] = None,
+) -> None:
+    """Put a catalogued data set in place, every file verified, or list what is there and what is missing."""
+    with _errors_in_words():
+        from flows.fetching import fetch as fetched
+        from flows.fetching import tell_catalogue
+
+        if name is None:
+            tell_catalogue(data_folder())
+        else:
+            fetched(name, data_folder())
 
 
 @app.command()
@@ -290,6 +311,16 @@ def _is_study(
             f"{path} is no study, which ends in .toml. If it is a table, say with --target COLUMN what to predict."
         )
     return False
+
+
+def _terms(source: str) -> str:
+    """Return on what terms a catalogued source may be used; empty for any other."""
+    if source.startswith("builtin:"):
+        return ""
+    from assay.catalogue import licence_of
+
+    found = licence_of(source)
+    return "" if found is None else f"{found.terms()}."
 
 
 def _asked(

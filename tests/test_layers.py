@@ -68,6 +68,7 @@ FLOWS_MAY_READ = {
     "calibrate",
     "catalogue",
     "draft",
+    "fetch",
     "ledger",
     "worlds",
 }
