@@ -64,7 +64,13 @@ def line(path: Path, options: dict[str, str], artifacts: Path) -> str:
     run = run_program(command)
     if run.code == 0:
         verdict = json.loads(run.out.splitlines()[-1])
-        outcome = f"{verdict['outcome']}"
+        alarms = sorted(
+            f"{flag['sentinel']} {' '.join(flag['columns'])}".strip()
+            for flag in verdict["flags"]
+        )
+        outcome = verdict["outcome"] + (f" ({', '.join(alarms)})" if alarms else "")
+        if "all met" not in run.err:
+            outcome += ", expectations not met"
     else:
         outcome = f"exit {run.code}: {run.err.strip().splitlines()[-1]}"
     asked = " ".join(f"{name} {value}" for name, value in options.items())

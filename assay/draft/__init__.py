@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from assay.draft.cells import moments
 from assay.draft.roles import Role, roles_of
 from assay.draft.study import Facts, draft_study
 from assay.draft.suite import draft_suite
-from assay.draft.target import aim_at
-from assay.errors import StudyError
+from assay.draft.target import aim_at, folds_in_time
+from assay.errors import DataRefused, StudyError
 from assay.ingest import read_source
+from assay.plans import SplitPlan
 from assay.study import Source
 
 __all__ = ["Draft", "Role", "draft_source", "draft_table"]
@@ -70,8 +72,27 @@ def draft_table(
         roles=roles_of(frame, aim, unit, order),
         unit=unit,
         order=order,
+        folds=_folds(frame[aim.known], order) if order is not None else None,
     )
     return Draft(facts, frame)
+
+
+def _folds(frame: pd.DataFrame, order: str) -> tuple[int, int] | None:
+    """Return outer and inner folds of rows in time; None where the usual ones do.
+
+    Raises
+    ------
+    DataRefused
+        If there are too few times for any.
+    """
+    found = folds_in_time(moments(frame[order]))
+    if found is None:
+        raise DataRefused(
+            f"--order {order}: {len(frame)} rows with {frame[order].nunique()} different times are too few to learn "
+            f"from earlier ones and be scored on later ones. Bring more rows, or leave --order out."
+        )
+    usual = SplitPlan().folds, SplitPlan().inner_folds
+    return None if found == usual else found
 
 
 def _check_named(frame: pd.DataFrame, named: dict[str, str | None]) -> None:

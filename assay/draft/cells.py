@@ -121,6 +121,18 @@ def dates(column: "pd.Series[Any]") -> Dates | None:
     return Dates(*fitting[:2]) if fitting else None
 
 
+def moments(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return the dates of a column as moments in UTC, in the format found; numbers as they are."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return pd.to_datetime(column, utc=True)
+    texts = column.map(str, na_action="ignore")
+    found = dates(texts)
+    format_ = (found.format if found is not None else None) or "ISO8601"
+    return pd.to_datetime(texts.str.strip(), format=format_, errors="coerce", utc=True)
+
+
 def _could_be_a_date(text: str) -> bool:
     return 6 <= len(text) <= 32 and sum(map(str.isdigit, text)) >= 3
 

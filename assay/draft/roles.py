@@ -1,6 +1,7 @@
 """The role of each column: what it is, how it is read, and whether models are shown it."""
 
 import re
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -140,7 +141,8 @@ def _order(column: "pd.Series[Any]") -> Role:
             f"as 2026-11-23 or 2026-11-23T08:30, or name another column."
         )
     role = _date(column, found)
-    return replace(role, word="order", reading="dates" if found.format else None)
+    reading: Reading | None = "dates" if found.format else None
+    return replace(role, word="order", reading=reading, question="")
 
 
 # One column ------------------------------------------------------------------------------------
@@ -178,9 +180,10 @@ def _numeric(column: "pd.Series[Any]") -> Role:
             why = "says when, once for each row"
             return Role(name, "id", seen, why, question=_ask_order(name))
         if in_order or _ID.search(name):
-            return Role(
-                name, "id", "a number for each row", "an id: no two rows share a value"
+            why = "an id: no two rows share a value" + in_order * (
+                ", and its order is the rows'"
             )
+            return Role(name, "id", seen, why)
     if whole and (_ID.search(name) or _THING.search(name)) and _repeats(column):
         return _names_things(column, kept=False)
     return Role(name, "number", seen)
@@ -282,11 +285,13 @@ def _names_things(column: "pd.Series[Any]", *, kept: bool) -> Role:
 
 
 def _ask_unit(name: str, n: int) -> str:
-    return f"rows share its {n:,} values: if rows of one value belong together, add --unit {name}"
+    return f"rows share its {n:,} values: if rows of one value belong together, add --unit {shlex.quote(name)}"
 
 
 def _ask_order(name: str) -> str:
-    return f"it says when: if new rows will be later ones, add --order {name}"
+    return (
+        f"it says when: if new rows will be later ones, add --order {shlex.quote(name)}"
+    )
 
 
 def _repeats(column: "pd.Series[Any]") -> bool:
@@ -329,9 +334,8 @@ def _readable(role: Role, column: "pd.Series[Any]") -> "pd.Series[Any]":
         assert found is not None
         return pd.Series(found.values)
     if role.word == "date":
-        format_ = role.how.get("format", "ISO8601")
-        moments = pd.to_datetime(column, format=format_, errors="coerce", utc=True)
-        return moments.astype("int64").where(moments.notna()).astype("float64")
+        known = cells.moments(column)
+        return known.astype("int64").where(known.notna()).astype("float64")
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64")
     return column.map(str, na_action="ignore")

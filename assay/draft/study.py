@@ -35,6 +35,8 @@ class Facts:
         The table, as the study names it.
     seed
         Made from the table's digest.
+    folds
+        Outer and inner folds, where the usual ones are too many.
     """
 
     source: str
@@ -44,6 +46,7 @@ class Facts:
     roles: tuple[Role, ...]
     unit: str | None
     order: str | None
+    folds: tuple[int, int] | None = None
 
 
 def draft_study(facts: Facts, name: str, suite: str, command: str) -> str:
@@ -62,6 +65,10 @@ def draft_study(facts: Facts, name: str, suite: str, command: str) -> str:
     clean = "\n".join(_clean(facts))
     if clean:
         parts.append(f"[plan.a.clean]\n{clean}")
+    if facts.folds is not None:
+        outer, inner = facts.folds
+        why = _comment("The rows are in too few different times for more blocks.")
+        parts.append(f"[plan.a.split]\n{why}\nfolds = {outer}\ninner_folds = {inner}")
     return "\n\n".join(parts) + "\n"
 
 
