@@ -62,7 +62,7 @@ def amounts(column: "pd.Series[Any]", few: int = _FEW_VALUES) -> Amounts | None:
     ('min', ('Seasons',), array([ 90., 105.]))
     """
     counts = column.value_counts()
-    parsed = {text: number_in(text) for text in counts.index}
+    parsed = {text: _amount(text) for text in counts.index}
     units, spellings = Counter[str](), {"": ""}
     for text, found in parsed.items():
         if found is not None:
@@ -88,6 +88,12 @@ def amounts(column: "pd.Series[Any]", few: int = _FEW_VALUES) -> Amounts | None:
         others=tuple(others) if several else (),
         not_numbers=tuple(text for text, found in parsed.items() if found is None)[:3],
     )
+
+
+def _amount(text: str) -> tuple[float, str] | None:
+    """Return a text's number and unit; None for a name with a number, such as 'room 12'."""
+    first = text.strip()[:3]
+    return None if first[:1].isalpha() and not first.isupper() else number_in(text)
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ def _is_free(path: Path, text: str) -> bool:
     """Return whether a file is not there, or says just this."""
     try:
         return path.read_bytes() == text.encode()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:
         return False
@@ -198,12 +198,12 @@ def _write_new(path: Path, text: str) -> bool:
             file.flush()
             os.link(file.name, path)
         path.chmod(0o644)
-    except FileExistsError:
-        raise StudyError(
-            f"{path} was written by another program just now. Run again."
-        ) from None
     except OSError as error:
-        raise StudyError(f"{path} cannot be written: {error.strerror}.") from None
+        if path.exists():
+            said = f"{path} was written by another program just now. Run again."
+        else:
+            said = f"{path} cannot be written: {error.strerror}."
+        raise StudyError(said) from None
     return True
 
 

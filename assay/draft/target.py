@@ -235,14 +235,19 @@ def _positive(classes: tuple[str, ...], counts: "pd.Series[Any]") -> str:
 def _counts(
     labels: "pd.Series[Any]", frame: pd.DataFrame, things: Any
 ) -> dict[str, int]:
-    """Return for each class how many units have it, or different rows, for copies are kept together."""
+    """Return for each class how many units have it, or rows.
+
+    Where a column is continuous only different rows count: cleaning keeps copies together.
+    """
     if things is not None:
         missing = pd.Series([f"row {row}" for row in labels.index], index=labels.index)
         rows = things[labels.index].astype(object).fillna(missing).astype(str)
         pairs = pd.DataFrame({"label": labels, "thing": rows}).drop_duplicates()
         found = pairs["label"].value_counts()
-    else:
+    elif frame.nunique().max() > len(frame) / 2:
         found = labels[~frame.loc[labels.index].duplicated()].value_counts()
+    else:
+        found = labels.value_counts()
     return {str(label): int(n) for label, n in found.items()}
 
 
