@@ -19,6 +19,7 @@ WORKDIR /app
 COPY LICENSE ./
 COPY expectations expectations
 COPY hypotheses hypotheses
+COPY data/catalogue.toml data/
 COPY tasks tasks
 COPY flows flows
 COPY assay assay

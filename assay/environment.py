@@ -154,8 +154,8 @@ def code_digest(*modules: str) -> str:
     """Return a digest of the source of ``modules`` and of every ``assay`` module they reach.
 
     Imports are read from the text, those inside functions too, so that the digest covers what a
-    stage can call whether or not it has been called yet. A template counts with the module it is
-    named for.
+    stage can call whether or not it has been called yet. A template, and a table in ``data``, counts
+    with the module it is named for.
     """
     reached: set[str] = set()
     waiting = list(modules)
@@ -165,15 +165,11 @@ def code_digest(*modules: str) -> str:
             reached.add(module)
             waiting.extend(_imports(_source_file(module)))
     sources = [_source_file(module) for module in reached]
-    templates = [
-        file
-        for source in sources
-        for file in source.parent.glob(f"{source.stem}.*.jinja")
-    ]
+    read = [file for source in sources for file in _read_by(source)]
     return digest_json(
         {
             file.relative_to(ROOT).as_posix(): digest_file(file)
-            for file in [*sources, *templates]
+            for file in [*sources, *read]
         }
     )
 
@@ -186,10 +182,18 @@ def program_digest() -> str:
         *(ROOT / "tasks").glob("*.py"),
         ROOT / "flows" / "main.py",
     ]
-    kept = sorted(file for file in files if file.suffix in {".py", ".jinja"})
+    files += _read_by(ROOT / "assay" / "catalogue.py")
+    kept = sorted(file for file in files if file.suffix in {".py", ".jinja", ".toml"})
     return digest_json(
         {file.relative_to(ROOT).as_posix(): digest_file(file) for file in kept}
     )
+
+
+def _read_by(source: Path) -> list[Path]:
+    """Return the files that a module reads when it runs: its templates, and a table in ``data``."""
+    templates = sorted(source.parent.glob(f"{source.stem}.*.jinja"))
+    table = ROOT / "data" / f"{source.stem}.toml"
+    return [*templates, table] if table.is_file() else templates
 
 
 def _source_file(module: str) -> Path:

@@ -7,6 +7,7 @@
     +-- CorruptObject         exit 1   a stored file no longer holds the bytes it is named for
     +-- TrainingFailed        exit 1   no trial of a search gave a finite score
     +-- ExportFailed          exit 1   a saved model does not predict what the trained one did
+    +-- Unreachable           exit 1   the network did not give a file that was asked for
     +-- ProcessLost           exit 1   what computed a stage was ended from outside, again and again
 
 ``retryable`` says whether the same call can succeed a moment later. None of the errors above can:
@@ -63,6 +64,10 @@ class TrainingFailed(AssayError):
 
 class ExportFailed(AssayError):
     """A saved model, read back, does not predict what the trained one did."""
+
+
+class Unreachable(AssayError):
+    """A file could not be downloaded, each time it was tried."""
 
 
 class ProcessLost(AssayError):

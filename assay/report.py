@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jinja2
 
+from assay.catalogue import licence_of
 from assay.plans import LOSSES, Plan
 from assay.records import STATISTICS, Flag, GateResult, Sentinel
 from assay.study import Registration
@@ -52,6 +53,7 @@ def render(registration: Registration, evidence: Evidence, judgement: Judgement)
     return template.render(
         study=study,
         plan=study.of(verdict.plan),
+        licence=licence_of(study.of(verdict.plan).source),
         registration=registration,
         evidence=evidence,
         verdict=verdict,

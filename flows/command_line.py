@@ -12,8 +12,8 @@ from typing import Annotated, Any, cast
 import typer
 
 from assay import runs
-from assay.environment import cores_allowed
-from assay.errors import AssayError
+from assay.environment import cores_allowed, data_folder
+from assay.errors import AssayError, StudyError
 from assay.study import identify, load, register, store_of
 from assay.verdict import Verdict
 from flows.runner import as_runner
@@ -32,6 +32,30 @@ StudyFile = Annotated[
     Path,
     typer.Argument(
         metavar="STUDY", help="A study file, such as hypotheses/digits.toml."
+    ),
+]
+StudyOrTable = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STUDY|TABLE",
+        help="A study file, which ends in .toml, or a table of your own, with --target.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Of a table: the column to predict."),
+]
+Unit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Of a table: the column that says which rows belong together.",
+    ),
+]
+Order = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Of a table: the column that puts rows in order of time."
     ),
 ]
 Set = Annotated[
@@ -66,7 +90,10 @@ def start(context: typer.Context) -> None:
 
 @app.command()
 def check(
-    study: StudyFile,
+    study: StudyOrTable,
+    target: Target = None,
+    unit: Unit = None,
+    order: Order = None,
     set_: Set = None,
     data: Data = None,
     artifacts: Artifacts = None,
@@ -87,10 +114,18 @@ def check(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check a study and say what came of it."""
+    """Check a study and say what came of it.
+
+    Of a table a study is drafted first and kept below drafts/ of the artifacts.
+    """
     with _errors_in_words():
         begun, where = time.perf_counter(), as_runner(runner)
         store = store_of(artifacts)
+        if not _is_study(study, target, unit, order):
+            from flows.drafting import drafted_for_check
+
+            asked = (str(target), unit, order)
+            study, data = drafted_for_check(store, study, data, asked)
         declared = load(study, tuple(set_ or ()), data)
         register(store, declared)
         name = identify(declared, study, data, multiverse=multiverse).name
@@ -117,9 +152,66 @@ def check(
             runs.run_folder(store, name),
             time.perf_counter() - begun,
             stored=stored,
+            terms=_terms(declared.of(verdict.plan).source),
         )
         if json:
             sys.stdout.write(verdict.model_dump_json() + "\n")
+
+
+@app.command()
+def draft(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="A table of your own, such as orders.csv."
+        ),
+    ],
+    target: Annotated[
+        str, typer.Option(metavar="COLUMN", help="The column to predict.")
+    ],
+    unit: Unit = None,
+    order: Order = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="STUDY",
+            help="Where the study goes, the suite beside it. Default: hypotheses/ and expectations/ of the project.",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder that a source is looked up in, if not ASSAY_DATA."
+        ),
+    ] = None,
+) -> None:
+    """Write a study and an expectation suite for a table of your own, ready to check and to edit."""
+    with _errors_in_words():
+        from flows.drafting import drafted, tell_draft
+
+        tell_draft(*drafted(table, data, target, unit, order, output))
+
+
+@app.command()
+def fetch(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATASET]", help="A data set of the catalogue. Default: list them."
+        ),
+    ] = None,
+) -> None:
+    """Put a catalogued data set in place, every file verified, or list what is there and what is missing."""
+    with _errors_in_words():
+        from flows.fetching import fetch as fetched
+        from flows.fetching import tell_catalogue
+
+        if name is None:
+            tell_catalogue(data_folder())
+        else:
+            fetched(name, data_folder())
 
 
 @app.command()
@@ -194,6 +286,41 @@ def plan(
         from flows.outlook import outlook
 
         tell_plan(outlook(store, declared, identity), finished=finished)
+
+
+def _is_study(
+    path: Path, target: str | None, unit: str | None, order: str | None
+) -> bool:
+    """Return whether a path is a study rather than a table to draft one of.
+
+    Raises
+    ------
+    StudyError
+        If options are given that do not go with it, or one is missing.
+    """
+    named = {"--target": target, "--unit": unit, "--order": order}
+    given = [option for option, column in named.items() if column is not None]
+    if path.suffix.lower() == ".toml":
+        if given:
+            raise StudyError(
+                f"{given[0]} goes with a table, but {path} is a study, which says so itself. Leave it out, or edit the study."
+            )
+        return True
+    if target is None:
+        raise StudyError(
+            f"{path} is no study, which ends in .toml. If it is a table, say with --target COLUMN what to predict."
+        )
+    return False
+
+
+def _terms(source: str) -> str:
+    """Return on what terms a catalogued source may be used; empty for any other."""
+    if source.startswith("builtin:"):
+        return ""
+    from assay.catalogue import licence_of
+
+    found = licence_of(source)
+    return "" if found is None else f"{found.terms()}."
 
 
 def _asked(

@@ -84,8 +84,10 @@ class Watcher:
                 )
 
 
-def tell(verdict: Verdict, folder: Path, seconds: float, *, stored: bool) -> None:
-    """Print the verdict in a few sentences and where its run lies."""
+def tell(
+    verdict: Verdict, folder: Path, seconds: float, *, stored: bool, terms: str = ""
+) -> None:
+    """Print the verdict in a few sentences, on what terms its data may be used, and where its run lies."""
     console = Console(highlight=False, soft_wrap=True)
     sign, headline = HEADLINES[verdict.outcome]
     console.print(
@@ -93,6 +95,8 @@ def tell(verdict: Verdict, folder: Path, seconds: float, *, stored: bool) -> Non
     )
     for sentence in sentences(verdict):
         console.print(f"  {escape(sentence)}")
+    if terms:
+        console.print(f"[dim]  {escape(terms)}[/]")
     source = "answered from the finished run" if stored else "computed"
     console.print(
         f"[dim]  {escape(near(folder))}/report.html ({source} in {seconds:.1f} s)[/]"

@@ -66,6 +66,9 @@ FLOWS_MAY_READ = {
     "environment",
     "memory",
     "calibrate",
+    "catalogue",
+    "draft",
+    "fetch",
     "ledger",
     "worlds",
 }

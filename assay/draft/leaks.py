@@ -1,0 +1,92 @@
+"""Columns that give the target away: copies of it, and columns that tell it almost alone."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata, spearmanr
+
+TELLING = 0.99  # AUC of one column; an honest one may reach .95 before a sentinel asks
+COPYING = 0.999  # rank correlation with a number to predict
+_FEWEST_ROWS = 20
+_MOST_LEVELS = 50
+
+
+def told_by(column: "pd.Series[Any]", target: NDArray[Any], *, classes: bool) -> float:
+    """Return how well a column alone tells the target, where both are there.
+
+    Parameters
+    ----------
+    column
+        Numbers or texts.
+    target : shape (n_rows,)
+        Class codes, or numbers.
+    classes
+        Whether the target is a class.
+
+    Returns
+    -------
+    float
+        In [0, 1]. Of classes the least AUC that one is told from the rest with, by the column's
+        order or by rates of its levels among the other half of the rows; of numbers the rank
+        correlation without its sign.
+    """
+    if len(column) < _FEWEST_ROWS or column.nunique() < 2:
+        return 0.0
+    number = pd.api.types.is_numeric_dtype(column)
+    if not classes:
+        return _correlation(column, target) if number else 0.0
+    levels = _levels(column, number=number)
+    ranks = rankdata(column.fillna(column.median())) if number else None
+    told = []
+    for code in np.unique(target):
+        is_class = target == code
+        ways = [rankdata(_rates(levels, is_class))]
+        ways += [ranks] if ranks is not None else []
+        told.append(max(_auc(one, is_class) for one in ways))
+    return min(told, default=0.0)
+
+
+def _correlation(column: "pd.Series[Any]", target: NDArray[Any]) -> float:
+    known = column.notna().to_numpy()
+    if known.sum() < max(_FEWEST_ROWS, 0.5 * len(column)):
+        return 0.0
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)[known]
+    if np.ptp(values) == 0 or np.ptp(target[known]) == 0:
+        return 0.0
+    return abs(float(spearmanr(values, target[known]).statistic))
+
+
+def _levels(column: "pd.Series[Any]", *, number: bool) -> NDArray[np.int64]:
+    """Return the level of each row, 0 where missing; numbers of many values in bins of equal size."""
+    if number and column.nunique() > _MOST_LEVELS:
+        n_bins = int(np.clip(len(column) // 20, 2, _MOST_LEVELS))
+        column = pd.qcut(column, n_bins, labels=False, duplicates="drop")
+    return np.asarray(pd.factorize(column)[0], dtype=np.int64) + 1
+
+
+def _rates(
+    levels: NDArray[np.int64], is_class: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return for each row how often rows of its level in the other half are of the class."""
+    half = np.zeros(len(levels), dtype=np.int64)
+    for group in (is_class, ~is_class):
+        half[group] = np.arange(group.sum()) % 2
+    rates = np.empty(len(levels))
+    for side in (0, 1):
+        other, mine = half != side, half == side
+        n = np.bincount(levels[other], minlength=levels.max() + 1)
+        hits = np.bincount(levels[other & is_class], minlength=levels.max() + 1)
+        rates[mine] = ((hits + is_class.mean()) / (n + 1))[levels[mine]]
+    return rates
+
+
+def _auc(ranks: NDArray[np.float64], is_class: NDArray[np.bool_]) -> float:
+    """Return the AUC of values given as ranks, either way round."""
+    n1 = int(is_class.sum())
+    n0 = len(is_class) - n1
+    if not n1 or not n0:
+        return 0.5
+    area = float((ranks[is_class].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
+    return max(area, 1 - area)

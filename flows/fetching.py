@@ -1,0 +1,104 @@
+"""Catalogued data at the command line: what is there, and what is downloaded when asked."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table as Grid
+
+from assay.catalogue import Dataset, State, catalogue, dataset, fault_of, state_of
+from assay.errors import DataRefused
+from assay.fetch import fetch_file
+from assay.words import size
+
+_SIGNS: dict[State, str] = {
+    "there": "✓ there",
+    "missing": "– missing",
+    "partial": "… begun",
+    "damaged": "✗ damaged",
+}
+
+
+def tell_catalogue(folder: Path) -> None:
+    """Print every data set with its terms, and each file with its state."""
+    console = Console(highlight=False, soft_wrap=True)
+    for name, one in catalogue().items():
+        console.print(f"[bold]{name}[/]  {escape(one.terms())}")
+        grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in ("state", "path"):
+            grid.add_column(column, overflow="fold")
+        for file in one.files:
+            how = "" if file.address else "by hand"
+            grid.add_row(
+                "  " + _SIGNS[state_of(file, folder)],
+                escape(file.path),
+                size(file.bytes),
+                how,
+            )
+        console.print(grid)
+    console.print(
+        f"\nLooked for in {escape(str(folder))}. To put one there: python flows/main.py fetch NAME"
+    )
+
+
+def fetch(name: str, folder: Path) -> None:
+    """Put a data set's files in place, each verified, and say what has to be done by hand.
+
+    Raises
+    ------
+    DataRefused
+        If a file is not what the catalogue knows, or has to be put in place by hand.
+    """
+    one = dataset(name)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"{escape(one.terms())}\n{one.address}")
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        for file in one.files:
+            state = state_of(file, folder)
+            if state != "there" and file.address is not None:
+                line = progress.add_task(file.path, total=file.bytes)
+                fetch_file(
+                    file,
+                    folder,
+                    lambda n_bytes, line=line: progress.update(line, completed=n_bytes),  # type: ignore[misc]
+                )
+                progress.remove_task(line)
+                console.print(f"✓ {escape(file.path)}  {size(file.bytes)}, verified")
+            elif state == "there":
+                console.print(f"✓ {escape(file.path)}  there already, verified")
+    _tell_by_hand(one, folder)
+
+
+def _tell_by_hand(one: Dataset, folder: Path) -> None:
+    """End with what a person has to put in place."""
+    sentences = []
+    for file in one.files:
+        state, place = state_of(file, folder), folder / file.path
+        if file.address is None and state != "there":
+            fault = (
+                ""
+                if state == "missing"
+                else f" (what lies there is not it: {fault_of(file, place)})"
+            )
+            sentences.append(
+                f"{file.path} has no address: put it at {place}{fault}. It is {file.by_hand}."
+            )
+    if sentences:
+        raise DataRefused("\n".join(sentences))
