@@ -19,6 +19,7 @@ from assay.words import (
     edge_sentence,
     effect,
     figure,
+    multiverse_sentence,
     size,
 )
 
@@ -65,6 +66,7 @@ def render(registration: Registration, evidence: Evidence, judgement: Judgement)
         figure=functools.partial(figure, verdict.metric),
         size=size,
         edge_sentence=edge_sentence(verdict),
+        multiverse_sentence=multiverse_sentence(verdict),
         sentinels=sentinel_rows(evidence),
         gate=shown_gate,
         bars=_null_bars(shown_gate) if shown_gate else [],

@@ -394,10 +394,13 @@ class Identity(Record):
     lock: Digest
 
 
-def identify(study: Study, path: Path, data: Path | None = None) -> Identity:
+def identify(
+    study: Study, path: Path, data: Path | None = None, *, multiverse: bool = False
+) -> Identity:
     """Digest the study, its sources and suites, the program and the lock. Nothing is parsed yet.
 
-    ``path`` is the study file, ``data`` what :func:`source_of` takes.
+    ``path`` is the study file, ``data`` what :func:`source_of` takes; ``multiverse``: whether the
+    verdict is asked again under every declared alternative.
 
     Raises
     ------
@@ -414,7 +417,12 @@ def identify(study: Study, path: Path, data: Path | None = None) -> Identity:
         "suites": {name: suite.essence_digest() for name, suite in suites.items()},
         "program": program,
         "lock": lock,
-    }
+    } | ({"multiverse": True} if multiverse else {})
+    if multiverse and not any(study.of(name).alternatives for name in study.plans()):
+        raise StudyError(
+            f"{path} declares no alternative: write [[plan.a.alternatives]] with a name and the keys of clean that "
+            f"differ, or leave out --multiverse."
+        )
     return Identity(
         name=f"{study.name}-{digest_json(inputs)[:12]}",
         sources=sources,

@@ -108,6 +108,29 @@ class DeepLearning(Record):
     )
 
 
+class Universe(Record):
+    """What the verdict would have been under one alternative of cleaning."""
+
+    name: str
+    outcome: OutcomeWord | Literal["refused"]
+    reason: str
+    score: float | None
+    delta: float | None
+
+    @classmethod
+    def refused(cls, name: str, reason: str) -> "Universe":
+        """Return what came of an alternative under which the data is refused."""
+        return cls(name=name, outcome="refused", reason=reason, score=None, delta=None)
+
+
+class Multiverse(Record):
+    """In how many of the declared alternatives the verdict stands (Steegen et al. 2016)."""
+
+    stands: int
+    of: int
+    universes: tuple[Universe, ...]
+
+
 class Verdict(Record):
     """The answer, in the words of the protocol."""
 
@@ -125,10 +148,27 @@ class Verdict(Record):
     )
     digests: dict[str, str]
     reason: str
+    multiverse: Multiverse | None = None
 
     def after(self, plan_a: "Verdict | None", deviations: tuple[str, ...]) -> "Verdict":
         """Return the verdict with what came before it: a failed plan A, an earlier registration."""
         return self.model_copy(update={"plan_a": plan_a, "deviations": deviations})
+
+    def among(self, universes: tuple[Universe, ...]) -> "Verdict":
+        """Return the verdict with what it would have been under the alternatives of cleaning."""
+        stands = sum(one.outcome == self.outcome for one in universes)
+        found = Multiverse(stands=stands, of=len(universes), universes=universes)
+        return self.model_copy(update={"multiverse": found})
+
+    def as_universe(self, name: str) -> Universe:
+        """Return the verdict as one of several universes."""
+        return Universe(
+            name=name,
+            outcome=self.outcome,
+            reason=self.reason,
+            score=self.claim.score,
+            delta=self.deep_learning.delta,
+        )
 
     def summary(self) -> str:
         return f"plan {self.plan}: {self.outcome}"

@@ -96,6 +96,7 @@ def sentences(verdict: Verdict) -> list[str]:
             verdict.reason,
             price_sentence(verdict),
             edge_sentence(verdict),
+            multiverse_sentence(verdict),
         )
         if sentence
     ]
@@ -107,6 +108,22 @@ def sentences(verdict: Verdict) -> list[str]:
     return said + [
         f"Deviation: this study {deviation}." for deviation in verdict.deviations
     ]
+
+
+def multiverse_sentence(verdict: Verdict) -> str:
+    """Say in how many of the declared alternatives the verdict stands; empty where none was asked."""
+    found = verdict.multiverse
+    if found is None:
+        return ""
+    others = [
+        f"'{one.name}' gives {one.outcome}"
+        for one in found.universes
+        if one.outcome != verdict.outcome
+    ]
+    return (
+        f"The verdict stands in {found.stands} of {found.of} declared alternatives of cleaning"
+        f"{': ' + '; '.join(others) if others else ''}."
+    )
 
 
 def signal_sentence(verdict: Verdict) -> str:

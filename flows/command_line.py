@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -16,7 +16,7 @@ from assay.environment import cores_allowed
 from assay.errors import AssayError
 from assay.study import identify, load, register, store_of
 from assay.verdict import Verdict
-from flows.runner import Runner, as_runner
+from flows.runner import as_runner
 from flows.terminal import Watcher, tell, tell_plan
 
 BUILT_IN = Path("hypotheses/digits.toml")
@@ -78,6 +78,13 @@ def check(
         ),
     ] = "auto",
     fresh: Fresh = False,
+    multiverse: Annotated[
+        bool,
+        typer.Option(
+            "--multiverse",
+            help="Ask again under each alternative of cleaning that the study declares.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check a study and say what came of it."""
@@ -86,7 +93,7 @@ def check(
         store = store_of(artifacts)
         declared = load(study, tuple(set_ or ()), data)
         register(store, declared)
-        name = identify(declared, study, data).name
+        name = identify(declared, study, data, multiverse=multiverse).name
         with store.lock(
             f"run-{declared.name}",
             waiting=lambda: _say(
@@ -96,7 +103,15 @@ def check(
             verdict = None if fresh else runs.finished(store, name)
             stored = verdict is not None
             if verdict is None:
-                verdict = _run(str(study), set_ or [], data, artifacts, where, fresh)
+                verdict = _run(
+                    study=str(study),
+                    overrides=set_ or [],
+                    data=str(data) if data else None,
+                    artifacts=str(artifacts) if artifacts else None,
+                    runner=where,
+                    fresh=fresh,
+                    multiverse=multiverse,
+                )
         tell(
             verdict,
             runs.run_folder(store, name),
@@ -196,14 +211,7 @@ def _asked(
     return said + [f"--seed {seed}"] * (seed != 1)
 
 
-def _run(
-    study: str,
-    overrides: list[str],
-    data: Path | None,
-    artifacts: Path | None,
-    runner: Runner,
-    fresh: bool,
-) -> Verdict:
+def _run(**asked: Any) -> Verdict:
     """Run the flow with the settings a person at a terminal needs; those already set are kept."""
     quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
     settings = {
@@ -219,14 +227,7 @@ def _run(
         with prefect_server():
             from flows.main import check_hypothesis
 
-            return check_hypothesis(
-                study=study,
-                overrides=overrides,
-                data=str(data) if data else None,
-                artifacts=str(artifacts) if artifacts else None,
-                runner=runner,
-                fresh=fresh,
-            )
+            return cast("Verdict", check_hypothesis(**asked))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -17,13 +18,14 @@ from prefect import flow, tags
 
 from assay import runs
 from assay.environment import cores_allowed, memory_allowed
+from assay.errors import DataRefused, StudyError
 from assay.memory import n_inputs, processes_that_fit
 from assay.plans import Plan, PlanName, Study
 from assay.progress import Begun, announce, listening
 from assay.records import SelfTest
 from assay.store import Store
 from assay.study import Identity, begin, identify, load, register, store_of
-from assay.verdict import Evidence, Judgement, Opened, Verdict
+from assay.verdict import Evidence, Judgement, Opened, Universe, Verdict
 from flows.logbook import note, show
 from flows.runner import Runner, records
 from tasks import (
@@ -51,6 +53,7 @@ def check_hypothesis(
     artifacts: str | None = None,
     runner: Runner = "auto",
     fresh: bool = False,
+    multiverse: bool = False,
 ) -> Verdict:
     """Check one declared hypothesis, from the study file to a verdict and a run folder.
 
@@ -62,13 +65,16 @@ def check_hypothesis(
         runner: Where outer folds are computed: in one process (local), in one for each core
             (processes), or as it pays (auto). The verdict is the same.
         fresh: Compute everything again, whatever is stored.
+        multiverse: Ask again under every declared alternative of cleaning.
     """
     begun = time.perf_counter()
     declared = load(Path(study), tuple(overrides or ()), Path(data) if data else None)
     store = store_of(Path(artifacts) if artifacts else None, fresh=fresh)
     store.sweep()
     registration, deviations = register(store, declared)
-    identity = identify(declared, Path(study), Path(data) if data else None)
+    identity = identify(
+        declared, Path(study), Path(data) if data else None, multiverse=multiverse
+    )
     with store.lock(f"run-{declared.name}"), listening(note):
         plan_a: Verdict | None = None
         for name in declared.plans():
@@ -85,6 +91,9 @@ def check_hypothesis(
         verdict = judgement.verdict.after(
             plan_a if judgement.verdict.plan == "b" else None, deviations
         )
+        if multiverse:
+            found = universes(store, declared, verdict.plan, identity, runner)
+            verdict = verdict.among(tuple(found))
         if evidence.results:
             evidence = with_preparations(store, evidence, declared, verdict.plan)
         judged = judgement.model_copy(update={"verdict": verdict})
@@ -136,6 +145,25 @@ def check_opened(
     return evidence, judge(
         store, evidence, plan.judging(study.name, name, alpha), identity
     )
+
+
+def universes(
+    store: Store, study: Study, name: PlanName, identity: Identity, runner: Runner
+) -> Iterator[Universe]:
+    """Take the plan that decided to a verdict under each of its alternatives of cleaning."""
+    for alternative in study.of(name).alternatives:
+        changed = study.under(name, alternative)
+        announce(Begun(name, f"with {alternative.name}"))
+        with tags(f"with {alternative.name}"):
+            try:
+                opened = open_plan(store, changed, name, identity)
+                _, judgement = check_opened(
+                    store, opened, changed, name, identity, runner
+                )
+            except (DataRefused, StudyError) as refused:
+                yield Universe.refused(alternative.name, str(refused))
+                continue
+        yield judgement.verdict.as_universe(alternative.name)
 
 
 def with_preparations(

@@ -313,6 +313,42 @@ def test_a_changed_study_says_what_differs_from_the_registered_one(tmp_path: Pat
     assert changed.stored("clean") == 1
 
 
+ALTERNATIVES = """
+[[plan.a.alternatives]]
+name = "standard scaling"
+clean = { scale = "standard" }
+
+[[plan.a.alternatives]]
+name = "without what tells"
+clean = { drop = [ { column = "x1", reason = "to see" }, { column = "x2", reason = "to see" } ] }
+
+[[plan.a.alternatives]]
+name = "half a table"
+clean = { outliers = { rule = "iqr", factor = 0.01 } }
+"""
+
+
+def test_a_multiverse_says_in_how_many_alternatives_the_verdict_stands(tmp_path: Path):
+    workplace = make(tmp_path / "multiverse")
+    with workplace.study.open("a", encoding="utf-8") as study:
+        study.write(ALTERNATIVES)
+    plain = workplace.run()
+    run = workplace.run("--multiverse")
+
+    found = run.verdict["multiverse"]
+    outcomes = {one["name"]: one["outcome"] for one in found["universes"]}
+    assert plain.verdict["multiverse"] is None
+    assert run.verdict["reason"] == plain.verdict["reason"]
+    assert outcomes["standard scaling"] == run.verdict["outcome"]
+    assert outcomes["without what tells"] in ("no_signal", "underpowered")
+    assert outcomes["half a table"] == "refused"
+    assert (found["stands"], found["of"]) == (1, 3)
+    assert "stands in 1 of 3 declared alternatives" in run.out
+    assert f"'without what tells' gives {outcomes['without what tells']}" in run.out
+    report = (workplace.artifacts / "runs").glob("*/report.html")
+    assert any("Other ways to clean" in path.read_text() for path in report)
+
+
 def test_refused_data_ends_in_one_sentence_and_exit_3(tmp_path: Path):
     workplace = make(tmp_path / "refused")
     table = workplace.folder / "table.csv"

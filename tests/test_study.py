@@ -287,6 +287,56 @@ def test_plans_are_tried_in_order_and_draw_from_seeds_of_their_own():
         make_study().of("b")
 
 
+def test_an_alternative_replaces_keys_of_clean_and_nothing_else(path):
+    clean = {"scale": "standard", "clip": 0.01}
+    other = {"name": "by ranks", "clean": {"scale": "quantile"}}
+    study = make_study(plan={"a": make_plan(clean=clean, alternatives=[other])})
+    changed = study.under("a", study.of("a").alternatives[0])
+
+    assert changed.of("a").clean.scale == "quantile"
+    assert changed.of("a").clean.clip == 0.01
+    assert changed.of("a").tune == study.of("a").tune
+    assert changed.seed_of("a") == study.seed_of("a")
+
+
+@pytest.mark.parametrize(
+    ("alternatives", "said"),
+    [
+        (
+            [{"name": "x", "clean": {"scale": "huge"}}],
+            "alternative 'x', clean.scale: Input should be",
+        ),
+        (
+            [{"name": "x", "clean": {"sclae": "none"}}],
+            "alternative 'x', clean.sclae: Extra inputs",
+        ),
+        (
+            [{"name": "x", "clean": {"text": ["answer"]}}],
+            "clean.text names 'answer', but it is the target",
+        ),
+        ([{"name": "x", "clean": {"clip": 0.1}}] * 2, "two alternatives have one name"),
+        ([{"name": "x", "clean": {}}], "at least 1 item"),
+    ],
+)
+def test_an_alternative_that_can_be_no_plan_is_refused(alternatives, said):
+    with pytest.raises(ValueError, match=said):
+        make_study(plan={"a": make_plan(alternatives=alternatives)})
+
+
+def test_a_multiverse_needs_an_alternative_and_is_a_run_of_its_own(path, tmp_path):
+    (tmp_path / "table.csv").write_text("answer\n1\n")
+    (tmp_path / "table.json").write_text(make_suite().text)
+    with pytest.raises(StudyError, match="declares no alternative"):
+        identify(load(path), path, tmp_path, multiverse=True)
+    other = [{"name": "x", "clean": {"clip": 0.1}}]
+    with_one = make_study(plan={"a": make_plan(alternatives=other)})
+    names = {
+        identify(with_one, path, tmp_path, multiverse=asked).name
+        for asked in (True, False)
+    }
+    assert len(names) == 2
+
+
 # Finding ---------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ Every default is the one of the protocol; a key that is not here is refused.
 """
 
 from assay.plans.audit import Accept, AuditPlan
-from assay.plans.clean import CleanPlan, OutlierPlan, most_levels
+from assay.plans.clean import Alternative, CleanPlan, OutlierPlan, most_levels
 from assay.plans.columns import DateColumn, Drop, ImagePlan, ListColumn, NumberColumn
 from assay.plans.gate import GatePlan
 from assay.plans.label import LabelRule
@@ -36,6 +36,7 @@ __all__ = [
     "METRICS_OF",
     "SPENDING",
     "Accept",
+    "Alternative",
     "AuditPlan",
     "BoostingSpace",
     "CleanPlan",

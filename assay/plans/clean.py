@@ -1,6 +1,6 @@
 """What a study may declare of cleaning: fixed rules for all rows, and steps fitted inside the folds."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -129,6 +129,15 @@ class CleanPlan(Record):
                 "scale and clip are not for an image, in which no pixel stands for itself: leave them out"
             )
         return self
+
+
+class Alternative(Record):
+    """Another way to clean that would have been as good: the verdict is asked again under it."""
+
+    name: Words
+    clean: dict[str, Any] = Field(
+        min_length=1, description="Keys of clean, with the values they have instead."
+    )
 
 
 def most_levels(n_categories: int, *, wide: bool) -> int:

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from assay.errors import StudyError
 from assay.plans.audit import AuditPlan
-from assay.plans.clean import CleanPlan
+from assay.plans.clean import Alternative, CleanPlan
 from assay.plans.gate import GatePlan
 from assay.plans.label import LabelRule, Words
 from assay.plans.split import SplitPlan
@@ -110,6 +110,9 @@ class Plan(Record):
     )
     suite: FileName
     clean: CleanPlan = CleanPlan()
+    alternatives: tuple[Alternative, ...] = Field(
+        default=(), description="Of cleaning, for check --multiverse."
+    )
     split: SplitPlan = SplitPlan()
     audit: AuditPlan = AuditPlan()
     gate: GatePlan = GatePlan()
@@ -234,6 +237,34 @@ class Plan(Record):
                 f"smallest_effect = {self.smallest_effect:g}, but an AUC above chance is more than 0.5"
             )
 
+    @model_validator(mode="after")
+    def _alternatives_are_plans(self) -> "Plan":
+        names = [one.name for one in self.alternatives]
+        if len(set(names)) < len(names):
+            raise ValueError("two alternatives have one name")
+        for one in self.alternatives:
+            try:
+                self.under(one)
+            except ValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(map(str, first["loc"]))
+                raise ValueError(
+                    f"alternative {one.name!r}, {place}: {first['msg']}"
+                ) from None
+        return self
+
+    def under(self, alternative: Alternative) -> "Plan":
+        """Return the plan with cleaning as an alternative has it.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If it can be no plan.
+        """
+        values = self.model_dump(exclude_unset=True, exclude={"alternatives"})
+        clean = values.get("clean", {}) | alternative.clean
+        return Plan.model_validate(values | {"clean": clean})
+
     def cleaning(self) -> Cleaning:
         return Cleaning(
             target=self.target,
@@ -310,6 +341,11 @@ class Study(Record):
         if plan is None:
             raise StudyError(f"study {self.name} has no plan {name}")
         return plan
+
+    def under(self, name: PlanName, alternative: Alternative) -> "Study":
+        """Return the study with one plan's cleaning as an alternative has it."""
+        plans = self.plan.model_copy(update={name: self.of(name).under(alternative)})
+        return self.model_copy(update={"plan": plans})
 
     def alpha_of(self, name: PlanName) -> float:
         """Return what a plan may spend of alpha: all of it alone, .7 and .3 of it as plan A and B."""
