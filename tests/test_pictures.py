@@ -116,7 +116,10 @@ def test_the_size_of_the_image_is_that_of_cleaning():
     plan = Plan.model_validate(make_plan(images=images))
 
     assert plan.clean.image is not None
-    assert plan.clean.image.model_dump() == SIZE | {"augment": ("shift",)}
+    assert plan.clean.image.model_dump() == SIZE | {
+        "augment": ("shift",),
+        "denoise": "none",
+    }
     assert plan.tune.seeds == 4
     augmented = make_plan(images=images, clean={"image": {"augment": ["flip"]}})
     assert Plan.model_validate(augmented).clean.image.augment == ("flip",)
