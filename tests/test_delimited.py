@@ -180,9 +180,31 @@ def test_what_is_no_clean_text_is_refused_where_it_stands(reading, content, said
     assert said in reading.refusal(content, "table.csv")
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (zipped({"x": b"y"}), "a zip archive or a workbook"),
+        (gzip.compress(b"a\n1\n"), "a gzip file"),
+        (valid_files.xls([["a"], [1]]), "a workbook of Excel 97"),
+        (valid_files.picture(1), "a PNG image"),
+    ],
+)
+def test_a_file_of_another_kind_under_a_texts_name_is_told_what_it_is(
+    reading, content, kind
+):
+    assert f"it begins like {kind}" in reading.refusal(content, "table.csv")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_a_line_that_would_fill_the_memory_is_refused(reading, monkeypatch, name):
+    monkeypatch.setattr("assay.readers.encoding.MAX_LINE_CHARACTERS", 1024**2)
+    said = reading.refusal(b"a\n" + b"," * 1024**2, name)
+
+    assert "line 2: more than the 1 Mi characters" in said
+
+
 def test_too_many_columns_or_cells_are_refused_with_the_limit(reading, monkeypatch):
     monkeypatch.setattr(limits, "MAX_COLUMNS", 3)
-    assert "the 3 at most" not in reading.refusal("a,b,c,d\n1,2,3,4\n", "t.csv")
     assert "takes 3 at most" in reading.refusal("a,b,c,d\n1,2,3,4\n", "t.csv")
     monkeypatch.setattr(limits, "MAX_CELLS", 5)
     said = reading.refusal("a,b\n1,2\n3,4\n5,6\n", "t.csv")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from assay.errors import DataRefused
 from assay.plans.read import SEPARATORS
-from assay.readers.encoding import Encoding, find_encoding
+from assay.readers.encoding import Encoding, find_encoding, lines_of
 from assay.readers.limits import MAX_CELL_CHARACTERS, check_shape
 from assay.readers.table import (
     Table,
@@ -162,13 +162,14 @@ def _scan(
     n_rows = n_blank = 0
     begun = 1
     with _text(opened, encoding) as text:
-        reader = csv.reader(text, delimiter=separator, strict=True)
+        reader = csv.reader(lines_of(text, source), delimiter=separator, strict=True)
         try:
             for row in reader:
                 if not row:
                     n_blank += 1
                 elif not header:
                     header = row
+                    check_shape(0, len(header), source)
                 else:
                     if len(row) != len(header):
                         raise DataRefused(

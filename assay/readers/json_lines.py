@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import pandas as pd
 
 from assay.errors import DataRefused
-from assay.readers.encoding import find_encoding
-from assay.readers.limits import MAX_CELL_CHARACTERS, check_shape
+from assay.readers.encoding import find_encoding, lines_of
+from assay.readers.limits import check_shape
 from assay.readers.table import (
     Table,
     check_cell,
@@ -154,14 +154,9 @@ def _count(opened: Opened, codec: str, source: Source) -> tuple[int, int]:
     """Return how many lines there are, and how many of them are not blank."""
     n_lines = n_rows = 0
     with _text(opened, codec) as text:
-        for line in text:
+        for line in lines_of(text, source):
             n_lines += 1
             n_rows += bool(line.strip())
-            if len(line) > MAX_CELL_CHARACTERS:
-                raise DataRefused(
-                    f"{source.name}, line {n_lines}: more than the {MAX_CELL_CHARACTERS:,} characters that this "
-                    f"reader takes in a line. One object must stand on each."
-                )
     return n_lines, n_rows
 
 
