@@ -124,7 +124,7 @@ def binary_case(draw: random.Random, folder: Path) -> str:
 
 
 def workbook_case(draw: random.Random, folder: Path) -> str:
-    return _file_case(draw, folder, (".xlsx", ".ods", ".xls"))
+    return _file_case(draw, folder, (".xlsx", ".ods", ".xls", ".xlsb"))
 
 
 def _file_case(draw: random.Random, folder: Path, endings: tuple[str, ...]) -> str:

@@ -32,7 +32,7 @@ def n_rows(name: str, content: bytes, remarks: Sequence[str]) -> int | None:
             return len(arrays[arrays.files[0]])
     if name.endswith(".xlsx"):
         return _in_sheet(content)
-    if name.endswith((".ods", ".xls")):
+    if name.endswith((".ods", ".xls", ".xlsb")):
         return None
     if remarks[0] == "JSON lines":
         text = content.decode(_CODECS[remarks[1]])
