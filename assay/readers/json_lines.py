@@ -113,37 +113,44 @@ def read_json_lines(source: Source, opened: Opened) -> Table:
         encoding = find_encoding(opened, source)
         n_lines, n_rows = _count(opened, encoding.codec, source)
         rows = drawn(n_rows, source)
-        wanted = None if rows is None else set(rows.tolist())
-        columns = _Columns(source)
-        at = -1
-        with _text(opened, encoding.codec) as text:
-            for number, line in enumerate(text, start=1):
-                if not line.strip():
-                    continue
-                at += 1
-                if wanted is None or at in wanted:
-                    columns.add(
-                        _object(line, number, source), number, escaped="\\" in line
-                    )
-                if columns.n_rows % _ROWS_BETWEEN_CHECKS == 0:
-                    check_shape(columns.n_rows, len(columns.values), source)
+        wanted = None if rows is None else frozenset(rows.tolist())
+        columns = _gathered(opened, encoding.codec, wanted, source)
     check_header(list(columns.values), source)
     if not columns.values:
         raise DataRefused(f"{source.name} has rows and no keys.")
-    n_blank, n_absent, n_kept = n_lines - n_rows, columns.n_absent, columns.n_rows
     frame = columns.frame()
-    if len(frame) != n_kept or (wanted is not None and n_kept != len(wanted)):
+    n_wanted = n_rows if wanted is None else len(wanted)
+    if not len(frame) == columns.n_rows == n_wanted:
         raise DataRefused(
-            f"{source.name}: {n_rows} rows were counted, but {len(frame)} were read."
+            f"{source.name}: {n_wanted} rows were counted, but {len(frame)} were read."
         )
     remarks = ["JSON lines", encoding.remark, *words_remark(source.read.missing)]
+    n_blank = n_lines - n_rows
     if n_blank:
         remarks.append(f"{n_blank:,} blank line{'s' * (n_blank > 1)} passed over")
-    if n_absent:
+    if columns.n_absent:
         remarks.append(
-            f"{n_absent:,} values missing because their row does not name the key"
+            f"{columns.n_absent:,} values missing because their row does not name the key"
         )
     return told(frame, tuple(remarks), n_rows, source)
+
+
+def _gathered(
+    opened: Opened, codec: str, wanted: frozenset[int] | None, source: Source
+) -> _Columns:
+    """Return the columns of the wanted rows, of all if None; rows are counted from 0, without blank lines."""
+    columns, row = _Columns(source), -1
+    with _text(opened, codec) as text:
+        for number, line in enumerate(text, start=1):
+            if not line.strip():
+                continue
+            row += 1
+            if wanted is None or row in wanted:
+                pairs = _object(line, number, source)
+                columns.add(pairs, number, escaped="\\" in line)
+            if columns.n_rows % _ROWS_BETWEEN_CHECKS == 0:
+                check_shape(columns.n_rows, len(columns.values), source)
+    return columns
 
 
 def _text(opened: Opened, codec: str) -> io.TextIOWrapper:
