@@ -114,6 +114,25 @@ def test_more_or_fewer_names_than_columns_are_refused(reading):
     assert "line 1: 2 fields, but the names in the study has 1" in said
 
 
+def test_names_for_a_file_that_has_them_are_refused(reading):
+    """Its header would be a row, and every column text."""
+    said = reading.refusal("N,T\n1,x\n", "table.csv", names=["n", "t"])
+
+    assert "table.csv has a header: its first row holds the names" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["comma.csv", "lines.jsonl", "table.parquet", "book.xlsx", "arrays.npz"]
+)
+def test_a_number_declared_as_missing_is_missing_in_every_kind_of_file(reading, name):
+    table = valid_files.table()
+    frame = reading(valid_files.files(table)[name], name, missing=["9", "-1.25"]).frame
+
+    assert frame["count"].isna().tolist() == (table["count"] == 9).tolist()
+    assert frame["height"].isna().tolist() == (table["height"] == -1.25).tolist()
+    assert frame["count"].dtype == "float64"
+
+
 def test_a_further_word_is_read_as_missing_and_told(reading):
     table = reading("stars,x\n4.5,1\nUnrated,2\n", "t.csv", missing=["Unrated"])
 

@@ -23,6 +23,7 @@ from assay.readers.table import (
     Table,
     check_cell,
     check_header,
+    check_no_header,
     first_line,
     missing_words,
     only_for,
@@ -73,6 +74,8 @@ def _table(head: dict[str, Any], rows: list[list[Any]], source: Source) -> Table
             f"{source.name}, sheet {sheet}: {width} columns, but the study names {len(header)}."
         )
     check_header(header, source)
+    if source.read.names:
+        check_no_header([_spelled(value) for value in rows[0]], source)
     n_above = 0 if source.read.names else 1
     body = _body(rows[n_above:], header, head["start"][0] + 1 + n_above, source)
     if not body:
@@ -101,7 +104,7 @@ def _body(
         for name, value in zip(header, row, strict=True):
             if isinstance(value, str):
                 check_cell(value, f"row {number}", name, source)
-        body.append([None if value in words else value for value in row])
+        body.append([None if _spelled(value) in words else value for value in row])
     return body
 
 

@@ -68,7 +68,9 @@ class _Columns:
 
     def _checked(self, key: str, value: Any, place: str, *, escaped: bool) -> Any:
         """Return a value, None if it is missing."""
-        if value is None:
+        if value is None or (
+            self.source.read.missing and str(value) in self.source.read.missing
+        ):
             return None
         kind = _KINDS.get(type(value))
         if kind is None:
@@ -76,11 +78,8 @@ class _Columns:
             raise DataRefused(
                 f"{self.source.name}, {place}: the key {shown(key)} holds {what}. Give its parts keys of their own."
             )
-        if kind == "text":
-            if value in self.source.read.missing:
-                return None
-            if escaped:
-                check_cell(value, place, key, self.source)
+        if kind == "text" and escaped:
+            check_cell(value, place, key, self.source)
         images = self.source.images
         if images and key == images.plan.column and isinstance(value, int):
             return str(value)
