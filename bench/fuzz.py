@@ -124,7 +124,7 @@ def binary_case(draw: random.Random, folder: Path) -> str:
 
 
 def workbook_case(draw: random.Random, folder: Path) -> str:
-    return _file_case(draw, folder, (".xlsx", ".ods", ".xls"))
+    return _file_case(draw, folder, (".xlsx", ".ods", ".xls", ".xlsb"))
 
 
 def _file_case(draw: random.Random, folder: Path, endings: tuple[str, ...]) -> str:
@@ -139,6 +139,8 @@ def _file_case(draw: random.Random, folder: Path, endings: tuple[str, ...]) -> s
     n_rows = independent.n_rows(name, content, found.remarks)
     if n_rows is not None and n_rows != len(found.frame):
         raise Lost(f"{name}: {len(found.frame)} rows read, {n_rows} counted")
+    if name.endswith((".csv", ".txt", ".tsv")):
+        independent.check_cells(content, found.remarks, found.frame)
     if untouched:
         pd.testing.assert_frame_equal(found.frame, table)
     _keeps(source, found)

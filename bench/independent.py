@@ -1,5 +1,6 @@
 """How many rows a file holds, counted by other means than the readers'."""
 
+import csv
 import gzip
 import io
 import xml.etree.ElementTree as ElementTree
@@ -7,9 +8,11 @@ import zipfile
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 
 from assay.plans.read import SEPARATORS
+from assay.readers.table import MISSING
 
 _CODECS = {"UTF-8": "utf-8-sig", "UTF-16": "utf-16", "cp949 (Korean)": "cp949"}
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -32,15 +35,42 @@ def n_rows(name: str, content: bytes, remarks: Sequence[str]) -> int | None:
             return len(arrays[arrays.files[0]])
     if name.endswith(".xlsx"):
         return _in_sheet(content)
-    if name.endswith((".ods", ".xls")):
+    if name.endswith((".ods", ".xls", ".xlsb")):
         return None
     if remarks[0] == "JSON lines":
         text = content.decode(_CODECS[remarks[1]])
         return sum(bool(line.strip()) for line in text.split("\n"))
-    mark = next(
+    return records(content.decode(_CODECS[remarks[0]]), _separator(remarks)) - 1
+
+
+def check_cells(content: bytes, remarks: Sequence[str], frame: pd.DataFrame) -> None:
+    """Hold every value of a text table to the cell it was read from.
+
+    Raises
+    ------
+    AssertionError
+        If a text is another, a number farther off than rounding, or a value where none should be.
+    """
+    text = content.decode(_CODECS[remarks[0]])
+    mark = _separator(remarks)
+    rows = list(filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=mark)))
+    for at, name in enumerate(frame.columns):
+        for row, value in zip(rows[1:], frame[name].tolist(), strict=True):
+            cell = row[at]
+            if pd.isna(value):
+                assert cell in MISSING, (name, cell)
+            elif isinstance(value, str):
+                assert value == cell, (name, cell)
+            elif isinstance(value, bool):
+                assert str(value).casefold() == cell.casefold(), (name, cell)
+            else:
+                assert np.isclose(value, float(cell), rtol=1e-15, atol=0), (name, cell)
+
+
+def _separator(remarks: Sequence[str]) -> str:
+    return next(
         mark for mark, word in SEPARATORS.items() if f"separated by {word}s" in remarks
     )
-    return records(content.decode(_CODECS[remarks[0]]), mark) - 1
 
 
 def records(text: str, separator: str) -> int:

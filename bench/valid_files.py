@@ -60,6 +60,7 @@ def files(frame: pd.DataFrame) -> dict[str, bytes]:
         "book.xlsx": xlsx({"Sheet1": cells(frame)}),
         "book.ods": ods({"Sheet1": cells(frame)}),
         "book.xls": xls(cells(frame)),
+        "book.xlsb": xlsb(cells(frame)),
         "arrays.npz": npz({str(name): frame[name].to_numpy() for name in frame}),
     }
 
@@ -165,6 +166,57 @@ def _xlsx_cell(row: int, at: int, value: Any) -> str:
         return f'<c r="{place}"><v>{value}</v></c>'
     text = f'<t xml:space="preserve">{escape(str(value))}</t>'
     return f'<c r="{place}" t="inlineStr"><is>{text}</is></c>'
+
+
+def xlsb(rows: Cells) -> bytes:
+    """Return a workbook of Excel's binary form, with one sheet."""
+    bundle = struct.pack("<II", 0, 1) + _wide("rId1") + _wide("Sheet1")
+    book = _part(131) + _part(143) + _part(156, bundle) + _part(144) + _part(132)
+    size = struct.pack("<IIII", 0, len(rows) - 1, 0, max(map(len, rows)) - 1)
+    body = b"".join(
+        _part(0, struct.pack("<IIH", row, 0, 300) + bytes(7))
+        + b"".join(
+            _xlsb_cell(at, one) for at, one in enumerate(line) if one is not None
+        )
+        for row, line in enumerate(rows)
+    )
+    sheet = _part(129) + _part(148, size) + _part(145) + body + _part(146) + _part(130)
+    related = (
+        f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="rId1" '
+        f'Type="{_RELATIONS}/worksheet" Target="worksheets/sheet1.bin"/></Relationships>'
+    )
+    return zipped(
+        {
+            "xl/_rels/workbook.bin.rels": related,
+            "xl/workbook.bin": book,
+            "xl/worksheets/sheet1.bin": sheet,
+        }
+    )
+
+
+def _part(number: int, content: bytes = b"") -> bytes:
+    """Return a record; its number and length take seven bits a byte."""
+    head = bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
+    length, n = b"", len(content)
+    while True:
+        length += bytes([n & 127 | (128 if n > 127 else 0)])
+        n >>= 7
+        if not n:
+            return head + length + content
+
+
+def _wide(text: str) -> bytes:
+    content = text.encode("utf-16-le")
+    return struct.pack("<I", len(content) // 2) + content
+
+
+def _xlsb_cell(at: int, value: Any) -> bytes:
+    place = struct.pack("<II", at, 0)
+    if isinstance(value, bool):
+        return _part(4, place + bytes([value]))
+    if isinstance(value, int | float):
+        return _part(5, place + struct.pack("<d", value))
+    return _part(6, place + _wide(str(value)))
 
 
 def ods(sheets: Mapping[str, Cells]) -> bytes:

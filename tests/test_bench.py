@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
-from bench import bench_engine, bench_overhead, bench_quality, bench_scale, tables
+from bench import (
+    bench_engine,
+    bench_overhead,
+    bench_quality,
+    bench_reader,
+    bench_scale,
+    tables,
+)
 from bench.cold import Cost, run_cold
 from bench.floor import multiplications, products_cpu_s
 from bench.models import MODELS
@@ -304,6 +311,22 @@ def test_the_quick_scale_benchmark_ends_with_its_ratios(capsys):
 
     assert [line["rows"] for line in told["rows"]] == [2000, 4000]
     assert told["rows"][0]["ratio"] == 1.0
+
+
+@pytest.mark.slow
+def test_the_reader_benchmark_ends_with_a_cost_for_each_stage(capsys):
+    bench_reader.main(["--rows=500", "--json"])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    assert (told["rows"], told["columns"]) == (500, 12)
+    assert list(told["stages"])[1:] == [
+        "read",
+        "store",
+        "describe",
+        "open",
+        "validate",
+        "clean",
+    ]
 
 
 @pytest.mark.slow

@@ -114,6 +114,25 @@ def test_more_or_fewer_names_than_columns_are_refused(reading):
     assert "line 1: 2 fields, but the names in the study has 1" in said
 
 
+def test_names_for_a_file_that_has_them_are_refused(reading):
+    """Its header would be a row, and every column text."""
+    said = reading.refusal("N,T\n1,x\n", "table.csv", names=["n", "t"])
+
+    assert "table.csv has a header: its first row holds the names" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["comma.csv", "lines.jsonl", "table.parquet", "book.xlsx", "arrays.npz"]
+)
+def test_a_number_declared_as_missing_is_missing_in_every_kind_of_file(reading, name):
+    table = valid_files.table()
+    frame = reading(valid_files.files(table)[name], name, missing=["9", "-1.25"]).frame
+
+    assert frame["count"].isna().tolist() == (table["count"] == 9).tolist()
+    assert frame["height"].isna().tolist() == (table["height"] == -1.25).tolist()
+    assert frame["count"].dtype == "float64"
+
+
 def test_a_further_word_is_read_as_missing_and_told(reading):
     table = reading("stars,x\n4.5,1\nUnrated,2\n", "t.csv", missing=["Unrated"])
 
@@ -180,9 +199,31 @@ def test_what_is_no_clean_text_is_refused_where_it_stands(reading, content, said
     assert said in reading.refusal(content, "table.csv")
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (zipped({"x": b"y"}), "a zip archive or a workbook"),
+        (gzip.compress(b"a\n1\n"), "a gzip file"),
+        (valid_files.xls([["a"], [1]]), "a workbook of Excel 97"),
+        (valid_files.picture(1), "a PNG image"),
+    ],
+)
+def test_a_file_of_another_kind_under_a_texts_name_is_told_what_it_is(
+    reading, content, kind
+):
+    assert f"it begins like {kind}" in reading.refusal(content, "table.csv")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_a_line_that_would_fill_the_memory_is_refused(reading, monkeypatch, name):
+    monkeypatch.setattr("assay.readers.encoding.MAX_LINE_CHARACTERS", 1024**2)
+    said = reading.refusal(b"a\n" + b"," * 1024**2, name)
+
+    assert "line 2: more than the 1 Mi characters" in said
+
+
 def test_too_many_columns_or_cells_are_refused_with_the_limit(reading, monkeypatch):
     monkeypatch.setattr(limits, "MAX_COLUMNS", 3)
-    assert "the 3 at most" not in reading.refusal("a,b,c,d\n1,2,3,4\n", "t.csv")
     assert "takes 3 at most" in reading.refusal("a,b,c,d\n1,2,3,4\n", "t.csv")
     monkeypatch.setattr(limits, "MAX_CELLS", 5)
     said = reading.refusal("a,b\n1,2\n3,4\n5,6\n", "t.csv")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from assay.errors import StudyError
-from bench.valid_files import ods, xls, xlsx, zipped
+from bench.valid_files import ods, xls, xlsb, xlsx, zipped
 
 ROWS = [["town", "n"], ["Seoul", 1], ["Busan", 2.5]]
 EXPECTED = pd.DataFrame({"town": ["Seoul", "Busan"], "n": [1.0, 2.5]})
@@ -17,6 +17,7 @@ EXPECTED = pd.DataFrame({"town": ["Seoul", "Busan"], "n": [1.0, 2.5]})
         ("t.xlsx", xlsx({"One": ROWS})),
         ("t.ods", ods({"One": ROWS})),
         ("t.xls", xls(ROWS)),
+        ("t.xlsb", xlsb(ROWS)),
     ],
 )
 def test_the_one_sheet_that_holds_something_is_read(reading, name, content):

@@ -328,6 +328,8 @@ def test_missing_values_of_nullable_columns_stay_missing(read_parquet):
         ({"a": [Decimal("1.5")]}, "column a holds decimal"),
         ({"a": [b"\x00"]}, "column a holds binary"),
         ({"a": [1.0, np.inf]}, "column a holds inf in row 2"),
+        ({"a": ["x", "y\x01"]}, "row 2: column a holds a control character"),
+        ({"a": ["x", "y\x85"]}, "row 2: column a holds a control character"),
         ({"a": [1], "A": [2]}, "differ only in case"),
         ({"": [1]}, "column 1 has no name"),
         ({}, "no rows"),

@@ -254,6 +254,14 @@ def test_an_archive_that_leads_out_or_is_damaged_is_refused(beside, images, name
     assert said in beside.refusal(images, name, "name,label\n007,a\n")
 
 
+def test_an_archive_that_unpacks_to_too_much_is_refused(beside, monkeypatch):
+    monkeypatch.setattr("assay.readers.unpack.MAX_UNPACKED_BYTES", 1024**2)
+    packed = tarred({"007.png": bytes(4 * 1024**2)}, packed=True)
+
+    said = beside.refusal(packed, "images.tar.gz", "name,label\n007,a\n")
+    assert "unpacks to more than" in said
+
+
 def test_a_link_out_of_a_folder_of_images_is_refused(beside, tmp_path):
     (tmp_path / "secret.png").write_bytes(picture(1))
     (tmp_path / "images").mkdir()

@@ -133,7 +133,9 @@ class Archive:
             cast("IO[bytes]", gzip.open(self._path))
             if packed
             else self._path.open("rb") as stream,
-            io.BufferedReader(Counted(stream, self._source), 1 << 20) as counted,
+            io.BufferedReader(
+                Counted(stream, self._source, self.name), 1 << 20
+            ) as counted,
             tarfile.open(fileobj=counted, mode="r:") as archive,
         ):
             yield archive

@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 
 from assay.errors import DataRefused
 from assay.plans.read import SEPARATORS
-from assay.readers.encoding import Encoding, find_encoding
+from assay.readers.encoding import Encoding, find_encoding, lines_of
 from assay.readers.limits import MAX_CELL_CHARACTERS, check_shape
 from assay.readers.table import (
     Table,
     beyond_a_word,
     check_cell,
     check_header,
+    check_no_header,
     drawn,
     first_line,
+    is_number,
     missing_words,
     only_for,
     told,
@@ -90,21 +92,13 @@ def _remarks(
 ) -> Iterator[str]:
     if source.read.names:
         yield "no header: the study names the columns"
-    elif all(_is_number(name) for name in layout.header):
+    elif all(is_number(name) for name in layout.header):
         yield "every column's name is a number: if the file has no header, declare plan.a.read.names"
     if layout.n_blank:
         yield f"{layout.n_blank:,} blank line{'s' * (layout.n_blank > 1)} passed over"
     commas = [] if separator == "," else _with_decimal_commas(frame)
     if commas:
         yield f"read as text, for their numbers have decimal commas: {', '.join(commas[:8])}"
-
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _with_decimal_commas(frame: pd.DataFrame) -> list[str]:
@@ -162,13 +156,14 @@ def _scan(
     n_rows = n_blank = 0
     begun = 1
     with _text(opened, encoding) as text:
-        reader = csv.reader(text, delimiter=separator, strict=True)
+        reader = csv.reader(lines_of(text, source), delimiter=separator, strict=True)
         try:
             for row in reader:
                 if not row:
                     n_blank += 1
                 elif not header:
                     header = row
+                    check_shape(0, len(header), source)
                 else:
                     if len(row) != len(header):
                         raise DataRefused(
@@ -178,6 +173,8 @@ def _scan(
                     if not encoding.clean:
                         for name, cell in zip(header, row, strict=True):
                             check_cell(cell, f"line {reader.line_num}", name, source)
+                    if source.read.names and not n_rows:
+                        check_no_header(row, source)
                     n_rows += 1
                     if n_rows % _ROWS_BETWEEN_CHECKS == 0:
                         check_shape(n_rows, len(header), source)

@@ -1,16 +1,28 @@
 """Which characters a file's bytes stand for, found by decoding all of them once."""
 
 import codecs
+import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
 from assay.errors import DataRefused
+from assay.readers.limits import MAX_LINE_CHARACTERS
 from assay.readers.table import CONTROL
 from assay.readers.unpack import Opened
 from assay.study import Source
 
 _BLOCK = 1 << 20
+_NO_TEXT = {  # how files of other kinds begin
+    b"PK\x03\x04": "a zip archive or a workbook",
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip file",
+    b"\xd0\xcf\x11\xe0": "a workbook of Excel 97",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+}
 _SAID = {
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
@@ -53,6 +65,11 @@ def find_encoding(opened: Opened, source: Source) -> Encoding:
     """
     with opened() as file:
         start = file.read(4)
+    for mark, kind in _NO_TEXT.items():
+        if start.startswith(mark):
+            raise DataRefused(
+                f"{source.name} is no text: it begins like {kind}. Give it the ending of what it is, or export it as text."
+            )
     declared = source.read.encoding
     if declared is not None:
         codecs_tried = ["utf-8-sig" if declared == "utf-8" else declared]
@@ -78,6 +95,19 @@ def find_encoding(opened: Opened, source: Source) -> Encoding:
     raise DataRefused(
         f"{source.name}, line {first_fault}: {said}. Save the file as UTF-8, or declare plan.a.read.encoding."
     )
+
+
+def lines_of(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
+    """Yield a text's lines, and refuse one that would fill the memory."""
+    number = 0
+    while line := text.readline(MAX_LINE_CHARACTERS):
+        number += 1
+        if len(line) >= MAX_LINE_CHARACTERS:
+            raise DataRefused(
+                f"{source.name}, line {number}: more than the {MAX_LINE_CHARACTERS // 1024**2} Mi characters that this "
+                f"reader takes in a line. Check that the file has line ends."
+            )
+        yield line
 
 
 def _look(file: IO[bytes], codec: str, source: Source) -> _Seen:

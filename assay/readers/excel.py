@@ -23,6 +23,7 @@ from assay.readers.table import (
     Table,
     check_cell,
     check_header,
+    check_no_header,
     first_line,
     missing_words,
     only_for,
@@ -61,42 +62,27 @@ def read_workbook(source: Source, n_bytes: int) -> Table:
 
 
 def _table(head: dict[str, Any], rows: list[list[Any]], source: Source) -> Table:
-    first, width = head["start"][0] + 1, head["shape"][1]
-    if len(rows) != head["shape"][0] or any(len(row) != width for row in rows):
+    n_rows, width = head["shape"]
+    if len(rows) != n_rows or any(len(row) != width for row in rows):
         raise DataRefused(
-            f"{source.name}: {head['shape'][0]} rows were counted, but {len(rows)} were read."
+            f"{source.name}: {n_rows} rows were counted, but {len(rows)} were read."
         )
+    sheet = head["filled"][0]
     header = list(source.read.names) or [_spelled(name) for name in rows[0]]
     if len(header) != width:
         raise DataRefused(
-            f"{source.name}, sheet {head['filled'][0]}: {width} columns, but the study names {len(header)}."
+            f"{source.name}, sheet {sheet}: {width} columns, but the study names {len(header)}."
         )
     check_header(header, source)
-    words = frozenset(missing_words(source))
-    body, n_blank = [], 0
-    for number, row in enumerate(rows if source.read.names else rows[1:]):
-        line = first + number + (not source.read.names)
-        if all(value == "" for value in row):
-            n_blank += 1
-            continue
-        for name, value in zip(header, row, strict=True):
-            if isinstance(value, str):
-                check_cell(value, f"row {line}", name, source)
-        body.append([None if value in words else value for value in row])
+    if source.read.names:
+        check_no_header([_spelled(value) for value in rows[0]], source)
+    n_above = 0 if source.read.names else 1
+    body = _body(rows[n_above:], header, head["start"][0] + 1 + n_above, source)
     if not body:
         raise DataRefused(f"{source.name} has a header and no rows.")
-    columns = [_typed([row[at] for row in body]) for at in range(width)]
-    mixed = [
-        name for name, (_, is_mixed) in zip(header, columns, strict=True) if is_mixed
-    ]
-    frame = pd.DataFrame(
-        {name: column for name, (column, _) in zip(header, columns, strict=True)}
-    )
-    if len(frame) + n_blank + (not source.read.names) != len(rows):
-        raise DataRefused(
-            f"{source.name}: {len(rows)} rows were counted, but {len(frame)} were read."
-        )
-    remarks = [f"sheet {head['filled'][0]}", *words_remark(missing_words(source))]
+    frame, mixed = _frame(body, header)
+    n_blank = n_rows - n_above - len(frame)
+    remarks = [f"sheet {sheet}", *words_remark(missing_words(source))]
     if n_blank:
         remarks.append(f"{n_blank:,} empty row{'s' * (n_blank > 1)} passed over")
     if mixed:
@@ -104,6 +90,31 @@ def _table(head: dict[str, Any], rows: list[list[Any]], source: Source) -> Table
             f"read as text, for they hold text and numbers: {', '.join(mixed[:8])}"
         )
     return sampled(frame, tuple(remarks), source)
+
+
+def _body(
+    rows: list[list[Any]], header: list[str], first: int, source: Source
+) -> list[list[Any]]:
+    """Return the rows that hold something, with None for what is missing; ``first`` is the number of the first."""
+    words = frozenset(missing_words(source))
+    body = []
+    for number, row in enumerate(rows, start=first):
+        if all(value == "" for value in row):
+            continue
+        for name, value in zip(header, row, strict=True):
+            if isinstance(value, str):
+                check_cell(value, f"row {number}", name, source)
+        body.append([None if _spelled(value) in words else value for value in row])
+    return body
+
+
+def _frame(body: list[list[Any]], header: list[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the rows as typed columns, and the names of those that mix text with other values."""
+    columns = {
+        name: _typed([row[at] for row in body]) for at, name in enumerate(header)
+    }
+    mixed = [name for name, (_, is_mixed) in columns.items() if is_mixed]
+    return pd.DataFrame({name: one for name, (one, _) in columns.items()}), mixed
 
 
 def _one_sheet(head: dict[str, Any], source: Source) -> None:
@@ -127,10 +138,8 @@ def _typed(values: list[Any]) -> tuple["pd.Series[Any]", bool]:
     kinds = {type(value) for value in values} - {type(None)}
     if kinds <= {int, float}:
         column = pd.Series(values, dtype="float64")
-        whole = kinds and None not in values and (column % 1 == 0).all()
-        return (
-            column.astype("int64") if whole and (column.abs() < 2**53).all() else column
-        ), False
+        whole = column.notna() & (column % 1 == 0) & (column.abs() < 2**53)
+        return (column.astype("int64") if whole.all() else column), False
     if kinds == {bool}:
         return pd.Series(values, dtype=object if None in values else bool), False
     spelled = [None if value is None else _spelled(value) for value in values]

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import pandas as pd
 
 from assay.errors import DataRefused
-from assay.readers.encoding import find_encoding
-from assay.readers.limits import MAX_CELL_CHARACTERS, check_shape
+from assay.readers.encoding import find_encoding, lines_of
+from assay.readers.limits import check_shape
 from assay.readers.table import (
     Table,
     check_cell,
@@ -68,7 +68,9 @@ class _Columns:
 
     def _checked(self, key: str, value: Any, place: str, *, escaped: bool) -> Any:
         """Return a value, None if it is missing."""
-        if value is None:
+        if value is None or (
+            self.source.read.missing and str(value) in self.source.read.missing
+        ):
             return None
         kind = _KINDS.get(type(value))
         if kind is None:
@@ -76,11 +78,8 @@ class _Columns:
             raise DataRefused(
                 f"{self.source.name}, {place}: the key {shown(key)} holds {what}. Give its parts keys of their own."
             )
-        if kind == "text":
-            if value in self.source.read.missing:
-                return None
-            if escaped:
-                check_cell(value, place, key, self.source)
+        if kind == "text" and escaped:
+            check_cell(value, place, key, self.source)
         images = self.source.images
         if images and key == images.plan.column and isinstance(value, int):
             return str(value)
@@ -113,37 +112,44 @@ def read_json_lines(source: Source, opened: Opened) -> Table:
         encoding = find_encoding(opened, source)
         n_lines, n_rows = _count(opened, encoding.codec, source)
         rows = drawn(n_rows, source)
-        wanted = None if rows is None else set(rows.tolist())
-        columns = _Columns(source)
-        at = -1
-        with _text(opened, encoding.codec) as text:
-            for number, line in enumerate(text, start=1):
-                if not line.strip():
-                    continue
-                at += 1
-                if wanted is None or at in wanted:
-                    columns.add(
-                        _object(line, number, source), number, escaped="\\" in line
-                    )
-                if columns.n_rows % _ROWS_BETWEEN_CHECKS == 0:
-                    check_shape(columns.n_rows, len(columns.values), source)
+        wanted = None if rows is None else frozenset(rows.tolist())
+        columns = _gathered(opened, encoding.codec, wanted, source)
     check_header(list(columns.values), source)
     if not columns.values:
         raise DataRefused(f"{source.name} has rows and no keys.")
-    n_blank, n_absent, n_kept = n_lines - n_rows, columns.n_absent, columns.n_rows
     frame = columns.frame()
-    if len(frame) != n_kept or (wanted is not None and n_kept != len(wanted)):
+    n_wanted = n_rows if wanted is None else len(wanted)
+    if not len(frame) == columns.n_rows == n_wanted:
         raise DataRefused(
-            f"{source.name}: {n_rows} rows were counted, but {len(frame)} were read."
+            f"{source.name}: {n_wanted} rows were counted, but {len(frame)} were read."
         )
     remarks = ["JSON lines", encoding.remark, *words_remark(source.read.missing)]
+    n_blank = n_lines - n_rows
     if n_blank:
         remarks.append(f"{n_blank:,} blank line{'s' * (n_blank > 1)} passed over")
-    if n_absent:
+    if columns.n_absent:
         remarks.append(
-            f"{n_absent:,} values missing because their row does not name the key"
+            f"{columns.n_absent:,} values missing because their row does not name the key"
         )
     return told(frame, tuple(remarks), n_rows, source)
+
+
+def _gathered(
+    opened: Opened, codec: str, wanted: frozenset[int] | None, source: Source
+) -> _Columns:
+    """Return the columns of the wanted rows, of all if None; rows are counted from 0, without blank lines."""
+    columns, row = _Columns(source), -1
+    with _text(opened, codec) as text:
+        for number, line in enumerate(text, start=1):
+            if not line.strip():
+                continue
+            row += 1
+            if wanted is None or row in wanted:
+                pairs = _object(line, number, source)
+                columns.add(pairs, number, escaped="\\" in line)
+            if columns.n_rows % _ROWS_BETWEEN_CHECKS == 0:
+                check_shape(columns.n_rows, len(columns.values), source)
+    return columns
 
 
 def _text(opened: Opened, codec: str) -> io.TextIOWrapper:
@@ -154,14 +160,9 @@ def _count(opened: Opened, codec: str, source: Source) -> tuple[int, int]:
     """Return how many lines there are, and how many of them are not blank."""
     n_lines = n_rows = 0
     with _text(opened, codec) as text:
-        for line in text:
+        for line in lines_of(text, source):
             n_lines += 1
             n_rows += bool(line.strip())
-            if len(line) > MAX_CELL_CHARACTERS:
-                raise DataRefused(
-                    f"{source.name}, line {n_lines}: more than the {MAX_CELL_CHARACTERS:,} characters that this "
-                    f"reader takes in a line. One object must stand on each."
-                )
     return n_lines, n_rows
 
 

@@ -10,6 +10,7 @@ MAX_SAMPLED_BYTES = 64 * GIB  # of a file of which a sample of rows is drawn
 MAX_COLUMNS = 20_000  # an image of 64 x 64 x 3 has 12,288
 MAX_CELLS = 500_000_000
 MAX_CELL_CHARACTERS = 16 * 1024**2
+MAX_LINE_CHARACTERS = 64 * 1024**2
 MAX_WORKBOOK_BYTES = 512 * 1024**2
 MAX_WORKBOOK_MEMORY = 6 * GIB  # a sheet is held whole, its empty cells too
 MAX_WORKBOOK_CPU_S = 600
@@ -44,10 +45,10 @@ def check_shape(n_rows: int, n_columns: int, source: Source) -> None:
         )
 
 
-def too_much_unpacked(source: Source, most: int) -> DataRefused:
-    """Return the refusal of what grows beyond the limit while it is unpacked."""
+def too_much_unpacked(source: Source, most: int, name: str = "") -> DataRefused:
+    """Return the refusal of what grows beyond the limit while it is unpacked: the source, or its images."""
     return DataRefused(
-        f"{source.name} unpacks to more than the {most / GIB:g} GiB that this reader takes. {_way_out(source)}"
+        f"{name or source.name} unpacks to more than the {most / GIB:g} GiB that this reader takes. {_way_out(source)}"
     )
 
 

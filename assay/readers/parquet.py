@@ -38,6 +38,8 @@ _PLAIN = (
     pa.types.is_dictionary,
     pa.types.is_null,
 )
+# The last range in the characters themselves: two engines, which escape it differently, may read it.
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f" + "\x80-\x9f]"
 _AT_ONCE = 8_192  # rows
 
 
@@ -100,7 +102,7 @@ def _check_texts(frame: pd.DataFrame, source: Source) -> None:
     for name in frame.columns:
         if frame[name].dtype != "str":
             continue
-        faulty = frame[name].str.contains(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", na=False)
+        faulty = frame[name].str.contains(_CONTROL, na=False)
         if faulty.any():
             at = int(faulty.argmax())
             check_cell(str(frame[name].iloc[at]), f"row {at + 1}", str(name), source)

@@ -76,11 +76,33 @@ def words_remark(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def blank_words(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
-    """Return a typed table without the words that the study declares as missing."""
-    for name in frame.columns if source.read.missing else ():
-        if frame[name].dtype == "str":
-            frame[name] = frame[name].mask(frame[name].isin(source.read.missing))
+    """Return a typed table without the words, and the numbers, that the study declares as missing."""
+    words = source.read.missing
+    numbers = [float(word) for word in words if is_number(word)]
+    for name in frame.columns if words else ():
+        column = frame[name]
+        if column.dtype == "str":
+            frame[name] = column.mask(column.isin(words))
+        elif column.dtype.kind in "iuf" and column.isin(numbers).any():
+            frame[name] = column.astype("float64").mask(column.isin(numbers))
     return frame
+
+
+def is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def check_no_header(first: Sequence[str], source: Source) -> None:
+    """Refuse names in the study for a file whose first row has them already."""
+    folded = [cell.strip().casefold() for cell in first]
+    if folded == [name.casefold() for name in source.read.names]:
+        raise DataRefused(
+            f"{source.name} has a header: its first row holds the names of plan.a.read.names. Leave them out there."
+        )
 
 
 def only_for(source: Source, kinds: str, *keys: str) -> None:

@@ -35,8 +35,8 @@ _N_NAMES_SHOWN = 8
 class Counted(io.RawIOBase):
     """A stream that refuses to go on beyond a limit."""
 
-    def __init__(self, stream: IO[bytes], source: Source) -> None:
-        self._stream, self._source, self._n = stream, source, 0
+    def __init__(self, stream: IO[bytes], source: Source, name: str = "") -> None:
+        self._stream, self._source, self._name, self._n = stream, source, name, 0
         self._most = (
             MAX_UNPACKED_BYTES if source.read.sample is None else MAX_SAMPLED_BYTES
         )
@@ -59,7 +59,7 @@ class Counted(io.RawIOBase):
         buffer[: len(content)] = content
         self._n += len(content)
         if self._n > self._most:
-            raise too_much_unpacked(self._source, self._most)
+            raise too_much_unpacked(self._source, self._most, self._name)
         return len(content)
 
     def close(self) -> None:
