@@ -53,7 +53,7 @@ def test_how_a_column_is_read_is_found(roles):
     assert "Seasons" in roles["length"].remark
     assert roles["day"].how == {"format": "%d.%m.%Y"}
     assert roles["seen"].how == {}
-    assert "--unit customer_id" in roles["customer_id"].question
+    assert (roles["customer_id"].asks, roles["day"].asks) == ("unit", "order")
 
 
 def test_a_declared_unit_or_order_is_set_aside_and_asks_no_more():
@@ -67,7 +67,7 @@ def test_a_declared_unit_or_order_is_set_aside_and_asks_no_more():
         "dates",
         {"format": "%d.%m.%Y"},
     )
-    assert not any(role.question for role in (*by_unit, *in_time))
+    assert not any(role.asks for role in (*by_unit, *in_time))
 
 
 @pytest.mark.parametrize(

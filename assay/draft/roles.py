@@ -1,7 +1,6 @@
 """The role of each column: what it is, how it is read, and whether models are shown it."""
 
 import re
-import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ RoleWord = Literal[
     "several values", "date", "text", "id", "names things", "constant",
     "mostly missing", "image file", "tells the target", "copy",
 ]  # fmt: skip
+Asked = Literal["unit", "order"]
 Reading = Literal["numbers", "dates", "lists", "text"]
 
 _MOSTLY = 0.95  # missing: what is left teaches little
@@ -58,8 +58,8 @@ class Role:
         The key of ``clean`` that reads it, and what stands beside its name there.
     remark
         What a person should know of how it is read.
-    question
-        What a person might declare of it: a unit, or an order.
+    asks
+        What a person might declare it as.
     """
 
     column: str
@@ -69,7 +69,7 @@ class Role:
     reading: Reading | None = None
     how: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
-    question: str = ""
+    asks: Asked | None = None
 
 
 def roles_of(
@@ -98,7 +98,7 @@ def roles_of(
             role = _unless_leak(_feature(column), column, aim)
             role = _unless_copy(role, column, kept)
             if unit or order:
-                role = replace(role, question="")
+                role = replace(role, asks=None)
         found.append(role)
     if not any(is_shown(role) for role in found):
         reasons = "; ".join(
@@ -108,6 +108,17 @@ def roles_of(
             f"No column is left to predict '{aim.column}' from ({reasons or 'there is no other'})."
         )
     return tuple(found)
+
+
+def question_of(role: Role, answer: str) -> str:
+    """Return what a person should decide of a column, ``answer`` being how they would say yes."""
+    if role.asks is None:
+        return ""
+    said = {
+        "unit": "rows share its values: if rows of one value belong together",
+        "order": "it says when: if new rows will be later ones",
+    }[role.asks]
+    return f"{said}, {answer}"
 
 
 def is_shown(role: Role) -> bool:
@@ -142,7 +153,7 @@ def _order(column: "pd.Series[Any]") -> Role:
         )
     role = _date(column, found)
     reading: Reading | None = "dates" if found.format else None
-    return replace(role, word="order", reading=reading, question="")
+    return replace(role, word="order", reading=reading, asks=None)
 
 
 # One column ------------------------------------------------------------------------------------
@@ -178,7 +189,7 @@ def _numeric(column: "pd.Series[Any]") -> Role:
         in_order = abs(along) > _IN_ORDER
         if in_order and _WHEN.search(name):
             why = "says when, once for each row"
-            return Role(name, "id", seen, why, question=_ask_order(name))
+            return Role(name, "id", seen, why, asks="order")
         if in_order or _ID.search(name):
             why = "an id: no two rows share a value" + in_order * (
                 ", and its order is the rows'"
@@ -215,7 +226,7 @@ def _texts(texts: "pd.Series[Any]") -> Role:
         and _repeats(texts)
         and n < _MOST_ROWS_OF_A_THING * n_values
     ):
-        return replace(role, question=_ask_unit(name, n_values))
+        return replace(role, asks="unit")
     return role
 
 
@@ -238,7 +249,7 @@ def _date(column: "pd.Series[Any]", found: cells.Dates) -> Role:
         reading="dates",
         how=how,
         remark=remark,
-        question=_ask_order(name),
+        asks="order",
     )
 
 
@@ -280,17 +291,7 @@ def _names_things(column: "pd.Series[Any]", *, kept: bool) -> Role:
         "names things",
         f"{n:,} values that come again",
         left_out,
-        question=_ask_unit(name, n),
-    )
-
-
-def _ask_unit(name: str, n: int) -> str:
-    return f"rows share its {n:,} values: if rows of one value belong together, add --unit {shlex.quote(name)}"
-
-
-def _ask_order(name: str) -> str:
-    return (
-        f"it says when: if new rows will be later ones, add --order {shlex.quote(name)}"
+        asks="unit",
     )
 
 
