@@ -6,6 +6,7 @@ import pytest
 
 from assay.draft import cells
 from assay.draft.leaks import told_by
+from assay.draft.roles import picture_in
 from assay.errors import DataRefused, StudyError
 from tests.draft_tables import drafted, every_kind
 
@@ -113,6 +114,17 @@ def test_a_wide_table_is_read_in_good_time():
         "number",
         "target",
     }
+
+
+def test_columns_named_as_pixels_are_offered_as_an_image():
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(random.integers(0, 255, (60, 64))).add_prefix("pixel")
+    table["label"] = ["a", "b"] * 30
+
+    assert "height = 8, width = 8, channels = 1 }" in picture_in(
+        drafted(table, "label").facts.roles
+    )
+    assert picture_in(drafted(table.drop(columns="pixel7"), "label").facts.roles) == ""
 
 
 # Cells -----------------------------------------------------------------------------------------

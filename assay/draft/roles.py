@@ -1,5 +1,6 @@
 """The role of each column: what it is, how it is read, and whether models are shown it."""
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -38,6 +39,7 @@ _THING = re.compile(
     r"(?:$|[_\s.\-]?(?:id|name|no|number|code)$)",
     re.IGNORECASE,
 )
+_PIXEL = re.compile(r"(?:pixel|px)[_ -]?\d+(?:[_ -]\d+)*", re.IGNORECASE)
 _WHEN = re.compile(
     r"(?:^|[_\s.\-])(?:year|yr|month|week|date|day|time|timestamp|quarter)s?$",
     re.IGNORECASE,
@@ -119,6 +121,23 @@ def question_of(role: Role, answer: str) -> str:
         "order": "it says when: if new rows will be later ones",
     }[role.asks]
     return f"{said}, {answer}"
+
+
+def picture_in(roles: tuple[Role, ...]) -> str:
+    """Return how to read columns as the pixels of one image, where their names say so; else nothing."""
+    pixels = [role for role in roles if _PIXEL.fullmatch(role.column)]
+    for channels in (1, 3):
+        side = math.isqrt(len(pixels) // channels)
+        if 8 <= side <= 64 and side * side * channels == len(pixels):
+            others = sum(role.word == "number" for role in roles if role not in pixels)
+            more = ", with the other columns of numbers in clean.drop" if others else ""
+            if any(role.left_out for role in pixels):
+                more += ", and all of them out of it"
+            return (
+                f"{len(pixels):,} columns are named as pixels: to read them as an image{more}, write image = "
+                f"{{ height = {side}, width = {side}, channels = {channels} }} in [plan.a.clean]"
+            )
+    return ""
 
 
 def is_shown(role: Role) -> bool:
