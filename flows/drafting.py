@@ -1,5 +1,6 @@
 """A study drafted at the command line: for a person to read, or to be checked at once."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from assay.draft import Draft, Role, draft_source
+from assay.draft import Draft, Role, draft_source, picture_in, question_of
 from assay.draft.files import Drafted, find_table, keep_draft, near, write_draft
 from assay.store import Store
 
@@ -127,12 +128,17 @@ def left_out(draft: Draft) -> list[str]:
 
 def remarks(draft: Draft) -> list[str]:
     """Return what a person should know or decide, column by column."""
-    return [
-        f"{role.column}: {said}"
+    said = [
+        f"{role.column}: {sentence}"
         for role in draft.facts.roles
-        for said in (role.remark, role.question)
-        if said
+        for sentence in (
+            role.remark,
+            question_of(role, f"add --{role.asks} {shlex.quote(role.column)}"),
+        )
+        if sentence
     ]
+    picture = picture_in(draft.facts.roles)
+    return [*said, picture] if picture else said
 
 
 def _listed(names: list[str]) -> str:

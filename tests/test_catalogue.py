@@ -43,6 +43,8 @@ def test_what_the_project_reads_is_what_the_catalogue_knows(catalogue):
     "study", sorted((ROOT / "hypotheses").glob("*.toml")), ids=lambda path: path.stem
 )
 def test_the_sources_of_the_studies_are_built_in_or_catalogued(study):
+    if study.read_text(encoding="utf-8").startswith("# Drafted from"):
+        pytest.skip("a study of somebody's own table")
     declared = load(study)
 
     for name in declared.plans():

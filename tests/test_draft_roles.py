@@ -6,6 +6,7 @@ import pytest
 
 from assay.draft import cells
 from assay.draft.leaks import told_by
+from assay.draft.roles import picture_in
 from assay.errors import DataRefused, StudyError
 from tests.draft_tables import drafted, every_kind
 
@@ -53,7 +54,7 @@ def test_how_a_column_is_read_is_found(roles):
     assert "Seasons" in roles["length"].remark
     assert roles["day"].how == {"format": "%d.%m.%Y"}
     assert roles["seen"].how == {}
-    assert "--unit customer_id" in roles["customer_id"].question
+    assert (roles["customer_id"].asks, roles["day"].asks) == ("unit", "order")
 
 
 def test_a_declared_unit_or_order_is_set_aside_and_asks_no_more():
@@ -67,7 +68,7 @@ def test_a_declared_unit_or_order_is_set_aside_and_asks_no_more():
         "dates",
         {"format": "%d.%m.%Y"},
     )
-    assert not any(role.question for role in (*by_unit, *in_time))
+    assert not any(role.asks for role in (*by_unit, *in_time))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,17 @@ def test_a_wide_table_is_read_in_good_time():
         "number",
         "target",
     }
+
+
+def test_columns_named_as_pixels_are_offered_as_an_image():
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(random.integers(0, 255, (60, 64))).add_prefix("pixel")
+    table["label"] = ["a", "b"] * 30
+
+    assert "height = 8, width = 8, channels = 1 }" in picture_in(
+        drafted(table, "label").facts.roles
+    )
+    assert picture_in(drafted(table.drop(columns="pixel7"), "label").facts.roles) == ""
 
 
 # Cells -----------------------------------------------------------------------------------------

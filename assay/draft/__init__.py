@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from assay.draft.cells import moments
-from assay.draft.roles import Role, roles_of
+from assay.draft.roles import Role, picture_in, question_of, roles_of
 from assay.draft.study import Facts, draft_study
 from assay.draft.suite import draft_suite
 from assay.draft.target import aim_at, folds_in_time
@@ -18,7 +18,7 @@ from assay.ingest import read_source
 from assay.plans import SplitPlan
 from assay.study import Source
 
-__all__ = ["Draft", "Role", "draft_source", "draft_table"]
+__all__ = ["Draft", "Role", "draft_source", "draft_table", "picture_in", "question_of"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The role of each column: what it is, how it is read, and whether models are shown it."""
 
+import math
 import re
-import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ RoleWord = Literal[
     "several values", "date", "text", "id", "names things", "constant",
     "mostly missing", "image file", "tells the target", "copy",
 ]  # fmt: skip
+Asked = Literal["unit", "order"]
 Reading = Literal["numbers", "dates", "lists", "text"]
 
 _MOSTLY = 0.95  # missing: what is left teaches little
@@ -38,6 +39,7 @@ _THING = re.compile(
     r"(?:$|[_\s.\-]?(?:id|name|no|number|code)$)",
     re.IGNORECASE,
 )
+_PIXEL = re.compile(r"(?:pixel|px)[_ -]?\d+(?:[_ -]\d+)*", re.IGNORECASE)
 _WHEN = re.compile(
     r"(?:^|[_\s.\-])(?:year|yr|month|week|date|day|time|timestamp|quarter)s?$",
     re.IGNORECASE,
@@ -58,8 +60,8 @@ class Role:
         The key of ``clean`` that reads it, and what stands beside its name there.
     remark
         What a person should know of how it is read.
-    question
-        What a person might declare of it: a unit, or an order.
+    asks
+        What a person might declare it as.
     """
 
     column: str
@@ -69,7 +71,7 @@ class Role:
     reading: Reading | None = None
     how: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
-    question: str = ""
+    asks: Asked | None = None
 
 
 def roles_of(
@@ -98,7 +100,7 @@ def roles_of(
             role = _unless_leak(_feature(column), column, aim)
             role = _unless_copy(role, column, kept)
             if unit or order:
-                role = replace(role, question="")
+                role = replace(role, asks=None)
         found.append(role)
     if not any(is_shown(role) for role in found):
         reasons = "; ".join(
@@ -108,6 +110,34 @@ def roles_of(
             f"No column is left to predict '{aim.column}' from ({reasons or 'there is no other'})."
         )
     return tuple(found)
+
+
+def question_of(role: Role, answer: str) -> str:
+    """Return what a person should decide of a column, ``answer`` being how they would say yes."""
+    if role.asks is None:
+        return ""
+    said = {
+        "unit": "rows share its values: if rows of one value belong together",
+        "order": "it says when: if new rows will be later ones",
+    }[role.asks]
+    return f"{said}, {answer}"
+
+
+def picture_in(roles: tuple[Role, ...]) -> str:
+    """Return how to read columns as the pixels of one image, where their names say so; else nothing."""
+    pixels = [role for role in roles if _PIXEL.fullmatch(role.column)]
+    for channels in (1, 3):
+        side = math.isqrt(len(pixels) // channels)
+        if 8 <= side <= 64 and side * side * channels == len(pixels):
+            others = sum(role.word == "number" for role in roles if role not in pixels)
+            more = ", with the other columns of numbers in clean.drop" if others else ""
+            if any(role.left_out for role in pixels):
+                more += ", and all of them out of it"
+            return (
+                f"{len(pixels):,} columns are named as pixels: to read them as an image{more}, write image = "
+                f"{{ height = {side}, width = {side}, channels = {channels} }} in [plan.a.clean]"
+            )
+    return ""
 
 
 def is_shown(role: Role) -> bool:
@@ -142,7 +172,7 @@ def _order(column: "pd.Series[Any]") -> Role:
         )
     role = _date(column, found)
     reading: Reading | None = "dates" if found.format else None
-    return replace(role, word="order", reading=reading, question="")
+    return replace(role, word="order", reading=reading, asks=None)
 
 
 # One column ------------------------------------------------------------------------------------
@@ -178,7 +208,7 @@ def _numeric(column: "pd.Series[Any]") -> Role:
         in_order = abs(along) > _IN_ORDER
         if in_order and _WHEN.search(name):
             why = "says when, once for each row"
-            return Role(name, "id", seen, why, question=_ask_order(name))
+            return Role(name, "id", seen, why, asks="order")
         if in_order or _ID.search(name):
             why = "an id: no two rows share a value" + in_order * (
                 ", and its order is the rows'"
@@ -215,7 +245,7 @@ def _texts(texts: "pd.Series[Any]") -> Role:
         and _repeats(texts)
         and n < _MOST_ROWS_OF_A_THING * n_values
     ):
-        return replace(role, question=_ask_unit(name, n_values))
+        return replace(role, asks="unit")
     return role
 
 
@@ -238,7 +268,7 @@ def _date(column: "pd.Series[Any]", found: cells.Dates) -> Role:
         reading="dates",
         how=how,
         remark=remark,
-        question=_ask_order(name),
+        asks="order",
     )
 
 
@@ -280,17 +310,7 @@ def _names_things(column: "pd.Series[Any]", *, kept: bool) -> Role:
         "names things",
         f"{n:,} values that come again",
         left_out,
-        question=_ask_unit(name, n),
-    )
-
-
-def _ask_unit(name: str, n: int) -> str:
-    return f"rows share its {n:,} values: if rows of one value belong together, add --unit {shlex.quote(name)}"
-
-
-def _ask_order(name: str) -> str:
-    return (
-        f"it says when: if new rows will be later ones, add --order {shlex.quote(name)}"
+        asks="unit",
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from assay.draft.roles import Role
+from assay.draft.roles import Role, picture_in, question_of
 from assay.draft.target import Aim
 
 _WIDTH = 110
@@ -187,8 +187,11 @@ def _clean(facts: Facts) -> Iterator[str]:
             named = [one["column"] if len(one) == 1 else one for one in columns]
             yield f"{key} = [{', '.join(map(toml, named))}]"
     for role in facts.roles:
-        for said in filter(None, (role.remark, role.question)):
+        question = question_of(role, f"write {role.asks} = {toml(role.column)}")
+        for said in filter(None, (role.remark, question)):
             yield _comment(f"{role.column}: {said}.")
+    if picture_in(facts.roles):
+        yield _comment(f"{picture_in(facts.roles)}.")
 
 
 def _read(role: Role) -> dict[str, Any]:
