@@ -14,7 +14,9 @@ def plans_of(name: str) -> dict[str, Any]:
     return {key: value for key, value in study.items() if key != "name"}
 
 
-@pytest.mark.parametrize(("name", "unit"), [("ramen", "Brand")])
+@pytest.mark.parametrize(
+    ("name", "unit"), [("ramen", "Brand"), ("skin-cancer", "lesion_id")]
+)
 def test_a_study_by_row_differs_in_its_unit_only(name, unit):
     """The unit's column is left out, so that models are shown the same, and its alarm is answered."""
     by_unit, by_row = plans_of(name), plans_of(f"{name}-by-row")
@@ -33,7 +35,7 @@ def test_a_study_by_row_differs_in_its_unit_only(name, unit):
 
 @pytest.mark.parametrize(
     "name",
-    ["netflix", "youtube-korea", "ramen", "voice-gender", "music-genre"],
+    ["skin-cancer", "netflix", "youtube-korea", "ramen", "voice-gender", "music-genre"],
 )
 def test_each_catalogued_table_has_a_plan_a_and_a_plan_b(name):
     assert plans_of(name)["plan"]["a"]["claim"] != plans_of(name)["plan"]["b"]["claim"]
