@@ -6,7 +6,6 @@ written is read back and must predict what was trained.
 
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,6 @@ from assay.environment import LOCK
 from assay.errors import ExportFailed
 from assay.images import forward
 from assay.network import Activation, Net, unpack_nets
-from assay.plans import Study
 from assay.preprocess import Preparation, unpack
 from assay.records import Cleaned, FinalFit, FoldResult
 from assay.report import render
@@ -252,54 +250,6 @@ def _trials(results: Sequence[FoldResult]) -> list[dict[str, Any]]:
         for result in results
         for name, fit in result.models.items()
     ]
-
-
-def study_text(study: Study) -> str:
-    """Return the study as TOML, overrides applied: the file that runs this study again."""
-    values = study.model_dump(mode="json", exclude={"overrides"}, exclude_none=True)
-    head = (
-        [f"# Overrides applied: {', '.join(map(_toml_value, study.overrides))}"]
-        if study.overrides
-        else []
-    )
-    return "\n".join([*head, *_toml_table(values, ())]) + "\n"
-
-
-def _toml_table(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
-    plain = {
-        key: value
-        for key, value in table.items()
-        if not isinstance(value, dict) or key == "target"
-    }
-    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in plain.items()]
-    if path and lines:
-        lines.insert(0, f"\n[{'.'.join(map(_toml_key, path))}]")
-    for key, value in table.items():
-        if key not in plain:
-            lines += _toml_table(value, (*path, key))
-    return lines
-
-
-def _toml_key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
-
-
-def _toml_value(value: Any) -> str:
-    """Spell a JSON value in TOML; strings and numbers are spelled alike in both."""
-    match value:
-        case dict():
-            return (
-                "{"
-                + ", ".join(
-                    f"{_toml_key(key)} = {_toml_value(inner)}"
-                    for key, inner in value.items()
-                )
-                + "}"
-            )
-        case list():
-            return "[" + ", ".join(_toml_value(inner) for inner in value) + "]"
-        case _:
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _pretty(value: Any) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 
 from assay.environment import ROOT, data_folder
 from assay.study import load
+from assay.toml import study_text
 from bench.program import run_program
 
 STUDIES = (
@@ -62,8 +63,6 @@ def check(study: Path, plan: str, results: Path) -> Row:
 
 def plan_b_alone(study: Path, results: Path) -> Path | None:
     """Write plan B as a study of its own; None where there is none."""
-    from assay.bundle import study_text  # Keras stands behind it
-
     declared = load(study)
     if declared.plan.b is None:
         return None

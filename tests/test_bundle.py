@@ -18,7 +18,6 @@ from assay.bundle import (
     opened,
     run_files,
     same_digests,
-    study_text,
 )
 from assay.environment import LOCK
 from assay.errors import ExportFailed
@@ -36,6 +35,7 @@ from assay.records import FinalFit, ModelFit, Trial
 from assay.saved_model import from_archive
 from assay.store import Store
 from assay.study import Suite, load
+from assay.toml import study_text
 from assay.train import predict
 from tests.model_factories import (
     evidence_of,

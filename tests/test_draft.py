@@ -13,10 +13,10 @@ from assay.canonical import digest_file
 from assay.clean import clean_table
 from assay.draft import draft_source
 from assay.draft.files import find_table
-from assay.draft.study import toml
 from assay.draft.target import fewest_rows
 from assay.errors import AssayError, DataRefused
 from assay.split import draw_folds
+from assay.toml import toml
 from tests.draft_tables import drafted, every_kind, study_of
 from tests.factories import make_report
 

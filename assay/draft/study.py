@@ -1,12 +1,12 @@
 """A study drafted as TOML for people: every choice has its reason beside it."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from assay.draft.roles import Role, picture_in, question_of
 from assay.draft.target import Aim
+from assay.toml import toml
 
 _WIDTH = 110
 _BAR = {
@@ -196,32 +196,6 @@ def _clean(facts: Facts) -> Iterator[str]:
 
 def _read(role: Role) -> dict[str, Any]:
     return {"column": role.column} | role.how
-
-
-# TOML ------------------------------------------------------------------------------------------
-
-
-def toml(value: Any) -> str:
-    """Return a text, a number, a list or a table as TOML on one line.
-
-    Examples
-    --------
-    >>> toml({"column": "a \\"b\\"", "most": 3})
-    '{ column = "a \\\\"b\\\\"", most = 3 }'
-    """
-    if isinstance(value, dict):
-        pairs = ", ".join(
-            f"{_key(key)} = {toml(inner)}" for key, inner in value.items()
-        )
-        return f"{{ {pairs} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml, value))}]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _key(name: str) -> str:
-    bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
-    return name if bare else toml(name)
 
 
 def _comment(text: str) -> str:
