@@ -27,6 +27,7 @@ from assay.samples import Labels
 from assay.saved_model import archive, as_keras, from_archive
 from assay.store import Store
 from assay.study import Registration, Suite
+from assay.toml import study_text
 from assay.verdict import Evidence, Judgement
 
 # Largest difference between the trained and the saved model: of a probability, or of a number as a
