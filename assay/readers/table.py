@@ -186,5 +186,6 @@ def cut(name: str) -> str:
 
 def first_line(error: BaseException) -> str:
     """Return what an error of a library says, as part of a sentence."""
-    lines = str(error).strip().splitlines()
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    lines = str(said).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
