@@ -15,6 +15,9 @@ from assay.seeds import generator_for
 from assay.study import Source
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+MAX_WHOLE = (
+    2**53
+)  # up to here a float holds every whole number, as it must beside missing ones
 MAX_NUMBER = 1e38  # what single precision, in which networks compute, can hold
 _N_SHOWN = 60  # characters of a name in a sentence
 # Tabs and line ends may stand in a cell; half a surrogate pair is no character at all.
