@@ -1,4 +1,5 @@
 import gzip
+import io
 import tracemalloc
 
 import pandas as pd
@@ -73,6 +74,31 @@ def test_a_declared_separator_is_used(reading):
     table = reading("a;b,c\n1;2,3\n", "table.csv", separator=",")
 
     assert list(table.frame.columns) == ["a;b", "c"]
+
+
+IDS = [12345678901234567, None, 12345678901234568]
+
+
+def test_whole_numbers_keep_their_digits_beside_missing_ones(reading):
+    """As numbers they would be rounded to one and the same, and name one thing."""
+    text = "id,x\n" + "".join(f"{'' if one is None else one},1e20\n" for one in IDS)
+    lines = "".join(f'{{"id": {"null" if one is None else one}}}\n' for one in IDS)
+    parquet = io.BytesIO()
+    pd.DataFrame({"id": pd.array(IDS, "Int64")}).to_parquet(parquet)
+    for name, content in (
+        ("t.csv", text.encode()),
+        ("t.jsonl", lines.encode()),
+        ("t.parquet", parquet.getvalue()),
+    ):
+        ids = reading(content, name).frame["id"]
+        assert ids.tolist()[::2] == ["12345678901234567", "12345678901234568"]
+        assert ids.isna().tolist() == [False, True, False]
+
+
+def test_large_measurements_stay_numbers_beside_missing_ones(reading):
+    frame = reading("x,y\n1e20,1\n,2\n3.5e19,3\n", "t.csv").frame
+
+    assert frame["x"].tolist()[::2] == [1e20, 3.5e19]
 
 
 def test_numbers_with_decimal_commas_are_told_of(reading):

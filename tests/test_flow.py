@@ -364,3 +364,13 @@ def test_refused_data_ends_in_one_sentence_and_exit_3(tmp_path: Path):
     assert "a reading beyond 100 is a broken sensor" in last
     assert "Traceback" not in run.err + run.out
     assert not list(workplace.artifacts.glob("runs/*"))
+
+
+def test_a_sample_of_rows_is_a_deviation_that_the_verdict_states(tmp_path: Path):
+    run = make(tmp_path, target="noise").run("--set", "plan.a.read.sample=220")
+
+    assert run.code == 0, run.err
+    assert "looks at a sample of 220 of 240 rows, drawn at random" in run.out
+    assert run.verdict["deviations"] == [
+        "looks at a sample of 220 of 240 rows, drawn at random"
+    ]

@@ -38,6 +38,8 @@ ONLY = {
     "tensorflow": {"assay.graph", "assay.image_graph"},
     "keras": {"assay.saved_model"},
     "keras_tuner": {"assay.search"},
+    "PIL": {"assay.readers.pictures"},
+    "python_calamine": {"assay.readers.excel_worker"},
 }
 STAGES = {
     "ingest",

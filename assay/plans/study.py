@@ -220,8 +220,10 @@ class Plan(Record):
 
     def _check_images(self) -> None:
         source, image = self.images, self.clean.image
-        if source is None or image is None:
+        if source is None:
             return
+        if image is None:
+            raise ValueError("images is declared, but clean.image is not")
         for name in ("height", "width", "channels"):
             declared, cleaned = getattr(source, name), getattr(image, name)
             if declared != cleaned:

@@ -6,7 +6,7 @@ cells; pandas then reads them, and must have found as many. Both take the file a
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, cast
@@ -20,6 +20,7 @@ from assay.plans.read import SEPARATORS
 from assay.readers.encoding import Encoding, find_encoding, lines_of
 from assay.readers.limits import MAX_CELL_CHARACTERS, check_shape
 from assay.readers.table import (
+    MAX_WHOLE,
     Table,
     beyond_a_word,
     check_cell,
@@ -64,9 +65,13 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
         separator = source.read.separator or _separator(opened, encoding, ending)
         layout = _scan(opened, encoding, separator, source)
         rows = drawn(layout.n_rows, source)
-        with _text(opened, encoding) as text:
-            chosen = text if rows is None else _chosen(text, separator, rows, source)
-            frame = _parsed(chosen, separator, layout.header, source)
+
+        def read(as_text: list[str]) -> pd.DataFrame:
+            with _text(opened, encoding) as text:
+                kept = text if rows is None else _chosen(text, separator, rows, source)
+                return _parsed(kept, separator, layout.header, as_text, source)
+
+        frame = _frame(read, layout.header, source)
     n_wanted = layout.n_rows if rows is None else len(rows)
     if len(frame) != n_wanted or list(frame.columns) != layout.header:
         raise DataRefused(
@@ -85,6 +90,33 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
         *_remarks(layout, frame, separator, source),
     )
     return told(frame.reset_index(drop=True), remarks, layout.n_rows, source)
+
+
+def _frame(
+    read: Callable[[list[str]], pd.DataFrame], header: list[str], source: Source
+) -> pd.DataFrame:
+    """Return the rows as ``read`` gives them, told which columns are text whatever they look like."""
+    column = source.images.plan.column if source.images else None
+    named = [column] if column in header else []  # 007 names an image
+    frame = read(named)
+    rounded = _rounded(frame)
+    if rounded:
+        spelled = read([*named, *rounded])
+        for name in rounded:
+            if spelled[name].dropna().str.fullmatch(r"[+-]?\d+").all():
+                frame[name] = spelled[name]
+    return frame
+
+
+def _rounded(frame: pd.DataFrame) -> list[str]:
+    """Return columns whose whole numbers may have lost digits, because a value beside them is missing."""
+    return [
+        str(name)
+        for name in frame.select_dtypes("float64").columns
+        if (column := frame[name].dropna()).abs().max() >= MAX_WHOLE
+        and len(column) < len(frame)
+        and (column % 1 == 0).all()
+    ]
 
 
 def _remarks(
@@ -209,9 +241,12 @@ def _chosen(
 
 
 def _parsed(
-    text: IO[str], separator: str, header: list[str], source: Source
+    text: IO[str],
+    separator: str,
+    header: list[str],
+    as_text: list[str],
+    source: Source,
 ) -> pd.DataFrame:
-    column = source.images.plan.column if source.images else None
     frame: pd.DataFrame = pd.read_csv(
         cast("io.StringIO", text),
         sep=separator,
@@ -219,7 +254,7 @@ def _parsed(
         na_values=list(missing_words(source)),
         header=None if source.read.names else 0,
         names=header if source.read.names else None,
-        dtype={column: "str"} if column in header else None,  # 007 names an image
+        dtype=dict.fromkeys(as_text, "str"),
         low_memory=False,
         skip_blank_lines=True,
     )

@@ -11,6 +11,7 @@ from assay.errors import DataRefused
 from assay.readers.encoding import find_encoding, lines_of
 from assay.readers.limits import check_shape
 from assay.readers.table import (
+    MAX_WHOLE,
     Table,
     check_cell,
     check_header,
@@ -192,7 +193,8 @@ def _typed(values: list[Any]) -> "pd.Series[Any]":
     kinds = {type(value) for value in values} - {type(None)}
     if kinds == {str}:
         return pd.Series(values, dtype="str")
-    if int in kinds and any(abs(one) >= 2**63 for one in values if one is not None):
+    most = MAX_WHOLE if None in values and float not in kinds else 2**63
+    if int in kinds and any(abs(one) >= most for one in values if one is not None):
         spelled = [None if value is None else str(value) for value in values]
         return pd.Series(spelled, dtype="str")
     if kinds == {bool} and None in values:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assay.errors import DataRefused
 from assay.readers.limits import MAX_UNPACKED_BYTES, check_shape, too_much_unpacked
 from assay.readers.table import (
+    MAX_WHOLE,
     Table,
     blank_words,
     check_cell,
@@ -60,7 +62,7 @@ def read_parquet(source: Source) -> Table:
         raise DataRefused(
             f"{source.name} is not a readable Parquet file: {first_line(error)}."
         ) from None
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = _whole(table).to_pandas()
     _check_texts(frame, source)
     frame = blank_words(frame, source)
     return told(frame, ("Parquet", *words_remark(source.read.missing)), n_rows, source)
@@ -96,6 +98,17 @@ def _rows_of(file: pq.ParquetFile, source: Source) -> tuple[pa.Table, int]:
             f"{source.name} says that it has {n_rows} rows, but {seen} were read. The file is damaged."
         )
     return pa.Table.from_batches(kept).replace_schema_metadata(), n_rows
+
+
+def _whole(table: pa.Table) -> pa.Table:
+    """Return a table whose integers keep their digits: as text, where a value beside them is missing."""
+    for at, field in enumerate(table.schema):
+        column = table.column(at)
+        if pa.types.is_integer(field.type) and column.null_count:
+            ends = pc.min_max(column).as_py().values()
+            if max(abs(end or 0) for end in ends) >= MAX_WHOLE:
+                table = table.set_column(at, field.name, pc.cast(column, pa.string()))
+    return table
 
 
 def _check_texts(frame: pd.DataFrame, source: Source) -> None:

@@ -15,6 +15,9 @@ from assay.seeds import generator_for
 from assay.study import Source
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+MAX_WHOLE = (
+    2**53
+)  # up to here a float holds every whole number, as it must beside missing ones
 MAX_NUMBER = 1e38  # what single precision, in which networks compute, can hold
 _N_SHOWN = 60  # characters of a name in a sentence
 # Tabs and line ends may stand in a cell; half a surrogate pair is no character at all.
@@ -186,5 +189,6 @@ def cut(name: str) -> str:
 
 def first_line(error: BaseException) -> str:
     """Return what an error of a library says, as part of a sentence."""
-    lines = str(error).strip().splitlines()
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    lines = str(said).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]
