@@ -72,6 +72,7 @@ def draft_table(
         roles=roles_of(frame, aim, unit, order),
         unit=unit,
         order=order,
+        read=source.read,
         folds=_folds(frame[aim.known], order) if order is not None else None,
     )
     return Draft(facts, frame)

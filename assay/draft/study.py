@@ -6,6 +6,7 @@ from typing import Any
 
 from assay.draft.roles import Role, picture_in, question_of
 from assay.draft.target import Aim
+from assay.plans import ReadPlan
 from assay.toml import toml
 
 _WIDTH = 110
@@ -35,6 +36,8 @@ class Facts:
         The table, as the study names it.
     seed
         Made from the table's digest.
+    read
+        What the reader was told.
     folds
         Outer and inner folds, where the usual ones are too many.
     """
@@ -46,6 +49,7 @@ class Facts:
     roles: tuple[Role, ...]
     unit: str | None
     order: str | None
+    read: ReadPlan
     folds: tuple[int, int] | None = None
 
 
@@ -62,6 +66,10 @@ def draft_study(facts: Facts, name: str, suite: str, command: str) -> str:
         What checks the study from where it lies.
     """
     parts = [_head(facts, name, command), _plan(facts, suite)]
+    told = facts.read.model_dump(exclude_defaults=True)
+    if told:
+        pairs = (f"{key} = {toml(value)}" for key, value in told.items())
+        parts.append("\n".join(["[plan.a.read]", *pairs]))
     clean = "\n".join(_clean(facts))
     if clean:
         parts.append(f"[plan.a.clean]\n{clean}")
