@@ -13,7 +13,7 @@ from assay.canonical import digest_file
 from assay.clean import clean_table
 from assay.draft import draft_source
 from assay.draft.files import find_table
-from assay.draft.target import fewest_rows
+from assay.draft.folds import fewest_rows
 from assay.errors import AssayError, DataRefused
 from assay.split import draw_folds
 from assay.toml import toml

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from assay.draft.roles import Role, picture_in, question_of
+from assay.draft.column import Role
+from assay.draft.roles import picture_in, question_of
 from assay.draft.target import Aim
 from assay.plans import ReadPlan
 from assay.toml import toml
