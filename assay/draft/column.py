@@ -257,10 +257,10 @@ def order_of(column: "pd.Series[Any]") -> Role:
 
 def number(value: Any) -> str:
     """Return a number as people write it; years and the like without a comma."""
-    number = float(value)
-    if number.is_integer() and 1e4 <= abs(number) < 1e15:
-        return f"{number:,.0f}"
-    return f"{number:.6g}" if abs(number) < 1e6 else f"{number:.4g}"
+    x = float(value)
+    if x.is_integer() and 1e4 <= abs(x) < 1e15:
+        return f"{x:,.0f}"
+    return f"{x:.6g}" if abs(x) < 1e6 else f"{x:.4g}"
 
 
 def _gaps(column: "pd.Series[Any]") -> str:
