@@ -51,7 +51,8 @@ def roles_of(
             f"{one.column}: {one.left_out}" for one in found if one.left_out
         )
         raise DataRefused(
-            f"No column is left to predict '{aim.column}' from ({reasons or 'there is no other'})."
+            f"No column is left to predict '{aim.column}' from "
+            f"({reasons or 'there is no other, and a unit or an order is shown to no model'})."
         )
     return tuple(found)
 
