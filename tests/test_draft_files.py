@@ -178,6 +178,8 @@ def test_tables_that_are_not_there_are_refused(tmp_path, table):
         find_table(tmp_path)
     with pytest.raises(StudyError, match="breast-cancer, digits"):
         find_table(Path("builtin:iris"))
+    with pytest.raises(StudyError, match="control characters"):
+        find_table(tmp_path / "a\nb.csv")
     with pytest.raises(StudyError, match="does not lie below it"):
         find_table(table, tmp_path / "here")
 

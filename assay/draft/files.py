@@ -85,6 +85,10 @@ def find_table(table: Path, data: Path | None = None, how: Sequence[str] = ()) -
         if str(table).startswith("builtin:"):
             return Table(_built_in(str(table)), None)
         path = table.resolve()
+        if not str(path).isprintable():
+            raise StudyError(
+                f"{str(path)!r} has control characters in its name, which no study can hold. Rename it."
+            )
         digest = digest_file(path)
     except FileNotFoundError:
         raise DataRefused(

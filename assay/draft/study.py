@@ -78,7 +78,25 @@ def draft_study(facts: Facts, name: str, suite: str, command: str) -> str:
         outer, inner = facts.folds
         why = _comment("The rows are in too few different times for more blocks.")
         parts.append(f"[plan.a.split]\n{why}\nfolds = {outer}\ninner_folds = {inner}")
+    telling = [role.column for role in facts.roles if role.word == "tells the target"]
+    if telling:
+        parts.append(_answer_to_confounder(telling))
     return "\n\n".join(parts) + "\n"
+
+
+def _answer_to_confounder(columns: list[str]) -> str:
+    """Return the answer to an alarm that may come, as comment: whether it is true only a person knows."""
+    named = " and ".join(f"'{column}'" for column in columns)
+    said = (
+        f"Left out, {named} may still be asked about: a column that goes with the target can be the target in other "
+        f"words, or say where a row came from, whose traces the others carry. If it is the first, uncomment:"
+    )
+    accept = {
+        "sentinel": "confounder",
+        "columns": columns,
+        "reason": "it is the target in other words",
+    }
+    return f"{_comment(said)}\n# [plan.a.audit]\n# accept = [{toml(accept)}]"
 
 
 def _head(facts: Facts, name: str, command: str) -> str:
