@@ -58,6 +58,13 @@ Order = Annotated[
         metavar="COLUMN", help="Of a table: the column that puts rows in order of time."
     ),
 ]
+Read = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=VALUE",
+        help="Of a table: how it is read, such as sheet=Orders or encoding=cp949; repeatable.",
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -94,6 +101,7 @@ def check(
     target: Target = None,
     unit: Unit = None,
     order: Order = None,
+    read: Read = None,
     set_: Set = None,
     data: Data = None,
     artifacts: Artifacts = None,
@@ -121,11 +129,11 @@ def check(
     with _errors_in_words():
         begun, where = time.perf_counter(), as_runner(runner)
         store = store_of(artifacts)
-        if not _is_study(study, target, unit, order):
-            from flows.drafting import drafted_for_check
+        if not _is_study(study, target, unit, order, read):
+            from flows.drafting import Wanted, drafted_for_check
 
-            asked = (str(target), unit, order)
-            study, data = drafted_for_check(store, study, data, asked)
+            wanted = Wanted(str(target), unit, order, tuple(read or ()))
+            study, data = drafted_for_check(store, study, data, wanted)
         declared = load(study, tuple(set_ or ()), data)
         register(store, declared)
         name = identify(declared, study, data, multiverse=multiverse).name
@@ -171,6 +179,7 @@ def draft(
     ],
     unit: Unit = None,
     order: Order = None,
+    read: Read = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -189,9 +198,10 @@ def draft(
 ) -> None:
     """Write a study and an expectation suite for a table of your own, ready to check and to edit."""
     with _errors_in_words():
-        from flows.drafting import drafted, tell_draft
+        from flows.drafting import Wanted, drafted, tell_draft
 
-        tell_draft(*drafted(table, data, target, unit, order, output))
+        wanted = Wanted(target, unit, order, tuple(read or ()))
+        tell_draft(*drafted(table, data, wanted, output))
 
 
 @app.command()
@@ -289,7 +299,11 @@ def plan(
 
 
 def _is_study(
-    path: Path, target: str | None, unit: str | None, order: str | None
+    path: Path,
+    target: str | None,
+    unit: str | None,
+    order: str | None,
+    read: list[str] | None,
 ) -> bool:
     """Return whether a path is a study rather than a table to draft one of.
 
@@ -298,8 +312,8 @@ def _is_study(
     StudyError
         If options are given that do not go with it, or one is missing.
     """
-    named = {"--target": target, "--unit": unit, "--order": order}
-    given = [option for option, column in named.items() if column is not None]
+    named = {"--target": target, "--unit": unit, "--order": order, "--read": read}
+    given = [option for option, said in named.items() if said]
     if path.suffix.lower() == ".toml":
         if given:
             raise StudyError(

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -9,36 +10,41 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from assay.draft import Draft, Role, draft_source, picture_in, question_of
-from assay.draft.files import Drafted, find_table, keep_draft, near, write_draft
+from assay.draft.files import Drafted, Table, find_table, keep_draft, near, write_draft
 from assay.store import Store
 
 _MOST_LINES = 30  # columns with a line of their own; more of a role share one
 _PIPE_WIDTH = 120
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a person says of a table: its columns of interest, and how it is read."""
+
+    target: str
+    unit: str | None = None
+    order: str | None = None
+    read: tuple[str, ...] = ()
+
+
 def drafted(
-    table: Path,
-    data: Path | None,
-    target: str,
-    unit: str | None,
-    order: str | None,
-    output: Path | None,
+    table: Path, data: Path | None, wanted: Wanted, output: Path | None
 ) -> tuple[Draft, Drafted]:
     """Draft a study of a table and write it where a person will edit it."""
-    found = find_table(table, data)
-    draft = draft_source(found.source, target, unit, order)
+    found, draft = _draft(table, data, wanted)
     return draft, write_draft(draft, found, output, Path.cwd())
 
 
+def _draft(table: Path, data: Path | None, wanted: Wanted) -> tuple[Table, Draft]:
+    found = find_table(table, data, wanted.read)
+    return found, draft_source(found.source, wanted.target, wanted.unit, wanted.order)
+
+
 def drafted_for_check(
-    store: Store,
-    table: Path,
-    data: Path | None,
-    asked: tuple[str, str | None, str | None],
+    store: Store, table: Path, data: Path | None, wanted: Wanted
 ) -> tuple[Path, Path | None]:
     """Draft a study of a table into the store; return the study and the folder of its source."""
-    found = find_table(table, data)
-    draft = draft_source(found.source, *asked)
+    found, draft = _draft(table, data, wanted)
     written = keep_draft(draft, found, store)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(

@@ -12,7 +12,6 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table as Grid
 
 from assay.catalogue import Dataset, State, catalogue, dataset, fault_of, state_of
 from assay.errors import DataRefused
@@ -32,18 +31,12 @@ def tell_catalogue(folder: Path) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for name, one in catalogue().items():
         console.print(f"[bold]{name}[/]  {escape(one.terms())}")
-        grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-        for column in ("state", "path"):
-            grid.add_column(column, overflow="fold")
         for file in one.files:
-            how = "" if file.address else "by hand"
-            grid.add_row(
-                "  " + _SIGNS[state_of(file, folder)],
-                escape(file.path),
-                size(file.bytes),
-                how,
+            how = "" if file.address else "  (by hand)"
+            state = _SIGNS[state_of(file, folder)]
+            console.print(
+                f"  {state:9} {size(file.bytes):>8}  {escape(file.path)}{how}"
             )
-        console.print(grid)
     console.print(
         f"\nLooked for in {escape(str(folder))}. To put one there: python flows/main.py fetch NAME"
     )
@@ -83,22 +76,23 @@ def fetch(name: str, folder: Path) -> None:
                 console.print(f"✓ {escape(file.path)}  {size(file.bytes)}, verified")
             elif state == "there":
                 console.print(f"✓ {escape(file.path)}  there already, verified")
-    _tell_by_hand(one, folder)
+    sentences = by_hand(one, folder)
+    if sentences:
+        raise DataRefused("\n".join(sentences))
 
 
-def _tell_by_hand(one: Dataset, folder: Path) -> None:
-    """End with what a person has to put in place."""
+def by_hand(one: Dataset, folder: Path) -> list[str]:
+    """Return for each file that a person has to put in place what it is and where it goes."""
     sentences = []
     for file in one.files:
         state, place = state_of(file, folder), folder / file.path
         if file.address is None and state != "there":
-            fault = (
-                ""
+            said = (
+                "is not there"
                 if state == "missing"
-                else f" (what lies there is not it: {fault_of(file, place)})"
+                else f"is another: {fault_of(file, place)}"
             )
             sentences.append(
-                f"{file.path} has no address: put it at {place}{fault}. It is {file.by_hand}."
+                f"{file.path} {said}. It has no address; put it at {place}. What it is: {file.by_hand}."
             )
-    if sentences:
-        raise DataRefused("\n".join(sentences))
+    return sentences

@@ -13,8 +13,9 @@ from assay.canonical import digest_file
 from assay.clean import clean_table
 from assay.draft import draft_source
 from assay.draft.files import find_table
-from assay.draft.target import fewest_rows
+from assay.draft.folds import fewest_rows
 from assay.errors import AssayError, DataRefused
+from assay.plans import Study
 from assay.split import draw_folds
 from assay.toml import toml
 from tests.draft_tables import drafted, every_kind, study_of
@@ -132,6 +133,17 @@ def test_a_study_is_written_for_people():
         max(map(len, (line for line in text.splitlines() if line.startswith("# "))))
         <= 120
     )
+
+
+def test_the_answer_to_an_alarm_that_may_come_stands_ready_as_comment():
+    """Whether 'paid' is the label in other words or a source of rows, no program knows."""
+    text = drafted(every_kind(), "bought").study("table", "table.json", "x")
+    as_it_is = Study.model_validate(tomllib.loads(text)).of("a")
+    uncommented = text.replace("# [plan.a.audit]\n# accept", "[plan.a.audit]\naccept")
+
+    assert as_it_is.audit.accept == ()
+    (accept,) = Study.model_validate(tomllib.loads(uncommented)).of("a").audit.accept
+    assert (accept.sentinel, accept.columns) == ("confounder", ("paid",))
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))

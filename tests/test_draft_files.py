@@ -11,6 +11,7 @@ from assay.draft import draft_source
 from assay.draft.files import find_table, keep_draft, study_name, write_draft
 from assay.environment import ROOT
 from assay.errors import DataRefused, StudyError
+from assay.ingest import read_source
 from assay.store import Store
 from assay.study import identify, load, source_of
 from tests.draft_tables import every_kind
@@ -177,8 +178,27 @@ def test_tables_that_are_not_there_are_refused(tmp_path, table):
         find_table(tmp_path)
     with pytest.raises(StudyError, match="breast-cancer, digits"):
         find_table(Path("builtin:iris"))
+    with pytest.raises(StudyError, match="control characters"):
+        find_table(tmp_path / "a\nb.csv")
     with pytest.raises(StudyError, match="does not lie below it"):
         find_table(table, tmp_path / "here")
+
+
+def test_what_the_reader_is_told_stands_in_the_study(tmp_path, here):
+    path = tmp_path / "bare.csv"
+    every_kind(60)[["age", "town", "bought"]].to_csv(path, index=False, header=False)
+    found = find_table(path, None, ["names=['나이', 'town', 'bought']", "separator=,"])
+    drafted = write_draft(draft_source(found.source, "bought"), found, None, here)
+
+    assert load(drafted.study).of("a").read.names == ("나이", "town", "bought")
+    source = source_of(load(drafted.study).of("a"), drafted.data)
+    assert len(read_source(source).frame) == 60
+
+
+@pytest.mark.parametrize("how", ["sheet", "sample=3", "colour=red", "encoding=klingon"])
+def test_what_no_reader_knows_is_refused(table, how):
+    with pytest.raises(StudyError, match="--read"):
+        find_table(table, None, [how])
 
 
 def test_a_built_in_table_is_drafted_like_any_other(here):

@@ -52,6 +52,10 @@ def test_a_wide_table_is_told_role_by_role():
             ["check", "hypotheses/digits.toml", "--unit", "x"],
             "--unit goes with a table",
         ),
+        (
+            ["check", "hypotheses/digits.toml", "--read", "sheet=x"],
+            "--read goes with a table",
+        ),
         (["check", "table.csv"], "is no study, which ends in .toml"),
         (["check", "table.csv", "--unit", "x"], "is no study, which ends in .toml"),
     ],

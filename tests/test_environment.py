@@ -31,6 +31,8 @@ def copy(tmp_path, monkeypatch):
             tmp_path / folder,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
+    (tmp_path / "data").mkdir()
+    shutil.copy(ROOT / "data" / "catalogue.toml", tmp_path / "data")
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     forget()
     yield tmp_path
@@ -80,9 +82,10 @@ def test_imports_inside_functions_are_reached(copy):
     assert len({before, linked, code_digest("assay.split")}) == 3
 
 
-def test_a_template_counts_with_the_module_it_is_named_for(copy):
+@pytest.mark.parametrize("name", ["assay/report.html.jinja", "data/catalogue.toml"])
+def test_what_a_module_reads_counts_with_the_module_it_is_named_for(copy, name):
     report, split = code_digest("assay.bundle"), code_digest("assay.split")
-    change(copy / "assay" / "report.html.jinja")
+    change(copy / name)
 
     assert code_digest("assay.bundle") != report
     assert code_digest("assay.split") == split
@@ -101,6 +104,7 @@ def test_the_code_digest_is_the_same_in_another_folder(copy):
     [
         ("assay/gate.py", True),
         ("assay/report.html.jinja", True),
+        ("data/catalogue.toml", True),
         ("tasks/gate.py", True),
         ("flows/main.py", True),
         ("flows/terminal.py", False),

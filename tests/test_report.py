@@ -85,6 +85,15 @@ def page_of(outcome, declared=None, remark="a reason"):
     return render(registration(declared), evidence, found)
 
 
+def test_the_terms_of_catalogued_data_stand_on_the_page_and_of_other_data_none():
+    catalogued = study(plan={"a": plan(source="voice-gender/voice.csv")})
+
+    assert "CC BY-NC-SA 4.0, commercial use is forbidden" in page_of(
+        "no_signal", catalogued
+    )
+    assert "Licence" not in page_of("no_signal")
+
+
 @pytest.mark.parametrize("outcome", typing.get_args(OutcomeWord))
 def test_every_outcome_has_a_page_with_its_headline_and_whole_tags(outcome):
     page = page_of(outcome)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from assay.draft.cells import moments
-from assay.draft.roles import Role, picture_in, question_of, roles_of
+from assay.draft.column import Role
+from assay.draft.folds import folds_in_time
+from assay.draft.roles import picture_in, question_of, roles_of
 from assay.draft.study import Facts, draft_study
 from assay.draft.suite import draft_suite
-from assay.draft.target import aim_at, folds_in_time
+from assay.draft.target import aim_at
 from assay.errors import DataRefused, StudyError
 from assay.ingest import read_source
 from assay.plans import SplitPlan
@@ -72,6 +74,7 @@ def draft_table(
         roles=roles_of(frame, aim, unit, order),
         unit=unit,
         order=order,
+        read=source.read,
         folds=_folds(frame[aim.known], order) if order is not None else None,
     )
     return Draft(facts, frame)

@@ -4,14 +4,19 @@ import os
 import re
 import shlex
 import tempfile
+import tomllib
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from assay.canonical import digest_bytes, digest_file
 from assay.draft import Draft
 from assay.environment import ROOT, data_folder, package_file
 from assay.errors import DataRefused, StudyError
+from assay.plans import ReadPlan
 from assay.store import Store
 from assay.study import BUILT_IN, Source
 
@@ -57,22 +62,33 @@ class Drafted:
     new: bool
 
 
-def find_table(table: Path, data: Path | None = None) -> Table:
+def find_table(table: Path, data: Path | None = None, how: Sequence[str] = ()) -> Table:
     """Find a table: ``builtin:NAME``, or a file, which a study names from the data folder if it lies there.
 
-    ``data`` is the folder it lies in, where that is not ``ASSAY_DATA``.
+    Parameters
+    ----------
+    data
+        The folder it lies in, where that is not ``ASSAY_DATA``.
+    how
+        What the reader is not to find out, as ``KEY=VALUE``, such as ``sheet=Orders``.
 
     Raises
     ------
     StudyError
-        If there is no such built-in table, or ``data`` is no folder that holds the table.
+        If there is no such built-in table, or ``data`` is no folder that holds the table, or ``how``
+        says something no reader knows.
     DataRefused
         If the file is not there or cannot be read.
     """
+    read = _read_plan(how)
     try:
         if str(table).startswith("builtin:"):
             return Table(_built_in(str(table)), None)
         path = table.resolve()
+        if not str(path).isprintable():
+            raise StudyError(
+                f"{str(path)!r} has control characters in its name, which no study can hold. Rename it."
+            )
         digest = digest_file(path)
     except FileNotFoundError:
         raise DataRefused(
@@ -87,9 +103,33 @@ def find_table(table: Path, data: Path | None = None) -> Table:
             f"--data {data}: {table.name} does not lie below it. Leave --data out, or give a folder that holds the table."
         )
     name = path.relative_to(folder).as_posix() if inside else path.name
-    if inside:
-        return Table(Source(name=name, path=str(path), digest=digest), data)
-    return Table(Source(name=name, path=str(path), digest=digest), path.parent)
+    source = Source(name=name, path=str(path), digest=digest, read=read)
+    return Table(source, data if inside else path.parent)
+
+
+def _read_plan(how: Sequence[str]) -> ReadPlan:
+    values = {}
+    for one in how:
+        key, equals, text = one.partition("=")
+        if not equals or key not in ReadPlan.model_fields or key == "sample":
+            known = ", ".join(
+                name for name in ReadPlan.model_fields if name != "sample"
+            )
+            raise StudyError(
+                f"--read {one}: write KEY=VALUE, where KEY is one of {known}."
+            )
+        try:
+            values[key] = tomllib.loads(f"value = {text}")["value"]
+        except ValueError:
+            values[key] = text
+    try:
+        return ReadPlan.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        raise StudyError(
+            f"--read {'.'.join(map(str, first['loc']))}: it {said}."
+        ) from None
 
 
 def _built_in(name: str) -> Source:

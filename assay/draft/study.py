@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from assay.draft.roles import Role, picture_in, question_of
+from assay.draft.column import Role
+from assay.draft.roles import picture_in, question_of
 from assay.draft.target import Aim
+from assay.plans import ReadPlan
 from assay.toml import toml
 
 _WIDTH = 110
@@ -35,6 +37,8 @@ class Facts:
         The table, as the study names it.
     seed
         Made from the table's digest.
+    read
+        What the reader was told.
     folds
         Outer and inner folds, where the usual ones are too many.
     """
@@ -46,6 +50,7 @@ class Facts:
     roles: tuple[Role, ...]
     unit: str | None
     order: str | None
+    read: ReadPlan
     folds: tuple[int, int] | None = None
 
 
@@ -62,6 +67,10 @@ def draft_study(facts: Facts, name: str, suite: str, command: str) -> str:
         What checks the study from where it lies.
     """
     parts = [_head(facts, name, command), _plan(facts, suite)]
+    told = facts.read.model_dump(exclude_defaults=True)
+    if told:
+        pairs = (f"{key} = {toml(value)}" for key, value in told.items())
+        parts.append("\n".join(["[plan.a.read]", *pairs]))
     clean = "\n".join(_clean(facts))
     if clean:
         parts.append(f"[plan.a.clean]\n{clean}")
@@ -69,7 +78,25 @@ def draft_study(facts: Facts, name: str, suite: str, command: str) -> str:
         outer, inner = facts.folds
         why = _comment("The rows are in too few different times for more blocks.")
         parts.append(f"[plan.a.split]\n{why}\nfolds = {outer}\ninner_folds = {inner}")
+    telling = [role.column for role in facts.roles if role.word == "tells the target"]
+    if telling:
+        parts.append(_answer_to_confounder(telling))
     return "\n\n".join(parts) + "\n"
+
+
+def _answer_to_confounder(columns: list[str]) -> str:
+    """Return the answer to an alarm that may come, as comment: whether it is true only a person knows."""
+    named = " and ".join(f"'{column}'" for column in columns)
+    said = (
+        f"Left out, {named} may still be asked about: a column that goes with the target can be the target in other "
+        f"words, or say where a row came from, whose traces the others carry. If it is the first, uncomment:"
+    )
+    accept = {
+        "sentinel": "confounder",
+        "columns": columns,
+        "reason": "it is the target in other words",
+    }
+    return f"{_comment(said)}\n# [plan.a.audit]\n# accept = [{toml(accept)}]"
 
 
 def _head(facts: Facts, name: str, command: str) -> str:

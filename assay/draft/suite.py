@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from assay.draft.roles import Role
+from assay.draft.column import Role
 
 _MOST_COLUMNS = (
     60  # with expectations of their own; of a wider table only the target has

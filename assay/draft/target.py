@@ -1,6 +1,5 @@
 """What is to be predicted: which task the target's values make, and what would count as a finding."""
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from assay.draft.cells import amounts, dates
+from assay.draft.folds import fewest_rows
 from assay.errors import DataRefused
 from assay.labels import spelled
 from assay.plans import SplitPlan
@@ -253,38 +253,3 @@ def _counts(
 
 def _spelled(column: "pd.Series[Any]") -> "pd.Series[Any]":
     return column.map(spelled).astype(str)
-
-
-def fewest_rows() -> int:
-    """Return how many rows of a class the folds of a plan need.
-
-    Examples
-    --------
-    >>> fewest_rows()
-    7
-    """
-    folds, inner = SplitPlan().folds, SplitPlan().inner_folds
-    return next(n for n in range(folds, 10_000) if n - -(-n // folds) >= inner)
-
-
-def folds_in_time(column: "pd.Series[Any]") -> tuple[int, int] | None:
-    """Return outer and inner folds that rows in time are enough for, or None if they never are.
-
-    The first of the outer blocks is learned from alone, and inner blocks are cut of it, a time of
-    their own in each.
-
-    Examples
-    --------
-    >>> folds_in_time(pd.Series(range(100))), folds_in_time(pd.Series(range(16)))
-    ((5, 5), (3, 3))
-    """
-    times = np.sort(pd.factorize(column, sort=True)[0])
-    n, asked = len(times), SplitPlan()
-    for folds, inner in ((asked.folds, asked.inner_folds), (4, 3), (3, 3), (2, 2)):
-        ends = [round(n * block / (folds + 1)) for block in range(folds + 2)]
-        blocks = [
-            len(np.unique(times[start:end])) for start, end in itertools.pairwise(ends)
-        ]
-        if blocks[0] > inner and min(blocks) >= 2:
-            return folds, inner
-    return None
