@@ -15,6 +15,7 @@ from tests.factories import make_snapshot
 AWKWARD = pd.DataFrame(
     {
         "col. 'a' \"b\" $x": [*np.arange(39.0), 1e30],
+        "How satisfied are you, all in all, " * 4 + "?": np.arange(40.0) ** 2,
         "음수": np.linspace(-5, 5, 40),
         "same": [3.0] * 39 + [np.nan],
         "when": pd.date_range("2020-01-01", periods=40, freq="h", tz="Asia/Seoul"),

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from assay.canonical import digest_bytes
 from assay.draft.column import Role
 
 _MOST_COLUMNS = (
     60  # with expectations of their own; of a wider table only the target has
 )
+_LONGEST_NAME = 60  # in an id
 _MARGIN = 0.01  # of the rows
 _MOST_LEVELS, _FEWEST_OF_A_LEVEL = 30, 5
 _WIDENED = 1.5  # interquartile ranges beyond the quantiles .001 and .999
@@ -103,7 +105,7 @@ def _presence(column: "pd.Series[Any]", role: Role) -> dict[str, Any] | None:
         why = f"{_share(share)} of the rows seen had it; many more gaps mean a damaged file"
     return _rule(
         "expect_column_values_to_not_be_null",
-        f"{role.column}-there",
+        f"{_called(role.column)}-there",
         why,
         "critical" if role.word == "target" else "warning",
         column=role.column,
@@ -123,7 +125,7 @@ def _is_full(values: "pd.Series[Any]") -> bool:
 def _levels(values: "pd.Series[Any]", levels: list[Any]) -> dict[str, Any]:
     return _rule(
         "expect_column_values_to_be_in_set",
-        f"{values.name}-known",
+        f"{_called(str(values.name))}-known",
         f"{len(levels)} values were seen; another may be a new spelling of one of them",
         column=str(values.name),
         value_set=levels,
@@ -142,7 +144,7 @@ def _range(values: "pd.Series[float]", name: str) -> dict[str, Any]:
     share = float(values.between(bottom, top).mean())
     return _rule(
         "expect_column_values_to_be_between",
-        f"{name}-range",
+        f"{_called(name)}-range",
         f"nearly all values lay between {low:.6g} and {high:.6g}; widened by {_WIDENED} interquartile ranges",
         column=name,
         min_value=bottom,
@@ -153,7 +155,7 @@ def _range(values: "pd.Series[float]", name: str) -> dict[str, Any]:
 
 def _dates(values: "pd.Series[Any]", role: Role) -> dict[str, Any]:
     id_, why = (
-        f"{role.column}-date",
+        f"{_called(role.column)}-date",
         "a date written otherwise would be read as missing",
     )
     if pd.api.types.is_datetime64_any_dtype(values):
@@ -183,6 +185,20 @@ def _dates(values: "pd.Series[Any]", role: Role) -> dict[str, Any]:
         regex=r"^\d{4}-\d{2}-\d{2}",
         mostly=_DATE_TEXTS,
     )
+
+
+def _called(name: str) -> str:
+    """Return a column's name as part of an id, which is one short line: a long one cut and told apart.
+
+    Examples
+    --------
+    >>> _called("age"), _called("How satisfied are you with " + "it all, all in all, " * 5)
+    ('age', 'How satisfied are you with it all, all in all, it all, all i-2384afca')
+    """
+    if name.isprintable() and len(name) <= _LONGEST_NAME:
+        return name
+    shown = "".join(sign for sign in name if sign.isprintable())[:_LONGEST_NAME]
+    return f"{shown}-{digest_bytes(name.encode())[:8]}"
 
 
 def _less(share: float) -> float:
