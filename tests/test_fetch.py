@@ -281,7 +281,7 @@ def test_a_packed_file_is_known_by_what_is_in_it(server, tmp_path):
     assert gzip.decompress(packed) == CONTENT
     assert packed[4:8] == bytes(4), "no time stands in it"
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["table.csv.gz"]
-    (tmp_path / file.path).write_bytes(gzip.compress(CONTENT, 1))
+    (tmp_path / file.path).write_bytes(gzip.compress(CONTENT, 1, mtime=0))
     assert state_of(file, tmp_path) == "there"
     (tmp_path / file.path).write_bytes(packed[:-9])
     assert "cannot be read" in fault_of(file, tmp_path / file.path)
