@@ -81,6 +81,7 @@ def clean_table(
         order=plan.order,
         aside=_typed(aside),
         log=tuple(log),
+        image=image is not None,
     )
 
 

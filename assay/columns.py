@@ -21,7 +21,7 @@ _NUMBER = re.compile(
 
 
 def read(frame: pd.DataFrame, plan: CleanPlan, log: list[CleanStep]) -> pd.DataFrame:
-    """Return the table with declared spellings, numbers and dates read; dates as moments without a zone.
+    """Return the table with declared spellings, numbers, categories and dates read; dates as moments without a zone.
 
     Raises
     ------
@@ -36,6 +36,8 @@ def read(frame: pd.DataFrame, plan: CleanPlan, log: list[CleanStep]) -> pd.DataF
         frame[name] = _respelled(frame[name], words, log)
     for number in plan.numbers:
         frame[number.column] = _as_numbers(frame[number.column], number, log)
+    for name in plan.categories:
+        frame[name] = frame[name].map(spelled, "ignore").astype(object)
     for date in plan.dates:
         frame[date.column] = _as_moments(frame[date.column], date, log)
     return frame

@@ -210,6 +210,9 @@ class Cleaned(Record):
     categorical: tuple[str, ...]
     n_rows: int
     log: tuple[CleanStep, ...]
+    image: bool = Field(
+        default=False, description="Whether the numbers are the pixels of an image."
+    )
 
     @property
     def comparable(self) -> bool:

@@ -31,6 +31,8 @@ class Samples:
         What a unit is, in words; the column the rows are ordered by.
     aside
         Columns that no model is shown, same rows: dropped ones, the unit's, the order's.
+    image
+        Whether the numbers among the features are the pixels of an image.
     """
 
     features: pd.DataFrame
@@ -43,6 +45,7 @@ class Samples:
     order: str | None = None
     aside: pd.DataFrame = field(default_factory=pd.DataFrame)
     log: tuple[CleanStep, ...] = ()
+    image: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -87,6 +90,7 @@ class Samples:
             ),
             n_rows=self.n_rows,
             log=self.log,
+            image=self.image,
         )
 
 
@@ -103,6 +107,7 @@ def opened(store: Store, cleaned: Cleaned) -> Samples:
         order=cleaned.order,
         aside=store.get_table(cleaned.aside) if cleaned.aside else pd.DataFrame(),
         log=cleaned.log,
+        image=cleaned.image,
     )
 
 

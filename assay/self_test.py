@@ -35,8 +35,10 @@ def tune_permuted(
 
     Each vector of labels takes one outer fold of the first repeat, with a light search. Labels are
     permuted inside each inner fold and inside the test part: what was permuted in the test part
-    cannot be told by any honest pipeline, and no fold loses a class that it had. Rows in time are
-    permuted like others, because this tests the pipeline and not the series.
+    cannot be told by any honest pipeline, and no fold loses a class that it had. Rows in time
+    and rows of one unit are permuted like others, because this tests the pipeline and not the
+    data: a large unit that finds no other of its size would keep its share of each class, which
+    an honest pipeline learns from the unit's other rows.
 
     Parameters
     ----------
@@ -57,10 +59,8 @@ def tune_permuted(
         If no test part has rows of two classes.
     """
     light = plan.model_copy(update={"tune": _light(plan.tune)})
-    seed, unordered = (
-        seed_for(seed, "self_test"),
-        dataclasses.replace(samples, times=None),
-    )
+    seed = seed_for(seed, "self_test")
+    alone = dataclasses.replace(samples, times=None, units=None)
     folds = [fold for fold in inner if len(np.unique(samples.labels[fold == TEST])) > 1]
     if not folds:
         raise DataRefused(
@@ -72,7 +72,7 @@ def tune_permuted(
         for number in range(audit.self_test):
             report("permuted labels", number, audit.self_test)
             fold = folds[number % len(folds)]
-            labels = relabelled(unordered, fold, seed, number)
+            labels = relabelled(alone, fold, seed, number)
             permuted = dataclasses.replace(samples, labels=labels)
             part, own = Part(permuted, fold, light, prepare), seed_for(seed, number)
             for name, family in families(part, own).items():

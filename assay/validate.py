@@ -6,6 +6,7 @@ failure as failure, and matches column names whatever their case. Each of these 
 
 import json
 import logging
+import warnings
 from collections import Counter
 from typing import Any, Literal
 
@@ -156,7 +157,11 @@ def _run(
         {"dataframe": frame}
     )
     try:
-        results = batch.validate(built, result_format="COMPLETE").results
+        with warnings.catch_warnings():  # a regex may have groups
+            warnings.filterwarnings(
+                "ignore", "This pattern is interpreted as a regular"
+            )
+            results = batch.validate(built, result_format="COMPLETE").results
     except gx.exceptions.GreatExpectationsError as error:
         raise StudyError(f"suite {suite.name}: {_first_line(error)}.") from None
     finally:

@@ -8,6 +8,7 @@ from assay.clean import clean_table
 from assay.errors import DataRefused, StudyError
 from assay.plans import Cleaning, CleanPlan
 from assay.records import ExpectationOutcome
+from assay.sentinels.columns import every_column
 from tests.factories import make_cleaning, make_report, make_table
 
 
@@ -69,6 +70,8 @@ def test_a_pixel_that_never_changes_keeps_its_place_and_another_column_does_not(
     samples = clean(image_table(), image_cleaning())
 
     assert [*samples.features.columns] == [*(f"p{i}" for i in range(64)), "town"]
+    assert samples.image
+    assert [*every_column(samples)] == ["town"]
 
 
 @pytest.mark.parametrize("n_columns", [63, 65])

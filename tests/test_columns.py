@@ -99,6 +99,13 @@ def test_values_written_in_several_ways_become_one():
         as_read(column(1.0, 2.0), spellings={"x": {"1": "2"}})
 
 
+def test_codes_are_categories():
+    found, _ = as_read(column(24.0, 10.0, None, 24.0), categories=["x"])
+
+    assert found.tolist()[:2] == ["24", "10"]
+    assert found.isna().tolist() == [False, False, True, False]
+
+
 # Dates -----------------------------------------------------------------------------------------
 
 

@@ -105,6 +105,21 @@ def test_an_honest_pipeline_scores_chance_on_permuted_labels(table, prepare):
         assert 0.003 < tested.p_values[name] <= 1
 
 
+def test_large_units_that_keep_their_share_of_a_class_are_no_leak():
+    """Twelve units of sizes of their own, each known by a column, with rates from .1 to .9."""
+    rng = np.random.default_rng(4)
+    sizes = np.arange(20, 44, 2)
+    units = np.repeat(np.arange(12, dtype=np.int32), sizes)
+    rates = rng.permutation(np.linspace(0.1, 0.9, 12))
+    labels = (rng.random(len(units)) < rates[units]).astype(np.int32)
+    features = pd.DataFrame({"x0": units + rng.normal(0, 0.05, len(units))})
+    features["x1"] = rates[units] + rng.normal(0, 0.05, len(units))
+    tested = permuted(samples_of((features, labels), units=units), vectors=20)
+
+    assert tested.flag is None
+    assert max(map(np.mean, tested.scores.values())) < 0.53
+
+
 @pytest.mark.parametrize("table", [line_table, number_table])
 def test_columns_selected_on_all_rows_are_caught(table):
     """Measured there: AUC .658, an alarm every time."""

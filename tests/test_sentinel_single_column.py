@@ -201,3 +201,16 @@ def test_the_correlation_p_value_falls_as_the_correlation_rises(n, one, other):
     p_low, p_high = (correlation_p_value(rho, n, 0.95, SEED) for rho in (low, high))
 
     assert 0 <= p_high <= p_low <= 1
+
+
+def test_levels_that_stay_inside_a_unit_say_nothing_of_other_units():
+    """A title that a video keeps for days tells its own label, and no other video's."""
+    rng = np.random.default_rng(0)
+    units = np.repeat(np.arange(60, dtype=np.int32), 5)
+    labels = rng.integers(0, 2, 60).astype(np.int32)[units]
+    titles = pd.Series([f"title {unit}" for unit in units])
+
+    ((by_row, _),) = column_aucs(titles, labels, SEED)
+    ((by_unit, _),) = column_aucs(titles, labels, SEED, units)
+    assert by_row > 0.95
+    assert by_unit < 0.7

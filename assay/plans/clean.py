@@ -39,6 +39,9 @@ class CleanPlan(Record):
     numbers: Numbers = Field(
         default=(), description="Columns of texts that hold numbers, read as numbers."
     )
+    categories: tuple[Words, ...] = Field(
+        default=(), description="Columns of numbers that are codes, read as categories."
+    )
     dates: Dates = Field(
         default=(), description="Columns of dates or times, read as numbers."
     )
@@ -87,9 +90,11 @@ class CleanPlan(Record):
     def declared(self) -> dict[str, str]:
         """For each column that is read in a way of its own, the key that says so."""
         kinds = ("numbers", "dates", "lists")
-        return {
-            one.column: kind for kind in kinds for one in getattr(self, kind)
-        } | dict.fromkeys(self.text, "text")
+        return {one.column: kind for kind in kinds for one in getattr(self, kind)} | {
+            name: kind
+            for kind in ("text", "categories")
+            for name in getattr(self, kind)
+        }
 
     @model_validator(mode="after")
     def _each_column_in_one_way(self) -> "CleanPlan":
@@ -99,7 +104,11 @@ class CleanPlan(Record):
             for kind in ("numbers", "dates", "lists")
             for one in getattr(self, kind)
         ]
-        ways += [("text", name) for name in self.text]
+        ways += [
+            (kind, name)
+            for kind in ("text", "categories")
+            for name in getattr(self, kind)
+        ]
         seen: dict[str, str] = {}
         for kind, name in ways:
             if seen.get(name) == kind != "drop":

@@ -12,8 +12,14 @@ MISSING = -1
 
 
 def every_column(samples: Samples) -> dict[str, "pd.Series[Any]"]:
-    """Return features and columns set aside by name, but not what is declared as unit or order."""
-    tables = (samples.features, samples.aside)
+    """Return features and columns set aside by name, but not what is declared as unit or order.
+
+    The pixels of an image are left out: none of them stands for a thing.
+    """
+    features = samples.features
+    if samples.image:
+        features = features.select_dtypes(exclude="number")
+    tables = (features, samples.aside)
     return {
         str(name): table[name]
         for table in tables

@@ -31,7 +31,9 @@ def look(samples: Samples, plan: AuditPlan, seed: int) -> Look:
     flags = []
     for name in features.columns:
         if samples.task == "regression":
-            strength = rank_correlation(features[name], samples.labels, seed)
+            strength = rank_correlation(
+                features[name], samples.labels, seed, samples.units
+            )
             p = correlation_p_value(
                 strength, samples.n_rows, plan.single_column_auc, seed
             )
@@ -62,7 +64,7 @@ def _strongest(
                 area, n_positive, samples.n_rows, plan.single_column_auc, seed
             ),
         )
-        for area, n_positive in column_aucs(column, samples.labels, seed)
+        for area, n_positive in column_aucs(column, samples.labels, seed, samples.units)
     ]
     return min(found, key=lambda pair: (pair[1], -pair[0]))
 
@@ -87,18 +89,21 @@ def _flag(name: str, said: str, p: float, plan: AuditPlan) -> Flag:
 
 
 def column_aucs(
-    column: "pd.Series[Any]", labels: Labels, seed: int
+    column: "pd.Series[Any]",
+    labels: Labels,
+    seed: int,
+    units: NDArray[np.int32] | None = None,
 ) -> list[tuple[float, int]]:
     """Return AUC, either way round, and number of rows of each class that is told from the rest.
 
     Numbers count by rank, and by being there at all, which models are shown too; levels of text by
-    the rate of the class among the other folds' rows.
+    the rate of the class among the other folds' rows, folds that keep units whole.
     """
     return [
         (
             max(
                 _two_sided_auc(values, labels == k)
-                for values in _orderings(column, labels == k, seed)
+                for values in _orderings(column, labels == k, seed, units)
             ),
             int((labels == k).sum()),
         )
@@ -107,11 +112,15 @@ def column_aucs(
 
 
 def _orderings(
-    column: "pd.Series[Any]", target: NDArray[Any], seed: int
+    column: "pd.Series[Any]",
+    target: NDArray[Any],
+    seed: int,
+    units: NDArray[np.int32] | None,
 ) -> list[NDArray[np.float64]]:
     """Return the ways to put rows in order by one column, as ranks."""
     if not is_number(column):
-        return [rankdata(_level_means(column, target.astype(np.float64), seed))]
+        means = _level_means(column, target.astype(np.float64), seed, units)
+        return [rankdata(means)]
     values = column.to_numpy(dtype=np.float64)
     absent = np.isnan(values)
     middle = np.nanmedian(values) if not absent.all() else 0.0
@@ -127,14 +136,18 @@ def _two_sided_auc(ranks: NDArray[np.float64], positive: NDArray[np.bool_]) -> f
 
 
 def _level_means(
-    column: "pd.Series[Any]", target: NDArray[np.float64], seed: int
+    column: "pd.Series[Any]",
+    target: NDArray[np.float64],
+    seed: int,
+    units: NDArray[np.int32] | None,
 ) -> NDArray[np.float64]:
     """Return for each row the mean target of the other folds' rows of its level.
 
     Means that count the row itself would make every column of unique texts look like a leak.
     """
     level = pd.factorize(column, use_na_sentinel=False)[0]
-    fold = generator_for(seed, "level_rates").permutation(len(level)) % 5
+    unit = np.arange(len(level)) if units is None else units
+    fold = generator_for(seed, "level_rates").permutation(int(unit.max()) + 1)[unit] % 5
     n_levels = int(level.max()) + 1
     means = np.empty(len(level))
     for k in range(5):
@@ -187,13 +200,18 @@ def _honest_logits(n1: int, n0: int, honest: float, seed: int) -> tuple[float, f
 # Numbers to predict --------------------------------------------------------------------------
 
 
-def rank_correlation(column: "pd.Series[Any]", labels: Labels, seed: int) -> float:
+def rank_correlation(
+    column: "pd.Series[Any]",
+    labels: Labels,
+    seed: int,
+    units: NDArray[np.int32] | None = None,
+) -> float:
     """Return Spearman's correlation of a column with the target, without its sign."""
     ranks = rankdata(labels)
     return max(
         (
             abs(float(np.corrcoef(values, ranks)[0, 1]))
-            for values in _orderings(column, ranks, seed)
+            for values in _orderings(column, ranks, seed, units)
             if np.ptp(values) > 0
         ),
         default=0.0,
