@@ -150,7 +150,7 @@ def _flag(
         evidence=(
             f"With labels permuted, '{name}' scores {np.mean(scores):.3f} on average over {len(scores)} "
             f"permutations where chance is {chance:g} (p = {p_value:.2g}): some step sees the answers it is "
-            f"scored on, and every score would be too high."
+            f"scored on, and every score would be too high"
         ),
         answer=(
             "No study can cause this by itself; it is a fault in the preparation or the search. Report it. "

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,7 @@ from scipy.stats import binom
 from assay.plans import AuditPlan
 from assay.samples import Samples
 from assay.sentinels.learner import Learner
-from assay.sentinels.row_order import line_of, look, order_tests
+from assay.sentinels.row_order import _worth, line_of, look, order_tests
 from tests.factories import make_labels, make_samples
 
 SEED = 7
@@ -176,3 +178,18 @@ def test_a_long_file_sorted_by_its_target_is_looked_at_inside_the_classes():
 
 def test_too_few_rows_are_not_looked_at():
     assert "30 are needed" in seen(drawn(20, 0)).not_looked_for["row_order"]
+
+
+def test_what_the_order_is_worth_is_told_with_units_whole_on_both_sides():
+    """Sixty units of five rows side by side, each known by its column, labels by unit: no order, no worth."""
+    generator = np.random.default_rng(5)
+    units = np.repeat(np.arange(60, dtype=np.int32), 5)
+    labels = generator.permutation(np.repeat([0, 1], 30)).astype(np.int32)[units]
+    places = generator.normal(size=(60, 12))[units]
+    named = {f"x{k}": places[:, k] for k in range(12)}
+    samples = make_samples(labels, units=units, unit="video", **named)
+    said = _worth(samples, Learner(samples, SEED))
+    near, far = map(float, re.findall(r"0\.\d+", said))
+
+    assert abs(near - far) < 0.2
+    assert max(near, far) < 0.7

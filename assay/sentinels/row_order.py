@@ -137,13 +137,20 @@ def _flag(said: str, samples: Samples, plan: AuditPlan, learner: Learner) -> Fla
 
 
 def _worth(samples: Samples, learner: Learner) -> str:
-    """Say what shuffled folds score, and what folds of whole stretches do on the same rows."""
+    """Say what shuffled folds score, and what folds of whole stretches do on the same rows.
+
+    Both keep units whole; a unit lies where its first row does.
+    """
     rows, task = learner.rows, samples.task
     labels = samples.labels[rows]
     classes = np.zeros_like(rows)
     if task != "regression" and _by_target(samples.labels):
         classes = np.unique(labels, return_inverse=True)[1].reshape(-1)
     stretch = nth(classes) * FOLDS // np.bincount(classes)[classes]
+    _, first, unit = np.unique(
+        samples.unit_of_rows()[rows], return_index=True, return_inverse=True
+    )
+    stretch = stretch[first][unit.reshape(-1)]
     targets, ridge = targets_of(labels, task), learner.ridge(rows)
     shuffled = dealt_rows(samples, rows, generator_for(learner.seed, NAME, "folds"))
     near, far = (
