@@ -181,9 +181,12 @@ def test_too_few_rows_are_not_looked_at():
 
 
 def test_what_the_order_is_worth_is_told_with_units_whole_on_both_sides():
-    """Sixty units of five rows side by side, each known by its column, labels by unit: no order, no worth."""
+    """Sixty units that return each day for five days, each known by its columns, labels by unit.
+
+    Stretches of rows would be days, in which every unit is known from the others.
+    """
     generator = np.random.default_rng(5)
-    units = np.repeat(np.arange(60, dtype=np.int32), 5)
+    units = np.tile(np.arange(60, dtype=np.int32), 5)
     labels = generator.permutation(np.repeat([0, 1], 30)).astype(np.int32)[units]
     places = generator.normal(size=(60, 12))[units]
     named = {f"x{k}": places[:, k] for k in range(12)}

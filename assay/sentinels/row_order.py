@@ -139,18 +139,14 @@ def _flag(said: str, samples: Samples, plan: AuditPlan, learner: Learner) -> Fla
 def _worth(samples: Samples, learner: Learner) -> str:
     """Say what shuffled folds score, and what folds of whole stretches do on the same rows.
 
-    Both keep units whole; a unit lies where its first row does.
+    Both keep units whole.
     """
     rows, task = learner.rows, samples.task
     labels = samples.labels[rows]
     classes = np.zeros_like(rows)
     if task != "regression" and _by_target(samples.labels):
         classes = np.unique(labels, return_inverse=True)[1].reshape(-1)
-    stretch = nth(classes) * FOLDS // np.bincount(classes)[classes]
-    _, first, unit = np.unique(
-        samples.unit_of_rows()[rows], return_index=True, return_inverse=True
-    )
-    stretch = stretch[first][unit.reshape(-1)]
+    stretch = _stretches(samples.unit_of_rows()[rows], classes)
     targets, ridge = targets_of(labels, task), learner.ridge(rows)
     shuffled = dealt_rows(samples, rows, generator_for(learner.seed, NAME, "folds"))
     near, far = (
@@ -159,6 +155,19 @@ def _worth(samples: Samples, learner: Learner) -> str:
     )
     metric = "correlation" if task == "regression" else "AUC"
     return f"Shuffled folds score {metric} {near:.3f}, folds of whole stretches of the file {far:.3f}, by a quick model"
+
+
+def _stretches(
+    units: NDArray[np.int32], classes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the fold of each row: stretches of units in the order of their first rows, for each class."""
+    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
+    of_units = classes[first]
+    in_file = np.argsort(first)
+    stretch = np.empty(len(first), dtype=np.int64)
+    ordered = of_units[in_file]
+    stretch[in_file] = nth(ordered) * FOLDS // np.bincount(ordered)[ordered]
+    return stretch[unit.reshape(-1)]
 
 
 # The rows in line ------------------------------------------------------------------------------
