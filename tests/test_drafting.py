@@ -13,6 +13,8 @@ BUDGET = [
     "--set", "plan.a.tune={trials=2,seeds=2,epochs=4,patience=2}",
 ]  # fmt: skip
 
+pytestmark = pytest.mark.slow  # each starts the program
+
 
 @pytest.fixture
 def table(tmp_path):
