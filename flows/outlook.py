@@ -19,6 +19,7 @@ from tasks import (
     split,
     tune,
     validate,
+    weigh,
 )
 
 _N_FAMILIES = 3
@@ -118,6 +119,16 @@ def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
             lines, ["The self-test's alarm is unanswered: nothing after it would run."]
         )
     sentences = _tuning(store, plan, seed, cleaned, folds, lines)
+    weighed = (
+        weigh.stored(store, cleaned, folds, plan.gating(alpha), seed)
+        if cleaned and folds
+        else None
+    )
+    seen(
+        "weigh",
+        weighed,
+        weighed.summary() if weighed else "scores with and without each preparation",
+    )
     return Outlook(lines, sentences + _detectable(cleaned, alpha) + _plan_b(study))
 
 
