@@ -405,8 +405,11 @@ def register(store: Store, study: Study) -> tuple[Registration, tuple[str, ...]]
             store.write_checked(
                 folder / f"{digest}.json", canonical_json(mine.model_dump(mode="json"))
             )
+    others = (one for one in earlier if one.order < mine.order)
     before = sorted(
-        (one for one in earlier if one.order < mine.order), key=lambda one: one.order
+        # a version that knew fewer keys digested the same study otherwise
+        (one for one in others if one.study.essence_digest() != digest),
+        key=lambda one: one.order,
     )
     return mine, tuple(
         _deviation(one, study, begun=_mark(folder, one).exists()) for one in before

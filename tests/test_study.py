@@ -1,3 +1,4 @@
+import json
 import math
 import os
 import re
@@ -486,6 +487,20 @@ def test_a_changed_study_says_in_words_what_changed(store):
         f"differs from registration {first.digest[:12]} of the same name, which never came to a score, in "
         "alpha (0.05 -> 0.1), plan.a.at_least (0.7 -> 0.6)"
     )
+
+
+def test_the_same_study_under_a_version_that_knew_fewer_keys_is_no_deviation(store):
+    study = make_study()
+    older = study.model_dump(mode="json")
+    del older["plan"]["a"]["clean"]["label_noise"]
+    record = {"study": older, "digest": "0" * 64, "order": 0}
+    folder = store.folder / "registrations" / study.name
+    store.write_checked(folder / f"{'0' * 64}.json", json.dumps(record).encode())
+
+    registration, deviations = register(store, study)
+    assert registration.order == 1
+    assert deviations == ()
+    assert len(register(store, make_study(alpha=0.1))[1]) == 2
 
 
 def test_a_deviation_says_whether_the_earlier_scores_could_be_seen(store):
