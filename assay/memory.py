@@ -1,7 +1,7 @@
 """Whether a table fits into the memory there is, asked before anything is trained on it."""
 
 from assay.errors import DataRefused
-from assay.plans import most_levels
+from assay.plans import CleanPlan, most_levels
 from assay.records import Cleaned
 from assay.store import Store
 
@@ -11,13 +11,18 @@ _TIMES_HELD = 8
 _PROGRAM_BYTES = 1_500_000_000  # a process with its libraries and no table
 
 
-def n_inputs(store: Store, cleaned: Cleaned) -> int:
-    """Return about how many inputs a network gets: one a number, one a level of a category."""
-    if not cleaned.categorical:
-        return len(cleaned.numeric)
-    most = most_levels(len(cleaned.categorical), wide=True) + 1
-    levels = store.get_table(cleaned.features)[list(cleaned.categorical)].nunique()
-    return len(cleaned.numeric) + int(levels.clip(upper=most).sum())
+def n_inputs(store: Store, cleaned: Cleaned, plan: CleanPlan) -> int:
+    """Return about how many inputs a network gets: one a number, and what other columns become."""
+    found = len(cleaned.numeric)
+    found += sum(one.most + 2 for one in plan.lists)
+    found += len(plan.text) * (plan.text_components + 1)
+    apart = {*plan.text, *(one.column for one in plan.lists)}
+    categories = [name for name in cleaned.categorical if name not in apart]
+    if not categories:
+        return found
+    most = most_levels(len(categories), wide=True) + 1
+    levels = store.get_table(cleaned.features)[categories].nunique()
+    return found + int(levels.clip(upper=most).sum())
 
 
 def processes_that_fit(

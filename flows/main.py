@@ -134,7 +134,7 @@ def check_opened(
     if not audited.suspect:
         most = processes_that_fit(
             cleaned.n_rows,
-            n_inputs(store, cleaned),
+            n_inputs(store, cleaned, plan.clean),
             memory_allowed(),
             plan.tune.folds_per_trial,
         )

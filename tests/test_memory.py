@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assay.errors import DataRefused
 from assay.memory import n_inputs, processes_that_fit
+from assay.plans import CleanPlan
 from assay.samples import Samples
 from assay.store import Store
 
@@ -48,4 +49,6 @@ def test_a_category_counts_by_its_levels_up_to_what_preparing_keeps(tmp_path: Pa
     labels = np.tile([0, 1], 300).astype(np.int32)
     cleaned = Samples(table, labels, "binary", ("no", "yes")).keep(store)
 
-    assert n_inputs(store, cleaned) == 1 + 2 + 255
+    assert n_inputs(store, cleaned, CleanPlan()) == 1 + 2 + 255
+    read = CleanPlan(text=["two"], lists=[{"column": "many", "most": 8}])
+    assert n_inputs(store, cleaned, read) == 1 + 33 + 10
