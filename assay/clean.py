@@ -48,9 +48,12 @@ def clean_table(
     frame = columns.read(frame, plan.clean, log)
     label = labels.label_of(frame, plan, log)
     none = label.isna()
-    frame = _drop_rows(frame, none, labels.why_none(frame, plan, none), log)
+    why = labels.why_none(frame, plan, none)
+    frame = _drop_rows(frame, none, why, log)
     if frame.empty:
-        raise DataRefused(f"The target {labels.said(plan)} has no value in any row.")
+        raise DataRefused(
+            f"The target {labels.said(plan)} has no value in any row: {why}."
+        )
     label = label[frame.index]
     shown = columns.in_parts(
         frame.drop(columns=list(made_from)), plan.clean, plan.order
@@ -138,9 +141,13 @@ def _need_text(frame: pd.DataFrame, plan: CleanPlan) -> None:
         for name in names:
             column = frame[name]
             if pd.api.types.is_numeric_dtype(column) and column.notna().any():
+                todo = (
+                    "Give their format, such as %Y%m%d"
+                    if kind == "dates"
+                    else "They are inputs as they are: leave it out"
+                )
                 raise StudyError(
-                    f"clean.{kind} names {name!r}, but its values are numbers, which are inputs as they are. "
-                    f"Leave it out."
+                    f"clean.{kind} names {name!r}, but its values are numbers. {todo}."
                 )
 
 
@@ -151,6 +158,14 @@ def _need_pixels(features: pd.DataFrame, image: ImagePlan) -> None:
             f"clean.image has {image.height} x {image.width} pixels of {image.channels} channel"
             f"{'s' * (image.channels > 1)}, which are {image.n_pixels} columns of numbers, but the table has "
             f"{n_columns} left. Correct its size, or name in clean.drop the columns that are no pixels."
+        )
+    missing = features.columns[features.isna().any()].intersection(
+        features.select_dtypes("number").columns
+    )
+    if image.denoise != "none" and len(missing):
+        raise DataRefused(
+            f"clean.image.denoise takes the median of the pixels around, but {missing[0]} is missing in some rows. "
+            f"Leave denoise out, or such rows out of the file."
         )
 
 

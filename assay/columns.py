@@ -1,6 +1,8 @@
 """Columns whose cells are no plain values, read by fixed rules: each row alone decides what it becomes."""
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,11 @@ import pandas as pd
 from assay.errors import DataRefused, StudyError
 from assay.labels import spelled
 from assay.plans import CleanPlan, DateColumn, NumberColumn
+from assay.readers.table import MAX_NUMBER
 from assay.records import CleanStep
 
 EPOCH = pd.Timestamp("2000-01-01")
+_NO_UNIT = re.compile(r"[()\[\]{}<>\u2264\u2265~]")  # they change what a number says
 _CIRCLES = {"month": "year", "weekday": "week", "hour": "day"}
 _NUMBER = re.compile(
     r"(?P<sign>[-+\u2212])?\s*(?P<before>[^\W\d_]{1,4}\s|[^\s\w.,+\u2212-]{1,3}\s*)?"
@@ -51,8 +55,11 @@ def _respelled(
             f"clean.spellings names {column.name!r}, but its values are numbers."
         )
     changed = int(column.isin(list(words)).sum())
-    if changed:
-        said = ", ".join(f"{old!r} as {new!r}" for old, new in words.items())
+    said = ", ".join(f"{old!r} as {new!r}" for old, new in words.items())
+    if not changed:
+        what = f"spellings of '{column.name}' that no cell has"
+        log.append(CleanStep(what=what, n=len(words), why=said))
+    else:
         log.append(
             CleanStep(
                 what=f"cells of '{column.name}' spelled anew", n=changed, why=said
@@ -80,7 +87,23 @@ def number_in(cell: str) -> tuple[float, str] | None:
     digits = found["number"].replace(",", "") + (found["power"] or "")
     unit = " ".join(filter(None, ((found["before"] or "").strip(), found["after"])))
     sign = -1.0 if found["sign"] in ("-", "\u2212") else 1.0
-    return sign * float(digits), unit.strip()
+    number = sign * float(digits)
+    if abs(number) > MAX_NUMBER or _NO_UNIT.search(unit):
+        return None
+    return number, unit.strip()
+
+
+def units_differ(units: Iterable[str]) -> bool:
+    """Return whether cells of these units cannot stand in one column; a currency's sign may be left out.
+
+    Examples
+    --------
+    >>> units_differ(["", "$"]), units_differ(["", "K"]), units_differ(["min", "h"]), units_differ(["kg"])
+    (False, True, True, False)
+    """
+    known = set(units)
+    signs = all(unit == "" or unicodedata.category(unit[0]) == "Sc" for unit in known)
+    return len(known - {""} if signs else known) > 1
 
 
 def _as_numbers(
@@ -91,10 +114,10 @@ def _as_numbers(
     cells = column.dropna().map(str)
     known = {cell: number_in(cell) for cell in cells.unique()}
     units = {found[1].casefold(): found[1] for found in known.values() if found}
-    named = sorted(unit for unit in units.values() if unit)
-    if plan.unit is None and len(named) > 1:
+    named = sorted(units.values())
+    if plan.unit is None and units_differ(units):
         raise DataRefused(
-            f"The column '{column.name}' holds numbers with the units {', '.join(map(repr, named[:5]))}"
+            f"The column '{column.name}' holds numbers with the units {', '.join(map(_unit_said, named[:5]))}"
             f"{' and others' if len(named) > 5 else ''}. Declare in clean.numbers the unit whose cells count."
         )
     wanted = None if plan.unit is None else plan.unit.casefold()
@@ -104,8 +127,14 @@ def _as_numbers(
         if found and (wanted is None or found[1].casefold() == wanted)
     }
     read_ = cells.map(numbers).astype("float64").reindex(column.index)
-    said = "numbers" if plan.unit is None else f"numbers of {plan.unit}"
+    said = "numbers"
+    if plan.unit is not None:
+        said += f" of {plan.unit}" if plan.unit else " without a unit"
     return _told(column, read_, said, log)
+
+
+def _unit_said(unit: str) -> str:
+    return repr(unit) if unit else "none"
 
 
 def _told(
@@ -140,14 +169,24 @@ def _as_moments(
     if pd.api.types.is_datetime64_any_dtype(column):
         found = column
     else:
-        cells = column.map(lambda cell: spelled(cell).strip(), "ignore").astype(object)
-        found = pd.to_datetime(
-            cells, format=plan.format or "ISO8601", errors="coerce", utc=True
-        )
+        cells = column.map(_date_spelled, "ignore").astype(object)
+        try:
+            found = pd.to_datetime(
+                cells, format=plan.format or "ISO8601", errors="coerce", utc=True
+            )
+        except (ValueError, re.error) as error:
+            raise StudyError(
+                f"clean.dates: {plan.format!r} is no format for {plan.column!r}: {error}."
+            ) from None
     if getattr(found.dtype, "tz", None) is not None:
         found = found.dt.tz_convert("UTC").dt.tz_localize(None)
     said = f"dates written {plan.format}" if plan.format else "dates"
     return _told(column, found.astype("datetime64[us]"), said, log)
+
+
+def _date_spelled(cell: object) -> str:
+    """Spell a date to the microsecond: one cell finer than that would narrow the years of all."""
+    return re.sub(r"(\.\d{6})\d+", r"\1", spelled(cell).strip())
 
 
 def in_parts(frame: pd.DataFrame, plan: CleanPlan, order: str | None) -> pd.DataFrame:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay import linear, outliers, preprocess
-from assay.errors import DataRefused
 from assay.metrics import auc, spearman
 from assay.network import Net, Shape
 from assay.permute import n_alone, relabelled
@@ -91,18 +90,19 @@ class Contest:
         train, test = np.flatnonzero(learned), np.flatnonzero(tested)
         features = self.samples.features
         kept = np.flatnonzero(outliers.kept_rows(features.iloc[train], plan.outliers))
-        if len(kept) < 2:
-            raise DataRefused(
-                f"clean.outliers leaves {len(kept)} of {len(train)} rows of a training part. "
-                f"Raise its factor or columns_needed."
-            )
+        outliers.need_rows(len(kept), len(train))
         if not self.regression:
             preprocess.check_classes(self.samples.labels[train], kept)
         train = self._few_enough(train[kept], number)
         preparation = preprocess.fit(features.iloc[train], plan)
         rows = preparation.apply(features.iloc[train])
         if self.believing and plan.label_noise == "drop":
-            believed = outliers.believed_labels(rows, self.samples.labels[train])
+            units = self.samples.units
+            believed = outliers.believed_labels(
+                rows,
+                self.samples.labels[train],
+                None if units is None else units[train],
+            )
             train, rows = train[believed], rows[believed]
         generator = generator_for(self.seed, "rows", number)
         portion = generator.permutation(len(train))[: self.plan.steps * _BATCH_SIZE]

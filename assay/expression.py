@@ -7,6 +7,7 @@ comparisons, ``in [...]``, ``and or not``, and the functions of :data:`FUNCTIONS
 import ast
 import operator
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": np.minimum,
     "max": np.maximum,
 }
+_QUOTED_OR_NAMED = r"""'[^']*'|"[^"]*"|`([^`]+)`"""
 _TWO_ARGUMENTS = ("min", "max")
 _SAID = (
     "numbers, 'texts', columns (`in backticks` where the name is no word), + - * / **, comparisons, in [...], "
@@ -163,9 +165,17 @@ def _plain(column: "pd.Series[Any]") -> NDArray[Any]:
 
 def _equal(left: Any, right: Any) -> NDArray[np.bool_]:
     """Compare as numbers where one side is a number, and else as text."""
-    if isinstance(right, float) and not _is_number(left):
-        left = pd.to_numeric(pd.Series(left), errors="coerce").to_numpy(np.float64)
+    if _is_number(left) != _is_number(right):
+        left, right = _as_number(left), _as_number(right)
     return np.asarray(left == right, dtype=bool)
+
+
+def _as_number(value: Any) -> Any:
+    """Return texts as the numbers they hold, NaN where they hold none."""
+    if _is_number(value):
+        return value
+    numbers = pd.to_numeric(pd.Series(value), errors="coerce").to_numpy(np.float64)
+    return numbers[0] if isinstance(value, str) else numbers
 
 
 def _is_number(value: Any) -> bool:
@@ -196,10 +206,12 @@ def parse(text: str) -> Expression:
     names: dict[str, str] = {}
 
     def named(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0]
         return names.setdefault(match[1], f"column_{len(names)}_in_backticks")
 
     try:
-        written = re.sub(r"`([^`]+)`", named, text.strip())
+        written = re.sub(_QUOTED_OR_NAMED, named, text.strip())
         tree = ast.parse(written, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"{text!r} is no expression") from None
@@ -208,6 +220,9 @@ def parse(text: str) -> Expression:
             f"an expression of more than {DEEPEST} parts inside each other"
         )
     standing = {stand_in: name for name, stand_in in names.items()}
+    for node in ast.walk(tree):  # Python spells a name anew, a table does not
+        if isinstance(node, ast.Name) and node.id not in standing:
+            standing[node.id] = ast.get_source_segment(written, node) or node.id
     read: dict[str, str] = {}
     is_condition = _checked(tree, standing, read) == "condition"
     if not read:
@@ -239,7 +254,11 @@ def _checked(node: ast.expr, standing: dict[str, str], read: dict[str, str]) -> 
     match node:
         case ast.Constant(value=bool() | None):
             pass
-        case ast.Constant(value=int() | float() | str()):
+        case ast.Constant(value=str()):
+            return "value"
+        case ast.Constant(value=int() | float() as number):
+            if not abs(number) <= sys.float_info.max:
+                raise ValueError("a number beyond all that can be reckoned with")
             return "value"
         case ast.Name(id=name):
             read[name] = standing.get(name, name)

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from assay import expression
 from assay.errors import DataRefused, StudyError
 from assay.plans import Cleaning, LabelRule
+from assay.readers.table import MAX_NUMBER
 from assay.records import CleanStep
+
+_MOST_DIGITS = 4000  # that Python reads as a number
 
 
 def made_from(plan: Cleaning) -> tuple[str, ...]:
@@ -91,7 +94,9 @@ def _numbers(column: "pd.Series[Any]", rule: LabelRule) -> "pd.Series[Any]":
 
 def _of_expression(frame: pd.DataFrame, text: str) -> "pd.Series[Any]":
     try:
-        return pd.Series(expression.parse(text).of(frame), index=frame.index)
+        values = expression.parse(text).of(frame)
+        values[np.abs(values) > MAX_NUMBER] = np.nan
+        return pd.Series(values, index=frame.index)
     except ValueError as error:
         raise DataRefused(
             f"The label's expression {error}. Name the column in clean.numbers to count such cells as missing."
@@ -171,7 +176,7 @@ def _codes(
         label.unique(),
         key=lambda name: (
             not name.isdecimal(),
-            int(name) if name.isdecimal() else 0,
+            int(name) if name.isdecimal() and len(name) <= _MOST_DIGITS else 0,
             name,
         ),
     )

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from assay.errors import DataRefused
 from assay.plans import OutlierPlan
+from assay.seeds import generator_for
 
 _NORMAL_MAD = 1.4826  # standard deviations of a normal distribution in one MAD
 _FOLDS = 5
@@ -33,6 +34,7 @@ def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
     if plan.rule == "none" or numbers.empty:
         return np.ones(len(features), dtype=bool)
     raw = numbers.to_numpy(dtype=np.float64)
+    raw = raw[:, ~np.isnan(raw).all(axis=0)]  # nothing is known of the others
     if plan.rule == "isolation_forest":
         return _not_isolated(raw, plan.share)
     if plan.rule == "mad":
@@ -48,19 +50,36 @@ def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
 
 
 def _not_isolated(raw: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    """Return the rows that stay, whatever the order of the rows; of equal ones all or none."""
     filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(
         raw
     )
-    forest = IsolationForest(random_state=_SEED, n_jobs=1).fit(filled)
+    in_order = filled[np.lexsort(filled.T)]
+    forest = IsolationForest(random_state=_SEED, n_jobs=1).fit(in_order)
+    scores = forest.score_samples(filled)
     n_gone = int(share * len(raw))
-    strangest = np.argsort(forest.score_samples(filled), kind="stable")[:n_gone]
-    kept = np.ones(len(raw), dtype=bool)
-    kept[strangest] = False
-    return kept
+    return np.asarray(scores >= np.sort(scores)[n_gone])
+
+
+def need_rows(n_kept: int, n_rows: int) -> None:
+    """Refuse a training part of which the outlier rule leaves next to nothing.
+
+    Raises
+    ------
+    DataRefused
+        If fewer than two rows are left.
+    """
+    if n_kept < 2:
+        raise DataRefused(
+            f"clean.outliers leaves {n_kept} of {n_rows} rows of a training part. "
+            f"Raise its factor or columns_needed."
+        )
 
 
 def believed_labels(
-    inputs: NDArray[np.float32], labels: NDArray[np.int32]
+    inputs: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    units: NDArray[np.int32] | None = None,
 ) -> NDArray[np.bool_]:
     """Return the training rows whose label the others do not contradict, shape (n_rows,).
 
@@ -76,10 +95,19 @@ def believed_labels(
         Prepared training rows.
     labels : shape (n_rows,)
         Class codes.
+    units : shape (n_rows,)
+        What is held out together; None: each row.
     """
+    unit = np.arange(len(labels)) if units is None else units
+    unit = np.unique(unit, return_inverse=True)[1].reshape(-1)
+    n_units = int(unit.max()) + 1
+    if n_units < 2 * _FOLDS:
+        return np.ones(len(labels), dtype=bool)
+    fold = generator_for(_SEED, "believed").permutation(n_units)[unit] % _FOLDS
     classes, counts = np.unique(labels, return_counts=True)
     predicted = np.zeros((len(labels), len(classes)))
-    for train, held in KFold(_FOLDS, shuffle=True, random_state=_SEED).split(inputs):
+    for number in range(_FOLDS):
+        train, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(np.unique(labels[train])) < 2:
             return np.ones(len(labels), dtype=bool)
         line = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
@@ -88,6 +116,7 @@ def believed_labels(
         predicted[np.ix_(held, at)] = line.predict_proba(inputs[held])
     codes = np.searchsorted(classes, labels)
     usual = np.array([predicted[codes == k, k].mean() for k in range(len(classes))])
+    predicted[:, counts < _FOLDS] = -1.0  # nobody knows what such a class looks like
     given = np.where(predicted >= usual, predicted, -1.0)
     contradicted = (given.max(axis=1) > 0) & (given.argmax(axis=1) != codes)
     for k, n in enumerate(counts):

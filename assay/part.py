@@ -199,13 +199,19 @@ class Part:
         validation: NDArray[np.bool_],
     ) -> Prepared:
         rows, plan = np.flatnonzero(learned), self.plan.clean
+        n_rows = len(rows)
         rows = rows[outliers.kept_rows(samples.features.iloc[rows], plan.outliers)]
+        outliers.need_rows(len(rows), n_rows)
         if not self.regression:
             preprocess.check_classes(samples.labels, rows)
         preparation = self._prepare(samples, rows, plan)
         inputs = preparation.apply(samples.features)
         if plan.label_noise == "drop":
-            rows = rows[outliers.believed_labels(inputs[rows], samples.labels[rows])]
+            units = None if samples.units is None else samples.units[rows]
+            believed = outliers.believed_labels(
+                inputs[rows], samples.labels[rows], units
+            )
+            rows = rows[believed]
         return Prepared(
             preparation, samples.features, inputs, rows, np.flatnonzero(validation)
         )

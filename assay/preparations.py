@@ -42,28 +42,36 @@ def weigh(
         Not negative where a row is in the training part of that fold.
     """
 
-    def scores(clean: CleanPlan) -> dict[str, float]:
+    def scores(clean: CleanPlan) -> tuple[dict[str, float], str]:
         changed = plan.model_copy(update={"clean": clean})
         contest = Contest(
             standardised(samples), outer, inner, changed, seed, believing=True
         )
         [found] = contest.scores([contest.samples.labels])
-        return dict(zip(contest.models, map(float, found), strict=True))
+        n_diverged = contest.n_diverged[0]
+        remark = f"; the net diverged on {n_diverged} of {len(parts)} folds"
+        return dict(zip(contest.models, map(float, found), strict=True)), (
+            remark if n_diverged else ""
+        )
 
     parts = [np.flatnonzero(fold >= 0) for fold in inner]
     with threadpool_limits(1):
-        return Preparations(
-            statistic="spearman" if samples.task == "regression" else "auc",
-            scores=scores(plan.clean),
-            worth=tuple(
+        worth = []
+        for step in _steps(plan.clean):
+            without, remark = scores(step.without)
+            touched = _touched(samples, parts, plan.clean, step.what)
+            worth.append(
                 PreparationWorth(
                     kind=step.kind,
                     what=step.what,
-                    touched=_touched(samples, parts, plan.clean, step.what),
-                    without=scores(step.without),
+                    touched=touched + (f"{remark} without it" if remark else ""),
+                    without=without,
                 )
-                for step in _steps(plan.clean)
-            ),
+            )
+        return Preparations(
+            statistic="spearman" if samples.task == "regression" else "auc",
+            scores=scores(plan.clean)[0],
+            worth=tuple(worth),
         )
 
 
@@ -74,9 +82,7 @@ def _steps(plan: CleanPlan) -> Iterator[_Step]:
         return plan.model_copy(update=changes)
 
     if plan.scale != "none":
-        yield _Step(
-            "normalisation", f"scale = {plan.scale}", without(scale="none", clip=0.0)
-        )
+        yield _Step("normalisation", f"scale = {plan.scale}", without(scale="none"))
     if plan.clip:
         yield _Step("noise removal", f"clip = {plan.clip:g}", without(clip=0.0))
     if plan.image is not None and plan.image.denoise != "none":
@@ -121,7 +127,9 @@ def _n_doubted(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> in
     rows = rows[outliers.kept_rows(samples.features.iloc[rows], plan.outliers)]
     features = samples.features.iloc[rows]
     inputs = preprocess.fit(features, plan).apply(features)
-    return int((~outliers.believed_labels(inputs, samples.labels[rows])).sum())
+    units = None if samples.units is None else samples.units[rows]
+    believed = outliers.believed_labels(inputs, samples.labels[rows], units)
+    return int((~believed).sum())
 
 
 def _share_drawn_in(

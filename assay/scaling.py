@@ -4,7 +4,7 @@ scikit-learn fits; what was fitted is kept as arrays, which are applied without 
 """
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from sklearn.preprocessing import (
 from assay.plans import CleanPlan
 
 CLIP = 3.0  # scaled values beyond about this many spreads are bent towards it
-_MOST_KNOTS = 256
+_MOST_KNOTS, _FAR = 256, 1e100
 _LEAST_SHARE = 1e-7  # of the rows below a value, from which ranks count: scikit-learn's
 Array = NDArray[np.float64]
 
@@ -33,9 +33,11 @@ class Scaling:
     fill : shape (p,)
         Value for missing cells.
     low, high : shape (p,)
-        Where values are drawn in to; without bounds infinite.
-    powers : shape (p,) or (0,)
-        The power of each column (Yeo & Johnson 2000), where the shape is one.
+        Where values are drawn in to; without bounds infinite. Of a column without a value both are 0:
+        nothing was learned of it.
+    powers : shape (3, p) or (3, 0)
+        Where the shape is a power (Yeo & Johnson 2000): median and range of the quartiles, by which a
+        column is put in units of its own first, and the power.
     knots : shape (k, p) or (0, p)
         Evenly spaced quantiles, where the shape is that of ranks in a normal distribution.
     centre, scale : shape (p,)
@@ -57,7 +59,8 @@ class Scaling:
         """Return scaled numbers, shape (n_rows, p), missing cells filled."""
         x = self.drawn_in(np.where(np.isnan(raw), self.fill, raw))
         if self.powers.size:
-            x = powered(x, self.powers)
+            middle, spread, power = self.powers
+            x = powered((x - middle) / spread, power)
         if len(self.knots):
             x = np.column_stack(
                 [normal_scores(x[:, j], self.knots[:, j]) for j in range(x.shape[1])]
@@ -76,7 +79,8 @@ def unpack(arrays: dict[str, NDArray[Any]]) -> Scaling:
 
 def bent(z: Array) -> Array:
     """Return ``z / sqrt(1 + (z / 3)**2)``: linear near the middle, never beyond 3 spreads."""
-    return np.asarray(z / np.sqrt(1 + (z / CLIP) ** 2))
+    near = np.clip(z, -_FAR, _FAR)  # whose square is a number
+    return np.asarray(near / np.sqrt(1 + (near / CLIP) ** 2))
 
 
 def powered(x: Array, powers: Array) -> Array:
@@ -126,51 +130,64 @@ def fit(columns: pd.DataFrame, plan: CleanPlan) -> tuple[Scaling, NDArray[np.boo
         becomes 0 throughout. The pixels of an image share a centre and a spread by channel.
     """
     known = [_column(columns[name].to_numpy(np.float64), plan) for name in columns]
-    fill, low, high, power, centre, scale, gaps = (
-        np.array([one[:7] for one in known]).reshape(-1, 7).T
-    )
+    numbers = np.array([one.numbers for one in known]).reshape(-1, 8).T
+    fill, low, high, *powers, centre, scale = numbers
     if plan.image and plan.scale != "none":
         centre, scale = _by_channel(centre, scale, plan.image.channels)
-    knots = [one[7] for one in known]
-    return Scaling(
+    knots = np.array([one.knots for one in known])
+    scaling = Scaling(
         fill=fill,
         low=low,
         high=high,
-        powers=power if plan.scale == "power" else np.empty(0),
-        knots=np.array(knots).reshape(len(known), -1).T if known else np.empty((0, 0)),
+        powers=np.array(powers) if plan.scale == "power" else np.empty((3, 0)),
+        knots=knots.reshape(len(known), -1).T if known else np.empty((0, 0)),
         centre=centre,
         scale=scale,
-    ), gaps.astype(bool)
+    )
+    return scaling, np.array([one.gaps for one in known], dtype=bool)
 
 
-def _column(values: Array, plan: CleanPlan) -> tuple[Any, ...]:
-    """Return fill, bounds, power, centre, spread, whether there are gaps, and knots of a column.
+class _Fitted(NamedTuple):
+    """Of one column: fill, bounds, middle, range and power, centre and spread; its knots; whether it has gaps."""
 
-    Without a value there is nothing to learn, and "was missing" says it all.
-    """
+    numbers: tuple[float, ...]
+    knots: Array
+    gaps: bool
+
+
+def _column(values: Array, plan: CleanPlan) -> _Fitted:
     missing = np.isnan(values)
-    seen = values[~missing] if not missing.all() else np.zeros(1)
+    if missing.all():
+        return _Fitted(
+            (0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0),
+            _knots_of(plan, np.zeros(len(values))),
+            True,
+        )
+    seen = values[~missing]
     low, high = -np.inf, np.inf
     if plan.clip:
         low, high = np.quantile(seen, [plan.clip, 1 - plan.clip])
         seen = np.clip(seen, low, high)
+    elif plan.scale == "power":  # beyond what was seen a power has no bound
+        low, high = seen.min(), seen.max()
     fill = float(np.median(seen) if plan.impute == "median" else np.mean(seen))
     filled = np.clip(np.where(missing, fill, values), low, high)
-    power, knots = 1.0, np.empty(0)
-    if plan.scale == "none":
-        centre, spread = 0.0, 1.0
+    middle, spread, power = 0.0, 1.0, 1.0
+    if plan.scale in ("none", "quantile"):
+        centre, scale = 0.0, 1.0
     elif plan.image:
-        centre, spread = float(filled.mean()), float(filled.std())
+        centre, scale = float(filled.mean()), float(filled.std())
     elif plan.scale == "standard":
-        centre, spread = _standard(filled)
+        centre, scale = _standard(filled)
     elif plan.scale == "power":
+        middle, spread = _robust(filled)
+        filled = (filled - middle) / spread
         power = _power(filled)
-        centre, spread = _standard(powered(filled[:, None], np.array([power]))[:, 0])
-    elif plan.scale == "quantile":
-        centre, spread, knots = 0.0, 1.0, _knots(filled)
+        centre, scale = _standard(powered(filled[:, None], np.array([power]))[:, 0])
     else:
-        centre, spread = _robust(filled)
-    return fill, low, high, power, centre, spread, missing.any(), knots
+        centre, scale = _robust(filled)
+    numbers = (fill, low, high, middle, spread, power, centre, scale)
+    return _Fitted(numbers, _knots_of(plan, filled), bool(missing.any()))
 
 
 def _standard(values: Array) -> tuple[float, float]:
@@ -197,7 +214,9 @@ def _power(values: Array) -> float:
     return power if np.isfinite(power) else 1.0
 
 
-def _knots(values: Array) -> Array:
+def _knots_of(plan: CleanPlan, values: Array) -> Array:
+    if plan.scale != "quantile":
+        return np.empty(0)
     n_knots = min(_MOST_KNOTS, len(values))
     transformer = QuantileTransformer(
         n_quantiles=n_knots, output_distribution="normal", subsample=None

@@ -113,6 +113,7 @@ class Universe(Record):
 
     name: str
     outcome: OutcomeWord | Literal["refused"]
+    claim: str = Field(description="What came of the claim.")
     reason: str
     score: float | None
     delta: float | None
@@ -120,11 +121,18 @@ class Universe(Record):
     @classmethod
     def refused(cls, name: str, reason: str) -> "Universe":
         """Return what came of an alternative under which the data is refused."""
-        return cls(name=name, outcome="refused", reason=reason, score=None, delta=None)
+        return cls(
+            name=name,
+            outcome="refused",
+            claim="not_asked",
+            reason=reason,
+            score=None,
+            delta=None,
+        )
 
 
 class Multiverse(Record):
-    """In how many of the declared alternatives the verdict stands (Steegen et al. 2016)."""
+    """In how many of the declared alternatives the words stand, outcome and claim (Steegen et al. 2016)."""
 
     stands: int
     of: int
@@ -156,7 +164,8 @@ class Verdict(Record):
 
     def among(self, universes: tuple[Universe, ...]) -> "Verdict":
         """Return the verdict with what it would have been under the alternatives of cleaning."""
-        stands = sum(one.outcome == self.outcome for one in universes)
+        mine = (self.outcome, self.claim.answer)
+        stands = sum((one.outcome, one.claim) == mine for one in universes)
         found = Multiverse(stands=stands, of=len(universes), universes=universes)
         return self.model_copy(update={"multiverse": found})
 
@@ -165,6 +174,7 @@ class Verdict(Record):
         return Universe(
             name=name,
             outcome=self.outcome,
+            claim=self.claim.answer,
             reason=self.reason,
             score=self.claim.score,
             delta=self.deep_learning.delta,

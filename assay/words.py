@@ -115,10 +115,13 @@ def multiverse_sentence(verdict: Verdict) -> str:
     found = verdict.multiverse
     if found is None:
         return ""
+    if not found.of:
+        return f"Plan {verdict.plan.upper()}, which decided, declares no alternative of cleaning."
     others = [
         f"'{one.name}' gives {one.outcome}"
+        + (f", claim {one.claim}" if one.claim != verdict.claim.answer else "")
         for one in found.universes
-        if one.outcome != verdict.outcome
+        if (one.outcome, one.claim) != (verdict.outcome, verdict.claim.answer)
     ]
     return (
         f"The verdict stands in {found.stands} of {found.of} declared alternatives of cleaning"

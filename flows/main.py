@@ -18,7 +18,7 @@ from prefect import flow, tags
 
 from assay import runs
 from assay.environment import cores_allowed, memory_allowed
-from assay.errors import DataRefused, StudyError
+from assay.errors import AssayError
 from assay.memory import n_inputs, processes_that_fit
 from assay.plans import Plan, PlanName, Study
 from assay.progress import Begun, announce, listening
@@ -161,7 +161,7 @@ def universes(
                 _, judgement = check_opened(
                     store, opened, changed, name, identity, runner
                 )
-            except (DataRefused, StudyError) as refused:
+            except AssayError as refused:
                 yield Universe.refused(alternative.name, str(refused))
                 continue
         yield judgement.verdict.as_universe(alternative.name)

@@ -1,5 +1,6 @@
 import contextlib
 import re
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,11 @@ TABLE = pd.DataFrame(
         ("나라 not in ['US']", [1, 0, 1, np.nan]),
         ("likes in [0, 5]", [0, 1, np.nan, 1]),
         ("live == 1", [1, 0, 1, 0]),
+        ("4.5 == score", [0, 1, 0, 0]),
+        ("score == likes / 2", [0, 0, np.nan, 0]),
+        ("likes / 2 + 0.5 in [score, 3]", [0, 0, np.nan, 1]),
+        ("likes == '10'", [1, 0, np.nan, 0]),
+        ("나라 == 'a`b`c' or likes == 10", [1, 0, np.nan, np.nan]),
         ("score == 4.5", [0, 1, 0, 0]),
         ("sqrt(likes - 5)", [np.sqrt(5), np.nan, np.nan, 0]),
     ],
@@ -68,6 +74,7 @@ def test_an_expression_has_its_value_in_each_row(text, values):
         ("likes is 3", "has no"),
         ("-" * 499 + "x", "more than 50 parts"),
         ("x" * 501, "at most 500"),
+        ("likes > 1" + "0" * 400, "beyond all that can be reckoned"),
         ("(" * 400, "no expression"),
     ],
 )
@@ -87,6 +94,13 @@ def test_columns_are_named_once_in_their_order_and_conditions_are_told_apart():
     assert parse("`view count` * likes + likes").columns == ("view count", "likes")
     assert parse("likes > 1 or live == 1").is_condition
     assert not parse("likes * 2").is_condition
+
+
+def test_a_name_is_the_tables_not_pythons_spelling_of_it():
+    nfd = unicodedata.normalize("NFD", "좋아요")
+
+    assert parse(f"{nfd} > 1").columns == (nfd,)
+    assert parse("ｖｉｅｗ > 5").columns == ("ｖｉｅｗ",)
 
 
 @given(st.text(max_size=60))

@@ -3,10 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
-from sklearn.preprocessing import PowerTransformer, QuantileTransformer
+from sklearn.preprocessing import (
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+)
 
 from assay.plans import CleanPlan
-from assay.scaling import fit, powered, unpack
+from assay.scaling import bent, fit, powered, unpack
 from tests.test_preprocess import numbers
 
 
@@ -48,11 +52,43 @@ def test_equal_values_at_an_end_get_the_middle_of_their_ranks():
 
 @given(st.integers(0, 10_000))
 def test_powers_and_what_they_give_are_scikit_learns(seed):
+    """Of columns in units of their own, and cells no higher than any that was seen."""
     train, test = drawn(seed), drawn(seed + 1, 50)
-    theirs = PowerTransformer().fit(train)
+    test = np.clip(test, train.min(axis=0), train.max(axis=0))
+    robust = RobustScaler().fit(train)
+    theirs = PowerTransformer().fit(robust.transform(train))
     ours, _ = fit(numbers(train), CleanPlan(scale="power"))
 
-    np.testing.assert_allclose(ours.apply(test), theirs.transform(test), atol=1e-6)
+    expected = theirs.transform(robust.transform(test))
+    np.testing.assert_allclose(ours.apply(test), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-27, 1e-3, 1e20])
+def test_a_power_is_the_same_in_any_unit(unit):
+    train = drawn(4)
+    one, _ = fit(numbers(train), CleanPlan(scale="power"))
+    other, _ = fit(numbers(train * unit), CleanPlan(scale="power"))
+
+    np.testing.assert_allclose(other.apply(train * unit), one.apply(train), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["robust", "standard", "quantile", "power"])
+@pytest.mark.parametrize("far", [1e8, 1e10, 1e38, 1e200])
+def test_a_cell_far_beyond_what_was_seen_is_an_extreme_and_nothing_else(scale, far):
+    years = 2024 - np.floor(np.random.default_rng(0).exponential(3, (100, 1)))
+    ours, _ = fit(numbers(years), CleanPlan(scale=scale))
+    usual = bent(ours.apply(years)).max()
+
+    assert usual <= bent(ours.apply(np.array([[far]])))[0, 0] <= 3
+
+
+def test_a_column_without_a_value_is_0_also_where_it_has_one_later():
+    ours, gaps = fit(numbers(np.full((9, 1), np.nan)), CleanPlan())
+
+    assert (
+        ours.apply(np.array([[100.0], [np.nan], [-1e6]])).ravel().tolist() == [0.0] * 3
+    )
+    assert gaps.tolist() == [True]
 
 
 @pytest.mark.parametrize("power", [-1.0, 0.0, 0.7, 1.0, 2.0, 3.0])

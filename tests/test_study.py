@@ -326,6 +326,8 @@ def test_an_alternative_replaces_keys_of_clean_and_nothing_else(path):
         ),
         ([{"name": "x", "clean": {"clip": 0.1}}] * 2, "two alternatives have one name"),
         ([{"name": "x", "clean": {}}], "at least 1 item"),
+        ([{"name": "x", "clean": {"scale": "robust"}}], "'x' changes nothing"),
+        ([{"name": "x", "clean": {"numbers": ["answer"]}}], "that is another question"),
     ],
 )
 def test_an_alternative_that_can_be_no_plan_is_refused(alternatives, said):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.columns import number_in
+from assay.columns import number_in, units_differ
 
 NEARLY_ALL = 0.95  # of the cells must be of a kind; 'Unrated' among numbers is a gap
 _MOST_LOOKED_AT = 5_000  # distinct texts; of more, evenly spaced ones
@@ -71,8 +71,8 @@ def amounts(column: "pd.Series[Any]", few: int = _FEW_VALUES) -> Amounts | None:
     if not units or units.total() < NEARLY_ALL * counts.sum() or _ORDINALS & {*units}:
         return None
     main, n_main = units.most_common(1)[0]
-    several = len(units) - ("" in units) > 1
-    if several and (not main or n_main < _MAIN_UNIT * units.total()):
+    several = units_differ(units)
+    if several and n_main < _MAIN_UNIT * units.total():
         return None
     held = {
         text: found[0]

@@ -177,7 +177,7 @@ def _as_amounts(texts: "pd.Series[Any]") -> Role | None:
     lost = int(texts.notna().sum() - (~np.isnan(found.values)).sum())
     others = ", ".join(map(repr, [*found.others, *found.not_numbers][:3]))
     remark = f"{lost:,} cells are read as missing ({others})" if lost else ""
-    how = {"unit": found.unit} if found.unit else {}
+    how = {"unit": found.unit} if found.unit is not None else {}
     seen = f"such as {_example(texts)}{_gaps(texts)}"
     return Role(
         str(texts.name),

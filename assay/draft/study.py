@@ -207,7 +207,7 @@ def _clean(facts: Facts) -> Iterator[str]:
     ):
         columns = [_read(role) for role in facts.roles if role.reading == key]
         if key == "numbers" and facts.aim.in_texts:
-            how = {"unit": facts.aim.unit} if facts.aim.unit else {}
+            how = {"unit": facts.aim.unit} if facts.aim.unit is not None else {}
             columns.append({"column": facts.aim.column} | how)
         if columns:
             yield _comment(why)

@@ -1,6 +1,6 @@
 """What a study may declare of cleaning: fixed rules for all rows, and steps fitted inside the folds."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -56,7 +56,7 @@ class CleanPlan(Record):
     text_components: int = Field(
         default=32, ge=1, le=256, description="Inputs that each of them becomes."
     )
-    spellings: dict[str, dict[str, str]] = Field(
+    spellings: dict[str, Annotated[dict[str, str], Field(min_length=1)]] = Field(
         default={},
         description="For a column, how values are spelled that are written in several ways.",
     )
@@ -95,6 +95,11 @@ class CleanPlan(Record):
             for kind in ("text", "categories")
             for name in getattr(self, kind)
         }
+
+    def reading_of(self, column: str) -> tuple[Any, ...]:
+        """Return how the cells of a column are read, to be compared."""
+        numbers = [one for one in self.numbers if one.column == column]
+        return numbers, self.spellings.get(column), column in self.categories
 
     @model_validator(mode="after")
     def _each_column_in_one_way(self) -> "CleanPlan":

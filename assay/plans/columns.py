@@ -21,9 +21,9 @@ class NumberColumn(Record):
     """A column of texts that hold numbers: ``1,000``, ``$4.50``, ``90 min``."""
 
     column: Words
-    unit: Words | None = Field(
+    unit: str | None = Field(
         default=None,
-        description="The unit whose cells count, where a column mixes several; others are missing.",
+        description="The unit whose cells count, where a column mixes several ('': none); others are missing.",
     )
 
 
@@ -33,6 +33,7 @@ class DateColumn(Record):
     column: Words
     format: Words | None = Field(
         default=None,
+        pattern="%[A-Za-z]",
         description="As strptime has it, such as %B %d, %Y. Default: ISO 8601.",
     )
     parts: Annotated[tuple[DatePart, ...], Field(min_length=1)] = Field(

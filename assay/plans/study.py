@@ -172,8 +172,7 @@ class Plan(Record):
             raise ValueError(
                 "positive names a class of a binary target column; a rule has its own, other targets have none"
             )
-        reads = rule.reads if rule is not None else (str(self.target),)
-        for target in reads:
+        for target in self._label_reads():
             for name, column in (("unit", self.unit), ("order", self.order)):
                 if column == target:
                     raise ValueError(f"{name} = {column!r} is the target's own column")
@@ -209,6 +208,10 @@ class Plan(Record):
             )
         elif rule.mapping is not None:
             classes = sorted(set(rule.mapping.values()))
+            if self.positive is not None and self.positive not in classes:
+                raise ValueError(
+                    f"positive = {self.positive!r}, but mapping has the classes {', '.join(classes)}"
+                )
             if (len(classes) == 2) != (self.task == "binary"):
                 raise ValueError(
                     f"mapping has the classes {', '.join(classes)}, but task = {self.task!r}"
@@ -264,17 +267,25 @@ class Plan(Record):
             raise ValueError("two alternatives have one name")
         for one in self.alternatives:
             try:
-                self.under(one)
+                changed = self.under(one)
             except ValidationError as error:
                 first = error.errors()[0]
                 place = ".".join(map(str, first["loc"]))
                 raise ValueError(
                     f"alternative {one.name!r}, {place}: {first['msg']}"
                 ) from None
+            if changed.clean == self.clean:
+                raise ValueError(f"alternative {one.name!r} changes nothing")
+            for name in self._label_reads():
+                if changed.clean.reading_of(name) != self.clean.reading_of(name):
+                    raise ValueError(
+                        f"alternative {one.name!r} reads {name!r} in another way, which makes another label: "
+                        f"that is another question"
+                    )
         return self
 
     def under(self, alternative: Alternative) -> "Plan":
-        """Return the plan with cleaning as an alternative has it.
+        """Return the plan with cleaning as an alternative has it; of outliers and image single keys.
 
         Raises
         ------
@@ -282,8 +293,17 @@ class Plan(Record):
             If it can be no plan.
         """
         values = self.model_dump(exclude_unset=True, exclude={"alternatives"})
-        clean = values.get("clean", {}) | alternative.clean
-        return Plan.model_validate(values | {"clean": clean})
+        clean = dict(values.get("clean", {}))
+        for key, value in alternative.clean.items():
+            tables = isinstance(value, dict) and key in ("outliers", "image")
+            clean[key] = (clean.get(key) or {}) | value if tables else value
+        changed = {"clean": clean, "tune": self.tune.model_dump()}
+        return Plan.model_validate(values | changed)
+
+    def _label_reads(self) -> tuple[str, ...]:
+        return (
+            self.target.reads if isinstance(self.target, LabelRule) else (self.target,)
+        )
 
     def cleaning(self) -> Cleaning:
         return Cleaning(
