@@ -50,7 +50,8 @@ def check(study: Path, plan: str, results: Path) -> Row:
         if "/report.html" in line
     )
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    whole = not run.stored("ingest") and bool(run.err)
+    dear = ("gate", "self_test", "tune", "final")
+    whole = bool(run.stage_seconds(*dear)) and not any(map(run.stored, dear))
     return {
         "study": study.stem.removesuffix("-b") if plan == "b" else study.stem,
         "plan": plan,
