@@ -10,6 +10,7 @@ from assay import expression
 from assay.errors import DataRefused, StudyError
 from assay.plans import Cleaning, LabelRule
 from assay.readers.table import MAX_NUMBER
+from assay.reckoning import values_of
 from assay.records import CleanStep
 
 _MOST_DIGITS = 4000  # that Python reads as a number
@@ -94,7 +95,7 @@ def _numbers(column: "pd.Series[Any]", rule: LabelRule) -> "pd.Series[Any]":
 
 def _of_expression(frame: pd.DataFrame, text: str) -> "pd.Series[Any]":
     try:
-        values = expression.parse(text).of(frame)
+        values = values_of(expression.parse(text), frame)
         values[np.abs(values) > MAX_NUMBER] = np.nan
         return pd.Series(values, index=frame.index)
     except ValueError as error:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.expression import parse
+from assay.expression import FUNCTIONS, parse
+from assay.reckoning import _FUNCTIONS, values_of
 
 TABLE = pd.DataFrame(
     {
@@ -46,7 +47,7 @@ TABLE = pd.DataFrame(
     ],
 )
 def test_an_expression_has_its_value_in_each_row(text, values):
-    np.testing.assert_allclose(parse(text).of(TABLE), values)
+    np.testing.assert_allclose(values_of(parse(text), TABLE), values)
 
 
 @pytest.mark.parametrize(
@@ -85,9 +86,9 @@ def test_what_the_grammar_does_not_know_is_refused(text, said):
 
 def test_reckoning_with_a_text_names_the_row():
     with pytest.raises(ValueError, match="reckons with 'KR' in row 1"):
-        parse("나라 * 2").of(TABLE)
+        values_of(parse("나라 * 2"), TABLE)
     with pytest.raises(ValueError, match="'a' is a text"):
-        parse("likes + 'a'").of(TABLE)
+        values_of(parse("likes + 'a'"), TABLE)
 
 
 def test_columns_are_named_once_in_their_order_and_conditions_are_told_apart():
@@ -101,6 +102,10 @@ def test_a_name_is_the_tables_not_pythons_spelling_of_it():
 
     assert parse(f"{nfd} > 1").columns == (nfd,)
     assert parse("ｖｉｅｗ > 5").columns == ("ｖｉｅｗ",)
+
+
+def test_every_function_of_the_grammar_can_be_reckoned():
+    assert FUNCTIONS.keys() == _FUNCTIONS.keys()
 
 
 @given(st.text(max_size=60))
