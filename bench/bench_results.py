@@ -119,6 +119,7 @@ def page(found: Sequence[Row], command: str) -> str:
     parts = [
         f"# Results\n\nEvery study of `hypotheses/`, plan A as declared and plan B by itself. Written by\n\n    {command}\n",
         _table(found),
+        *_absent({row["study"] for row in found}),
         *_leaks(found),
         *_published({row["study"] for row in found}),
         "## In words\n",
@@ -127,9 +128,15 @@ def page(found: Sequence[Row], command: str) -> str:
     return "\n".join(parts)
 
 
+def _absent(studies: set[str]) -> Iterator[str]:
+    missing = [name for name in STUDIES if name not in studies]
+    if missing:
+        yield f"Not on this page, because they were not checked for it: {', '.join(missing)}.\n"
+
+
 def _table(found: Sequence[Row]) -> str:
     head = (
-        "| study | plan | verdict | metric | net (95 %) | claim | best simple model | gain of the net | seconds a fold, net "
+        "| study | plan | verdict | metric | net (95 %) | claim | simple model hardest to beat | gain of the net | seconds a fold, net "
         "and it | wall s | CPU s | GB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | ---: | ---: | ---: |\n"
     )
     return head + "".join(map(_line, found))
@@ -141,8 +148,9 @@ def _line(row: Row) -> str:
     bound = (
         claim["at_least"] if claim.get("at_least") is not None else claim.get("at_most")
     )
-    best = min(
-        deep["against"], key=lambda name: deep["against"][name]["delta"], default=None
+    against = deep["against"]
+    best = next(
+        (name for name in against if against[name]["delta"] == deep["delta"]), None
     )
     one = deep["against"].get(best, {})
     score = gain = seconds = "–"
@@ -230,8 +238,10 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser.parse_args(arguments)
     asked.results.mkdir(parents=True, exist_ok=True)
     found = list(rows(asked.studies.split(","), asked.results))
-    shown = [one for one in arguments if not one.startswith(("--results", "--output"))]
-    text = page(found, " ".join(["python -m bench.bench_results", *shown]).strip())
+    command = "python -m bench.bench_results"
+    if asked.studies != ",".join(STUDIES):
+        command += f" --studies {asked.studies}"
+    text = page(found, command)
     if asked.output:
         asked.output.write_text(text, encoding="utf-8")
     print(json.dumps(found) if asked.json else text)

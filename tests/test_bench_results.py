@@ -23,6 +23,7 @@ def row(study, plan="a", score=0.75, **changes):
         },
         "deep_learning": {
             "against": against,
+            "delta": 0.002,
             "seconds": {"net": 3.0, "boosting": 1.5, "logistic": 0.1},
         },
         "flags": [{"sentinel": "row_order", "accepted": "sorted by label"}],
@@ -41,6 +42,7 @@ def test_a_line_names_the_strongest_simple_model_and_what_the_net_gains_over_it(
         "| +0.0020 (-0.0080 to +0.0120) | 3.0, 1.5 | 61 | 71 | 1.2 |"
     ) in text
     assert "Alarms answered in the study: row_order." in text
+    assert "were not checked for it: voice-gender, music-genre" in text
 
 
 def test_what_a_leak_is_worth_is_the_difference_of_two_splits():
@@ -52,7 +54,7 @@ def test_what_a_leak_is_worth_is_the_difference_of_two_splits():
 
 
 def test_without_a_score_there_are_dashes_and_no_leak_to_tell():
-    nothing = {"against": {}, "seconds": {}}
+    nothing = {"against": {}, "delta": None, "seconds": {}}
     none = {"at_least": 0.7, "score": None, "interval": None, "answer": "not_asked"}
     stopped = row("ramen", outcome="no_signal", claim=none, deep_learning=nothing)
     text = page(
