@@ -136,7 +136,7 @@ def _absent(studies: set[str]) -> Iterator[str]:
 
 def _table(found: Sequence[Row]) -> str:
     head = (
-        "| study | plan | verdict | metric | net (95 %) | claim | simple model hardest to beat | gain of the net | seconds a fold, net "
+        "| study | plan | verdict | metric | net (95 %) | claim | simple model it is judged by | gain of the net | seconds a fold, net "
         "and it | wall s | CPU s | GB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | ---: | ---: | ---: |\n"
     )
     return head + "".join(map(_line, found))
