@@ -72,7 +72,7 @@ def _named(
     holds: "pd.Series[Any]", rule: LabelRule, said: str, log: list[CleanStep]
 ) -> "pd.Series[Any]":
     why = f"'{rule.positive}' where {rule.expression or rule.column} {said}"
-    n = int((holds == True).sum())  # noqa: E712  (missing is neither)
+    n = int(holds.eq(True).sum())  # missing is neither
     log.append(CleanStep(what="label made", n=n, why=why))
     return holds.map({True: rule.positive, False: rule.negative})
 

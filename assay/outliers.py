@@ -30,11 +30,10 @@ def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
     Columns without such a range are passed over. ``isolation_forest`` (Liu et al. 2008): the
     ``share`` of rows that random cuts separate first goes.
     """
-    numbers = features.select_dtypes("number")
+    numbers = features.select_dtypes("number").dropna(axis=1, how="all")
     if plan.rule == "none" or numbers.empty:
         return np.ones(len(features), dtype=bool)
     raw = numbers.to_numpy(dtype=np.float64)
-    raw = raw[:, ~np.isnan(raw).all(axis=0)]  # nothing is known of the others
     if plan.rule == "isolation_forest":
         return _not_isolated(raw, plan.share)
     if plan.rule == "mad":
@@ -51,9 +50,7 @@ def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
 
 def _not_isolated(raw: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
     """Return the rows that stay, whatever the order of the rows; of equal ones all or none."""
-    filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(
-        raw
-    )
+    filled = SimpleImputer(strategy="median").fit_transform(raw)
     in_order = filled[np.lexsort(filled.T)]
     forest = IsolationForest(random_state=_SEED, n_jobs=1).fit(in_order)
     scores = forest.score_samples(filled)

@@ -70,6 +70,16 @@ def test_an_isolation_forest_leaves_out_its_share_the_strangest_rows():
     assert kept_rows(numbers(matrix[:50]), plan).all()  # half a row is none
 
 
+@pytest.mark.parametrize("rule", ["iqr", "mad", "isolation_forest"])
+def test_columns_without_a_value_take_no_row_with_them(rule):
+    empty = numbers(np.full((20, 2), np.nan))
+    beside = empty.assign(x2=np.arange(20.0))
+    plan = OutlierPlan(rule=rule, share=0.01)
+
+    assert kept_rows(empty, plan).all()
+    assert kept_rows(beside, plan).all()
+
+
 def test_the_order_of_rows_decides_nothing_and_equal_rows_go_together():
     rng = np.random.default_rng(3)
     matrix = np.round(rng.normal(size=(300, 2)), 1)
