@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from assay.behaviour import Behaviour
 from assay.records import (
     AuditReport,
     Cleaned,
@@ -202,6 +203,7 @@ class Evidence(Opened):
     results: tuple[FoldResult, ...] = ()
     final: FinalFit | None = None
     preparations: Preparations | None = None
+    behaviour: Behaviour | None = None
 
     def predictions(self) -> dict[str, list[list[Ref]]]:
         """Return where each model's class probabilities lie, by repeat and fold."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from assay.bundle import _outputs
+from assay.export import _outputs
 from assay.image_graph import moved
 from assay.images import ImageShape, Moves
 from assay.train import predict
