@@ -104,8 +104,8 @@ def check_hypothesis(
         runs.publish(
             store, identity.name, declared.name, files, time.perf_counter() - begun
         )
-        show(verdict, identity.name)
-    return verdict
+        show(files.verdict, identity.name)
+    return files.verdict
 
 
 def open_plan(store: Store, study: Study, name: PlanName, identity: Identity) -> Opened:

@@ -84,6 +84,7 @@ def test_a_run_leaves_every_file_it_names_and_a_verdict(
         "report.html",
         "predictions.parquet",
         "bundle/model.keras",
+        "bundle/net.onnx",
         "bundle/prep.json",
     } <= files
     assert "Traceback" not in run.err

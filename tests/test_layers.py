@@ -38,6 +38,8 @@ ONLY = {
     "tensorflow": {"assay.graph", "assay.image_graph"},
     "keras": {"assay.saved_model"},
     "keras_tuner": {"assay.search"},
+    "onnx": {"assay.onnx_graph"},
+    "onnxruntime": {"assay.export"},
     "PIL": {"assay.readers.pictures"},
     "python_calamine": {"assay.readers.excel_worker"},
 }
