@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,9 @@ def run_files(
     remarks: tuple[str, ...] = ()
     if model is not None:
         try:
-            of_model = _model_files(model, evidence.cleaned, judgement)
+            of_model = _model_files(
+                model, evidence.cleaned, judgement, registration.study.formats
+            )
         except ExportFailed as failed:
             remarks = (f"exports no model, for {str(failed).rstrip('.')}",)
     judgement = judgement.remarked(remarks)
@@ -125,7 +127,10 @@ def same_digests(judgement: Judgement, final: FinalFit | None) -> dict[str, str]
 
 
 def _model_files(
-    model: Model, cleaned: Cleaned, judgement: Judgement
+    model: Model,
+    cleaned: Cleaned,
+    judgement: Judgement,
+    formats: Sequence[Literal["litert"]],
 ) -> dict[str, bytes]:
     members, preparation = unpack_nets(model.weights), unpack(model.preparation)
     inputs = preparation.apply(model.features.iloc[:N_PARITY_ROWS])
@@ -141,7 +146,7 @@ def _model_files(
     return {
         **{
             f"bundle/{name}": content
-            for name, content in exported(members, inputs).files.items()
+            for name, content in exported(members, inputs, formats).files.items()
         },
         "bundle/prep.json": _pretty(form),
         "bundle/prep.npz": buffer.getvalue(),

@@ -1,7 +1,9 @@
 """Export: the finished network in the forms a bundle keeps, each held to what was trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import onnxruntime
@@ -18,6 +20,7 @@ from scipy.special import expit
 
 from assay.errors import ExportFailed
 from assay.images import forward
+from assay.litert import as_litert, litert_answers
 from assay.network import Activation, Net
 from assay.onnx_graph import as_onnx
 from assay.records import Record
@@ -63,8 +66,12 @@ class Exported:
     parity: dict[str, Parity]
 
 
-def exported(members: tuple[Net, ...], inputs: NDArray[np.float32]) -> Exported:
-    """Return the network as ``model.keras`` and ``net.onnx``.
+def exported(
+    members: tuple[Net, ...],
+    inputs: NDArray[np.float32],
+    formats: Sequence[Literal["litert"]] = (),
+) -> Exported:
+    """Return the network as ``model.keras`` and ``net.onnx``, and in what other formats are asked for.
 
     Parameters
     ----------
@@ -78,6 +85,8 @@ def exported(members: tuple[Net, ...], inputs: NDArray[np.float32]) -> Exported:
     """
     trained = _forward(members, inputs)
     files = {"model.keras": archive(as_keras(members)), "net.onnx": as_onnx(members)}
+    if "litert" in formats:
+        files["net.tflite"] = as_litert(members)
     parity = {
         name: _parity(_predicted(name, content, inputs), trained)
         for name, content in files.items()
@@ -93,6 +102,8 @@ def _predicted(
 ) -> NDArray[np.float32]:
     if name == "model.keras":
         return np.asarray(from_archive(content)(inputs, training=False))
+    if name == "net.tflite":
+        return litert_answers(content, inputs)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised; a small graph needs no advice

@@ -35,7 +35,7 @@ NEVER = {
 }
 ONLY = {
     "great_expectations": {"assay.validate"},
-    "tensorflow": {"assay.graph", "assay.image_graph"},
+    "tensorflow": {"assay.graph", "assay.image_graph", "assay.litert"},
     "keras": {"assay.saved_model"},
     "keras_tuner": {"assay.search"},
     "onnx": {"assay.onnx_graph"},
