@@ -54,6 +54,7 @@ def check_hypothesis(
     runner: Runner = "auto",
     fresh: bool = False,
     multiverse: bool = False,
+    audit: float = 0.0,
 ) -> Verdict:
     """Check one declared hypothesis, from the study file to a verdict and a run folder.
 
@@ -66,10 +67,11 @@ def check_hypothesis(
             (processes), or as it pays (auto). The verdict is the same.
         fresh: Compute everything again, whatever is stored.
         multiverse: Ask again under every declared alternative of cleaning.
+        audit: Share of the stored stages, from 0 to 1, that are computed again and compared.
     """
     begun = time.perf_counter()
     declared = load(Path(study), tuple(overrides or ()), Path(data) if data else None)
-    store = store_of(Path(artifacts) if artifacts else None, fresh=fresh)
+    store = store_of(Path(artifacts) if artifacts else None, fresh=fresh, audit=audit)
     store.sweep()
     registration, deviations = register(store, declared)
     identity = identify(

@@ -74,6 +74,8 @@ FLOWS_MAY_READ = {
     "draft",
     "fetch",
     "ledger",
+    "receipt",
+    "rerun",
     "worlds",
 }
 
