@@ -73,6 +73,8 @@ FLOWS_MAY_READ = {
     "fetch",
     "ledger",
     "worlds",
+    "behaviour",
+    "scope",
 }
 
 
