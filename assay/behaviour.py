@@ -111,16 +111,8 @@ class FoldBehaviour(Record):
 
     def summary(self) -> str:
         leading = sorted(self.drops, key=lambda name: -self.drops[name])[:3]
-        shown = "; ".join(
-            f"of {portion} {one.n_rows:,} rows " + _scores(one)
-            for portion, one in list(self.at_rows.items())[-1:]
-        )
-        looks = f"looks most at {', '.join(leading)}; " if leading else ""
-        return f"repeat 1 fold {self.place.fold + 1}: {looks}{shown}"
-
-
-def _scores(at_rows: AtRows) -> str:
-    return ", ".join(f"{name} {score:.3f}" for name, score in at_rows.scores.items())
+        looks = f"looks most at {', '.join(leading)}" if leading else "cannot be told"
+        return f"repeat 1 fold {self.place.fold + 1}: {looks}"
 
 
 def behaviour_of(
@@ -223,4 +215,5 @@ def _at_rows(folds: Sequence[FoldBehaviour]) -> list[AtRows]:
         scores = {name: fmean(one[name] for one in told) for name in (told or [{}])[0]}
         n_rows = round(fmean(one.n_rows for one in ones))
         found.append(AtRows(n_rows=n_rows, scores=scores))
-    return [one for one in found if one.scores]
+    told_of = [one for one in found if one.scores]
+    return sorted(told_of, key=lambda one: one.n_rows)

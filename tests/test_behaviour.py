@@ -7,6 +7,7 @@ from assay.behaviour import (
     FoldDependence,
     behaviour_of,
 )
+from assay.canonical import canonical_json
 from assay.records import Place
 
 
@@ -110,6 +111,20 @@ def test_scores_at_rows_are_means_of_portions_that_every_fold_has():
     assert [one.n_rows for one in found.at_rows] == [41, 81]
     assert [one.scores["net"] for one in found.at_rows] == pytest.approx([0.7, 0.8])
     assert found.not_asked == {"z": "w", "x": "y"}
+
+
+def test_what_comes_back_from_the_store_in_another_order_is_put_together_alike():
+    """Stored JSON has its keys in alphabetical order: 1 before 1/2."""
+    at_rows = {
+        portion: AtRows(n_rows=n, scores={"net": 0.5 + n / 1000})
+        for portion, n in (("1/8", 10), ("1/4", 20), ("1/2", 40), ("1", 80))
+    }
+    one = fold(0, {"b": 0.2, "a": 0.2}, at_rows=at_rows)
+    stored = FoldBehaviour.model_validate_json(canonical_json(one.model_dump()))
+    found = behaviour_of([stored], ("no", "yes"), {})
+
+    assert [*stored.at_rows] != [*one.at_rows]
+    assert [row.n_rows for row in found.at_rows] == [10, 20, 40, 80]
 
 
 def test_how_long_it_took_is_no_part_of_what_was_found():
