@@ -77,6 +77,8 @@ FLOWS_MAY_READ = {
     "receipt",
     "rerun",
     "worlds",
+    "behaviour",
+    "scope",
 }
 
 
