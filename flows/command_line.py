@@ -109,8 +109,8 @@ def check(
     runner: Annotated[
         str,
         typer.Option(
-            metavar="auto|local|processes",
-            help="Where outer folds are computed: in one process, in one for each core, or as it pays.",
+            metavar="auto|local|processes|dask[=ADDRESS]",
+            help="Where outer folds are computed: in one process, in one for each core, as it pays, or on a Dask cluster.",
         ),
     ] = "auto",
     fresh: Fresh = False,

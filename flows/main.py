@@ -67,7 +67,7 @@ def check_hypothesis(
         data: A file to read instead of the study's sources, or the folder they lie in.
         artifacts: Where runs and stored results go.
         runner: Where outer folds are computed: in one process (local), in one for each core
-            (processes), or as it pays (auto). The verdict is the same.
+            (processes), as it pays (auto), or on a Dask cluster (dask, dask=ADDRESS). The verdict is the same.
         fresh: Compute everything again, whatever is stored.
         multiverse: Ask again under every declared alternative of cleaning.
         audit: Share of the stored stages, from 0 to 1, that are computed again and compared.
