@@ -10,19 +10,15 @@ import pyarrow.parquet as pq
 
 from assay.errors import DataRefused
 from assay.readers.limits import MAX_UNPACKED_BYTES, check_shape, too_much_unpacked
-from assay.readers.table import (
+from assay.readers.rules import (
     MAX_WHOLE,
-    Table,
-    blank_words,
     check_cell,
     check_header,
     cut,
-    drawn,
     first_line,
-    only_for,
-    told,
     words_remark,
 )
+from assay.readers.table import Table, blank_words, drawn, only_for, told
 from assay.study import Source
 
 _UNNAMED_INDEX = re.compile(
