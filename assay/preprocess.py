@@ -6,7 +6,7 @@ rows while training and, later, in a bundle that needs no scikit-learn to predic
 """
 
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,8 +27,8 @@ _MAX_TREE_LEVELS = 255  # what scikit-learn's trees tell apart, "other" among th
 class Preparation(applied.Preparation):
     """A fitted preparation, of tables."""
 
-    scaling_class: ClassVar[type[applied.Scaling]] = scaling.Scaling
-    text_class: ClassVar[type[applied.Text]] = text.Text
+    scaling_class = scaling.Scaling
+    text_class = text.Text
 
     @property
     def category_columns(self) -> slice:
@@ -69,8 +69,8 @@ class Preparation(applied.Preparation):
         numbers = {
             name: features[name].to_numpy(dtype=np.float64) for name in self.numeric
         }
-        others = (*self.lists, *self.texts)
-        names = (*self.categorical, *(one.column for one in others))
+        lists = (one.column for one in self.lists)
+        names = (*self.categorical, *lists, *(one.column for one in self.texts))
         return numbers | {name: features[name].to_numpy(dtype=object) for name in names}
 
     def packed(self) -> dict[str, NDArray[Any]]:

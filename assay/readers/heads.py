@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from math import prod
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
@@ -52,17 +52,23 @@ def heads_of(archive: zipfile.ZipFile, source: Named) -> Iterator[tuple[str, Hea
                 f"{source.name}: its member {shown(member)} is no array, or stands twice."
             )
         with archive.open(member) as file:
-            version = npy.read_magic(file)
-            read = {
-                (1, 0): npy.read_array_header_1_0,
-                (2, 0): npy.read_array_header_2_0,
-            }
-            if version not in read:
-                raise DataRefused(
-                    f"{source.name}: array {name} has fields. Store each as an array of its own."
-                )
-            shape, _, dtype = read[version](file)
-        yield name, Head(shape, dtype)
+            head, _ = head_in(file, name, source)
+        yield name, head
+
+
+def head_in(file: IO[bytes], name: str, source: Named) -> tuple[Head, bool]:
+    """Return what the header of an array says, and whether its first axis is the one that runs fastest."""
+    version = npy.read_magic(file)
+    read = {
+        (1, 0): npy.read_array_header_1_0,
+        (2, 0): npy.read_array_header_2_0,
+    }
+    if version not in read:
+        raise DataRefused(
+            f"{source.name}: array {name} has fields. Store each as an array of its own."
+        )
+    shape, fortran, dtype = read[version](file)
+    return Head(shape, dtype), fortran
 
 
 def check_heads(heads: dict[str, Head], source: Named) -> int:

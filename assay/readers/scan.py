@@ -184,6 +184,17 @@ def separator_of(opened: Opened, encoding: Encoding, ending: str) -> str:
     return best if fits[best][1] else ","
 
 
+def first_row(opened: Opened, encoding: Encoding, separator: str) -> list[str]:
+    """Return the cells of the first row that is not blank; none where its quotes are not closed."""
+    csv.field_size_limit(MAX_CELL_CHARACTERS)
+    with text_of(opened, encoding) as text:
+        lines = csv.reader(text, delimiter=separator)
+        try:
+            return next(filter(None, lines), [])
+        except csv.Error:
+            return []
+
+
 def _first_rows(start: str, separator: str) -> list[list[str]]:
     """Return the rows at the start of a text; the last of them may be cut off, and is left out."""
     lines = csv.reader(io.StringIO(start, newline=""), delimiter=separator)
