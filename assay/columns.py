@@ -171,3 +171,24 @@ def _parts(frame: pd.DataFrame, plan: DateColumn) -> dict[str, "pd.Series[Any]"]
         name: pd.Series(numbers, index=frame.index)
         for name, numbers in zip(names, values, strict=True)
     }
+
+
+# Types -------------------------------------------------------------------------------------------
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of numbers and texts, its rows numbered from 0."""
+    typed = {str(name): _feature(frame[name]) for name in frame.columns}
+    return pd.DataFrame(typed, index=range(len(frame)))
+
+
+def _feature(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return numbers as float64 (missing as NaN) and everything else as text (missing as None)."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64").reset_index(drop=True)
+    text = column.astype(object).where(column.notna(), None)
+    return (
+        text.map(lambda value: value if value is None else str(value))
+        .astype("str")
+        .reset_index(drop=True)
+    )
