@@ -165,12 +165,16 @@ def in_parts(frame: pd.DataFrame, plan: CleanPlan, order: str | None) -> pd.Data
 
 def _parts(frame: pd.DataFrame, plan: DateColumn) -> dict[str, "pd.Series[Any]"]:
     start = None if plan.since is None else frame[plan.since].to_numpy()
-    names = part_names(plan.column, plan.parts, plan.since)
     values = parts_of(frame[plan.column].to_numpy(), plan.parts, start)
     return {
         name: pd.Series(numbers, index=frame.index)
-        for name, numbers in zip(names, values, strict=True)
+        for name, numbers in zip(names_of_parts(plan), values, strict=True)
     }
+
+
+def names_of_parts(plan: DateColumn) -> tuple[str, ...]:
+    """Return the columns that a date column becomes."""
+    return tuple(part_names(plan.column, plan.parts, plan.since))
 
 
 # Types -------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def columns_needed(plan: Plan, preparation: Preparation) -> tuple[str, ...]:
     made = {
         name: date.column
         for date in plan.clean.dates
-        for name in part_names(date.column, date.parts, date.since)
+        for name in columns.names_of_parts(date)
     }
     names = [*preparation.numeric, *preparation.categorical]
     names += [one.column for one in preparation.lists]
@@ -97,7 +97,7 @@ def _dates(plan: Plan, preparation: Preparation) -> Iterator[Dated]:
     """Yield the dates that a preparation has a part of."""
     known = frozenset(preparation.numeric)
     for date in plan.clean.dates:
-        names = part_names(date.column, date.parts, date.since)
+        names = columns.names_of_parts(date)
         if date.column != plan.order and known & frozenset(names):
             yield Dated(date.column, tuple(date.parts), date.since)
 

@@ -27,6 +27,7 @@ STAGES = (
     "tune",
     "final",
     "judge",
+    "explain",
 )
 
 

@@ -74,7 +74,11 @@ FLOWS_MAY_READ = {
     "draft",
     "fetch",
     "ledger",
+    "receipt",
+    "rerun",
     "worlds",
+    "behaviour",
+    "scope",
 }
 
 
