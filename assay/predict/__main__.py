@@ -28,10 +28,8 @@ def tell(summary: Summary, *, as_json: bool, fully: bool) -> None:
     """Say what came of it: to a person on stderr, and as the last line of stdout if asked."""
     sys.stderr.write(f"{summary.sentence()}\n")
     if fully:
-        for note in summary.notes:
-            sys.stderr.write(f"  {note}\n")
-        for name, why in summary.rules_not_asked.items():
-            sys.stderr.write(f"  rule {name} was not asked: {why}\n")
+        for line in summary.details():
+            sys.stderr.write(f"  {line}\n")
     if as_json:
         sys.stdout.write(f"{summary.as_json()}\n")
         sys.stdout.flush()

@@ -42,6 +42,16 @@ class Summary:
         )
         return f"{rows} predicted in {self.seconds:.1f} s, {marked}: {self.file}"
 
+    def details(self) -> list[str]:
+        """Return what was decided, a line each."""
+        rules = f"{self.rules_asked} rules of the suite were asked"
+        left = self.rules_not_asked.items()
+        return [
+            *self.notes,
+            rules,
+            *(f"rule {k} was not asked: {why}" for k, why in left),
+        ]
+
     def as_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
 

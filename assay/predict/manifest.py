@@ -119,12 +119,14 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _names(folder: Path) -> set[str]:
     """Return what lies in a folder; refuse what are no plain files."""
     found = set()
-    for entry in os.scandir(folder):
-        if not entry.is_file(follow_symlinks=False):
-            raise DataRefused(
-                f"{folder} holds {shown(entry.name)}, which is no plain file. A bundle has no folders and no links."
-            )
-        found.add(entry.name)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_file(follow_symlinks=False):
+                raise DataRefused(
+                    f"{folder} holds {shown(entry.name)}, which is no plain file. A bundle has no folders and no "
+                    f"links."
+                )
+            found.add(entry.name)
     return found
 
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -29,6 +29,8 @@ class Writer(Protocol):
 
     def write(self, chunk: Chunk, found: Predictions) -> None: ...
     def finish(self) -> None: ...
+    def abandon(self) -> None:
+        """Let go of a file that will not be finished."""
 
 
 @contextmanager
@@ -52,9 +54,8 @@ def written(
     heads = _heads(copied, classes)
     if output is None:
         with tempfile.TemporaryFile() as file:
-            writer: Writer = _Csv(file, copied, heads)
-            yield writer
-            writer.finish()
+            with _finished(_Csv(file, copied, heads)) as writer:
+                yield writer
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -65,10 +66,18 @@ def written(
         ".parquet": _Parquet,
     }
     make = kinds[check_output(output)]
-    with _pending(output) as file:
-        writer = make(file, copied, heads)
+    with _pending(output) as file, _finished(make(file, copied, heads)) as writer:
+        yield writer
+
+
+@contextmanager
+def _finished(writer: Writer) -> Iterator[Writer]:
+    try:
         yield writer
         writer.finish()
+    except BaseException:
+        writer.abandon()
+        raise
 
 
 def check_output(output: Path) -> str:
@@ -162,6 +171,10 @@ class _Csv:
         self._text.flush()
         self._text.detach()
 
+    def abandon(self) -> None:
+        with suppress(ValueError):  # as it was finished already
+            self._text.detach()
+
 
 class _JsonLines:
     def __init__(
@@ -176,6 +189,9 @@ class _JsonLines:
             self._file.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")
 
     def finish(self) -> None:
+        pass
+
+    def abandon(self) -> None:
         pass
 
 
@@ -216,3 +232,7 @@ class _Parquet:
         if self._open is None:
             raise DataRefused("There is no row to predict.")
         self._open.close()
+
+    def abandon(self) -> None:
+        if self._open is not None:
+            self._open.close()

@@ -229,14 +229,7 @@ def _between(
     low, high = (_bound(column, value) for value in (min_value, max_value))
     above, below = (operator.gt if strict_min else operator.ge), (operator.lt if strict_max else operator.le)  # fmt: skip
 
-    def inside(value: Any) -> bool:
-        return (low is None or above(value, low)) and (
-            high is None or below(value, high)
-        )
-
     def test(values: NDArray[Any]) -> Mask:
-        if values.dtype == object:
-            return _each(values, inside)
         fine = np.ones(len(values), dtype=bool)
         if low is not None:
             fine &= above(values, low)
@@ -263,8 +256,6 @@ def _bound(column: Column, value: Any) -> Any:
             return moment
     numeric = column.kind in ("number", "whole") and column.role == "number"
     if numeric and isinstance(value, int | float):
-        return value
-    if column.kind == "text" and isinstance(value, str):
         return value
     raise ValueError(f"{shown(value)} is no bound for {column.kind}")
 
