@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,14 @@ from numpy.typing import NDArray
 
 from assay.environment import LOCK
 from assay.errors import ExportFailed
-from assay.export import N_PARITY_ROWS, exported
+from assay.export import N_PARITY_ROWS, Exported, Parity, exported
+from assay.form import Tables, both_ways, columns_read, form_of
+from assay.needs import subset
 from assay.network import unpack_nets
-from assay.preprocess import unpack
+from assay.plans import Plan, Study
+from assay.predict.form import Form
+from assay.predict.manifest import described
+from assay.preprocess import Preparation, unpack
 from assay.records import Cleaned, FinalFit, FoldResult
 from assay.report import render
 from assay.samples import Labels
@@ -27,6 +32,10 @@ from assay.study import Registration, Suite
 from assay.toml import study_text
 from assay.verdict import Evidence, Judgement, Verdict
 
+_ALIKE = (
+    1e-6  # largest difference of an input by training's way and by the written form's
+)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -34,7 +43,7 @@ class Model:
 
     preparation: dict[str, NDArray[Any]]
     weights: dict[str, NDArray[Any]]
-    features: pd.DataFrame
+    tables: Tables
 
 
 @dataclass(frozen=True)
@@ -68,13 +77,11 @@ def run_files(
 
     A model whose saved forms do not predict what the trained one did stays out, and the verdict says so.
     """
-    of_model: dict[str, bytes] = {}
+    held: Exported | None = None
     remarks: tuple[str, ...] = ()
     if model is not None:
         try:
-            of_model = _model_files(
-                model, evidence.cleaned, judgement, registration.study.formats
-            )
+            held = _model_files(model, evidence, judgement, registration.study)
         except ExportFailed as failed:
             remarks = (f"exports no model, for {str(failed).rstrip('.')}",)
     judgement = judgement.remarked(remarks)
@@ -84,16 +91,22 @@ def run_files(
         "study.toml": study_text(registration.study).encode(),
         "report.html": render(registration, evidence, judgement).encode(),
         "trials.json": _pretty(_trials(scored.results if scored else ())),
-        "bundle/suite.json": suite.text.encode(),
-        "bundle/requirements.txt": LOCK.read_bytes(),
-        **of_model,
+        "requirements.txt": LOCK.read_bytes(),
     }
+    in_bundle = {"suite.json": suite.text.encode()}
+    if held is not None:
+        in_bundle |= held.files
+        manifest = _manifest(in_bundle, held, judgement.verdict, evidence.final)
+        in_bundle["manifest.json"] = _pretty(manifest)
+    files |= {f"bundle/{name}": content for name, content in in_bundle.items()}
     if scored is not None:
         files["predictions.parquet"] = _predictions(scored)
     return RunFiles(files, judgement.verdict)
 
 
-def opened(store: Store, evidence: Evidence) -> tuple[Scored | None, Model | None]:
+def opened(
+    store: Store, evidence: Evidence, plan: Plan
+) -> tuple[Scored | None, Model | None]:
     """Open what the evidence refers to; nothing where the plan stopped before any fold."""
     if evidence.final is None:
         return None, None
@@ -105,12 +118,16 @@ def opened(store: Store, evidence: Evidence) -> tuple[Scored | None, Model | Non
         results=evidence.results,
         predictions=store.get_folds(evidence.predictions()),
     )
-    model = Model(
-        preparation=store.get_arrays(evidence.final.preparation),
-        weights=store.get_arrays(evidence.final.weights),
+    preparation = store.get_arrays(evidence.final.preparation)
+    read = columns_read(plan, unpack(preparation))
+    aside = pd.DataFrame() if cleaned.aside is None else store.get_table(cleaned.aside)
+    tables = Tables(
+        raw=store.get_table(evidence.snapshot.table, read),
         features=store.get_table(cleaned.features),
+        aside=aside,
     )
-    return scored, model
+    weights = store.get_arrays(evidence.final.weights)
+    return scored, Model(preparation, weights, tables)
 
 
 def same_digests(judgement: Judgement, final: FinalFit | None) -> dict[str, str]:
@@ -127,30 +144,75 @@ def same_digests(judgement: Judgement, final: FinalFit | None) -> dict[str, str]
 
 
 def _model_files(
-    model: Model,
-    cleaned: Cleaned,
-    judgement: Judgement,
-    formats: Sequence[Literal["litert"]],
-) -> dict[str, bytes]:
+    model: Model, evidence: Evidence, judgement: Judgement, study: Study
+) -> Exported:
+    """Return the model in every form and what predicting with it needs, and what was seen of them.
+
+    Raises
+    ------
+    ExportFailed
+        If a form, read back, does not come to what training came to.
+    """
+    verdict, cleaned = judgement.verdict, evidence.cleaned
     members, preparation = unpack_nets(model.weights), unpack(model.preparation)
-    inputs = preparation.apply(model.features.iloc[:N_PARITY_ROWS])
+    plan, tables = study.of(verdict.plan), model.tables
+    form = form_of((verdict.study, verdict.plan), plan, cleaned, tables, preparation)
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **preparation.arrays())
-    form = preparation.form() | {
-        "task": cleaned.task,
-        "classes": list(cleaned.classes),
-        "study": judgement.verdict.study,
-        "plan": judgement.verdict.plan,
-        "n_inputs": preparation.n_inputs,
-    }
-    return {
-        **{
-            f"bundle/{name}": content
-            for name, content in exported(members, inputs, formats).files.items()
+    np.savez(buffer, allow_pickle=False, **form.arrays())
+    files = {"prep.json": _pretty(form.as_json()), "prep.npz": buffer.getvalue()}
+    inputs = preparation.apply(tables.features.iloc[:N_PARITY_ROWS])
+    networks = exported(members, inputs, study.formats)
+    parity = {"prep.json": _prepared_alike(files, plan, preparation, tables.raw)}
+    parity |= networks.parity
+    files |= networks.files
+    files["requirements.txt"] = subset(LOCK.read_text(encoding="utf-8")).encode()
+    return Exported(files, parity)
+
+
+def _manifest(
+    files: Mapping[str, bytes],
+    held: Exported,
+    verdict: Verdict,
+    final: FinalFit | None,
+) -> dict[str, Any]:
+    """Return what a bundle says of itself: its files, how they were compared, how to predict with them."""
+    return described(
+        verdict.study,
+        verdict.plan,
+        files,
+        {
+            "weights": final.weights_digest if final else None,
+            "parity": {name: one.model_dump() for name, one in held.parity.items()},
+            "predict": [
+                "python flows/main.py predict BUNDLE TABLE -o FILE",
+                "python -m assay.predict BUNDLE TABLE -o FILE",
+            ],
         },
-        "bundle/prep.json": _pretty(form),
-        "bundle/prep.npz": buffer.getvalue(),
-    }
+    )
+
+
+def _prepared_alike(
+    files: dict[str, bytes], plan: Plan, preparation: Preparation, raw: pd.DataFrame
+) -> Parity:
+    """Return how nearly the written form makes of rows what training made of them.
+
+    Raises
+    ------
+    ExportFailed
+        If a network's input differs by more than a millionth.
+    """
+    with np.load(io.BytesIO(files["prep.npz"]), allow_pickle=False) as saved:
+        arrays = {name: saved[name] for name in saved.files}
+    form = Form.of(json.loads(files["prep.json"]), arrays)
+    trained, applied = both_ways(plan, form, preparation, raw, N_PARITY_ROWS)
+    largest = float(np.abs(trained - applied).max(initial=0.0))
+    found = Parity(n_rows=len(trained), largest=largest, allowed=_ALIKE, flips=0)
+    if not found.holds:
+        raise ExportFailed(
+            f"prep.json makes other inputs of {len(trained)} rows than training did, by {largest:.2g} where "
+            f"{_ALIKE:.0e} is allowed."
+        )
+    return found
 
 
 # The other files -------------------------------------------------------------------------------

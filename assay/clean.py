@@ -68,7 +68,7 @@ def clean_table(
     rows = features.index
     codes, classes = labels.coded(label[rows], plan)
     image = plan.clean.image
-    features = _typed(_drop_constant(features, log, pixels=image is not None))
+    features = columns.typed(_drop_constant(features, log, pixels=image is not None))
     aside = aside.loc[rows]
     if image is not None:
         _need_pixels(features, image)
@@ -82,7 +82,7 @@ def clean_table(
         times=_times(aside, plan, log),
         unit=unit,
         order=plan.order,
-        aside=_typed(aside),
+        aside=columns.typed(aside),
         log=tuple(log),
         image=image is not None,
     )
@@ -109,12 +109,6 @@ def _shown_and_aside(
     for name, reason in why.items():
         log.append(CleanStep(what=f"column '{name}' left out", n=1, why=reason))
     return frame.drop(columns=[*apart, *why]), frame[[*apart, *why]]
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of numbers and texts, its rows numbered from 0."""
-    typed = {str(name): _feature(frame[name]) for name in frame.columns}
-    return pd.DataFrame(typed, index=range(len(frame)))
 
 
 def _carried(report: ValidationReport) -> CleanStep:
@@ -372,15 +366,3 @@ def _drop_constant(
             "No feature column is left after cleaning; there is nothing to predict from."
         )
     return frame.drop(columns=constant)
-
-
-def _feature(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return numbers as float64 (missing as NaN) and everything else as text (missing as None)."""
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
-        return column.astype("float64").reset_index(drop=True)
-    text = column.astype(object).where(column.notna(), None)
-    return (
-        text.map(lambda value: value if value is None else str(value))
-        .astype("str")
-        .reset_index(drop=True)
-    )

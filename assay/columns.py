@@ -1,27 +1,15 @@
 """Columns whose cells are no plain values, read by fixed rules: each row alone decides what it becomes."""
 
 import re
-import unicodedata
-from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from assay.errors import DataRefused, StudyError
-from assay.labels import spelled
 from assay.plans import CleanPlan, DateColumn, NumberColumn
-from assay.readers.table import MAX_NUMBER
+from assay.predict.cells import number_in, spelled, units_differ
+from assay.predict.dates import part_names, parts_of, shortened
 from assay.records import CleanStep
-
-EPOCH = pd.Timestamp("2000-01-01")
-_NO_UNIT = re.compile(r"[()\[\]{}<>\u2264\u2265~]")  # they change what a number says
-_CIRCLES = {"month": "year", "weekday": "week", "hour": "day"}
-_NUMBER = re.compile(
-    r"(?P<sign>[-+\u2212])?\s*(?P<before>[^\W\d_]{1,4}\s|[^\s\w.,+\u2212-]{1,3}\s*)?"
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<power>[eE][+-]?\d{1,3})?"
-    r"\s*(?P<after>[^\d\s][^\d]*)?"
-)
 
 
 def read(frame: pd.DataFrame, plan: CleanPlan, log: list[CleanStep]) -> pd.DataFrame:
@@ -69,41 +57,6 @@ def _respelled(
 
 
 # Numbers in texts ----------------------------------------------------------------------------------
-
-
-def number_in(cell: str) -> tuple[float, str] | None:
-    """Return the number that a text holds and its unit, empty if it has none; None where there is no number.
-
-    Examples
-    --------
-    >>> number_in("1,000"), number_in("$4.50"), number_in("90 min"), number_in("-3e2"), number_in("12%")
-    ((1000.0, ''), (4.5, '$'), (90.0, 'min'), (-300.0, ''), (12.0, '%'))
-    >>> number_in("Unrated"), number_in("1,00"), number_in("3 of 4")
-    (None, None, None)
-    """
-    found = _NUMBER.fullmatch(cell.strip())
-    if found is None:
-        return None
-    digits = found["number"].replace(",", "") + (found["power"] or "")
-    unit = " ".join(filter(None, ((found["before"] or "").strip(), found["after"])))
-    sign = -1.0 if found["sign"] in ("-", "\u2212") else 1.0
-    number = sign * float(digits)
-    if abs(number) > MAX_NUMBER or _NO_UNIT.search(unit):
-        return None
-    return number, unit.strip()
-
-
-def units_differ(units: Iterable[str]) -> bool:
-    """Return whether cells of these units cannot stand in one column; a currency's sign may be left out.
-
-    Examples
-    --------
-    >>> units_differ(["", "$"]), units_differ(["", "K"]), units_differ(["min", "h"]), units_differ(["kg"])
-    (False, True, True, False)
-    """
-    known = set(units)
-    signs = all(unit == "" or unicodedata.category(unit[0]) == "Sc" for unit in known)
-    return len(known - {""} if signs else known) > 1
 
 
 def _as_numbers(
@@ -169,7 +122,9 @@ def _as_moments(
     if pd.api.types.is_datetime64_any_dtype(column):
         found = column
     else:
-        cells = column.map(_date_spelled, "ignore").astype(object)
+        cells = column.map(lambda cell: shortened(spelled(cell)), "ignore").astype(
+            object
+        )
         try:
             found = pd.to_datetime(
                 cells, format=plan.format or "ISO8601", errors="coerce", utc=True
@@ -184,16 +139,10 @@ def _as_moments(
     return _told(column, found.astype("datetime64[us]"), said, log)
 
 
-def _date_spelled(cell: object) -> str:
-    """Spell a date to the microsecond: one cell finer than that would narrow the years of all."""
-    return re.sub(r"(\.\d{6})\d+", r"\1", spelled(cell).strip())
-
-
 def in_parts(frame: pd.DataFrame, plan: CleanPlan, order: str | None) -> pd.DataFrame:
     """Return the table with each date column, but for that of the order, replaced by its parts as numbers.
 
-    Days passed (with ``since``: from another date) and the year as they are; the place in the year,
-    the week and the day as sine and cosine, so that December lies beside January.
+    What they are says :func:`assay.predict.dates.parts_of`.
 
     Raises
     ------
@@ -215,50 +164,35 @@ def in_parts(frame: pd.DataFrame, plan: CleanPlan, order: str | None) -> pd.Data
 
 
 def _parts(frame: pd.DataFrame, plan: DateColumn) -> dict[str, "pd.Series[Any]"]:
-    moments = frame[plan.column]
-    day = moments.dt.normalize()
-    in_day = _days(moments - day)
-    share = {
-        "month": (moments.dt.day_of_year - 1 + in_day) / 366,
-        "weekday": (moments.dt.day_of_week + in_day) / 7,
-        "hour": in_day,
+    start = None if plan.since is None else frame[plan.since].to_numpy()
+    values = parts_of(frame[plan.column].to_numpy(), plan.parts, start)
+    return {
+        name: pd.Series(numbers, index=frame.index)
+        for name, numbers in zip(names_of_parts(plan), values, strict=True)
     }
-    found: list[pd.Series[Any]] = []
-    for part in plan.parts:
-        if part == "elapsed":
-            start = EPOCH if plan.since is None else frame[plan.since]
-            found.append(_days(moments - start))
-        elif part == "year":
-            found.append(moments.dt.year.astype("float64"))
-        else:
-            angle = 2 * np.pi * share[part].astype("float64")
-            found += [np.sin(angle), np.cos(angle)]
-    return dict(zip(names_of_parts(plan), found, strict=True))
 
 
 def names_of_parts(plan: DateColumn) -> tuple[str, ...]:
-    """Return the columns that a date column becomes.
-
-    Examples
-    --------
-    >>> names_of_parts(DateColumn(column="day", parts=("elapsed", "month")))
-    ('day days', 'day sine in year', 'day cosine in year')
-    """
-    found: list[str] = []
-    for part in plan.parts:
-        if part == "elapsed":
-            since = f" since {plan.since}" if plan.since else ""
-            found.append(f"{plan.column} days{since}")
-        elif part == "year":
-            found.append(f"{plan.column} year")
-        else:
-            circle = _CIRCLES[part]
-            found += [
-                f"{plan.column} {curve} in {circle}" for curve in ("sine", "cosine")
-            ]
-    return tuple(found)
+    """Return the columns that a date column becomes."""
+    return tuple(part_names(plan.column, plan.parts, plan.since))
 
 
-def _days(passed: "pd.Series[Any]") -> "pd.Series[Any]":
-    days: pd.Series[Any] = passed.dt.total_seconds().astype("float64") / 86400.0
-    return days
+# Types -------------------------------------------------------------------------------------------
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of numbers and texts, its rows numbered from 0."""
+    typed = {str(name): _feature(frame[name]) for name in frame.columns}
+    return pd.DataFrame(typed, index=range(len(frame)))
+
+
+def _feature(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return numbers as float64 (missing as NaN) and everything else as text (missing as None)."""
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64").reset_index(drop=True)
+    text = column.astype(object).where(column.notna(), None)
+    return (
+        text.map(lambda value: value if value is None else str(value))
+        .astype("str")
+        .reset_index(drop=True)
+    )

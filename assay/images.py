@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 if TYPE_CHECKING:
     from assay.network import Activation, Weights
@@ -150,20 +149,3 @@ def _normalised(maps: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = groups - groups.mean(axis=(1, 2, 4), keepdims=True)
     variance = (centred**2).mean(axis=(1, 2, 4), keepdims=True)
     return np.asarray((centred / np.sqrt(variance + EPSILON)).reshape(maps.shape))
-
-
-def smoothed(
-    pixels: NDArray[np.float64], shape: tuple[int, int, int]
-) -> NDArray[np.float64]:
-    """Return images, shape (n_rows, n_pixels), each pixel the median of the 3 x 3 around it by channel.
-
-    At the border an image goes on as its last row or column.
-
-    Parameters
-    ----------
-    shape
-        Height, width and channels.
-    """
-    images = pixels.reshape(-1, *shape)
-    found = median_filter(images, size=(1, 3, 3, 1), mode="nearest")
-    return np.asarray(found.reshape(pixels.shape))

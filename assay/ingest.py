@@ -11,8 +11,8 @@ import pandas as pd
 
 from assay.canonical import digest_path
 from assay.errors import DataRefused
-from assay.readers import Table, read_file
-from assay.readers.table import check_values, sampled
+from assay.readers.choose import read_file
+from assay.readers.table import Table, check_values, sampled
 from assay.records import Column, Ref, Snapshot
 from assay.study import Source
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from assay import expression
 from assay.errors import DataRefused, StudyError
 from assay.plans import Cleaning, LabelRule
-from assay.readers.table import MAX_NUMBER
+from assay.predict.cells import spelled
+from assay.readers.rules import MAX_NUMBER
 from assay.reckoning import values_of
 from assay.records import CleanStep
 
@@ -102,15 +103,6 @@ def _of_expression(frame: pd.DataFrame, text: str) -> "pd.Series[Any]":
         raise DataRefused(
             f"The label's expression {error}. Name the column in clean.numbers to count such cells as missing."
         ) from None
-
-
-def spelled(value: object) -> str:
-    """Spell a class as a person would: 3 rather than 3.0."""
-    return (
-        str(int(value))
-        if isinstance(value, float) and value.is_integer()
-        else str(value)
-    )
 
 
 def why_none(frame: pd.DataFrame, plan: Cleaning, rows: "pd.Series[Any]") -> str:

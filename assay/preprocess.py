@@ -1,11 +1,11 @@
 """Preparation fitted on training rows only: impute, scale, encode.
 
 scikit-learn fits; what was fitted is kept as a few arrays, so that the same small form prepares
-rows while training and, later, in a bundle that needs no scikit-learn to predict.
+rows while training and, later, in a bundle that needs no scikit-learn to predict: see
+``assay.predict.preparation``, which applies both.
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,63 +15,20 @@ from sklearn.preprocessing import OneHotEncoder
 
 from assay import items, scaling, text
 from assay.errors import DataRefused
-from assay.images import smoothed
-from assay.items import Items
 from assay.plans import CleanPlan, most_levels
-from assay.scaling import CLIP, Scaling, bent
-from assay.text import Text
+from assay.predict import preparation as applied
+from assay.predict.levels import ABSENT, codes
+from assay.predict.pixels import smoothed
 
 _ROWS_AT_ONCE = 2**15  # prepared at a time: what is in between stays small
 _MAX_TREE_LEVELS = 255  # what scikit-learn's trees tell apart, "other" among them
-_ABSENT = "(missing)"
 
 
-@dataclass(frozen=True)
-class Preparation:
-    """A fitted preparation. With p numeric columns of which m can be missing:
+class Preparation(applied.Preparation):
+    """A fitted preparation, of tables."""
 
-    Attributes
-    ----------
-    numeric, categorical
-        Column names, in the order of the inputs.
-    scaling
-        Of the p numeric columns.
-    indicated : shape (m,)
-        Numbers of the numeric columns that get a column of their own saying "was missing".
-    levels
-        For each categorical column the levels with a column of their own; any other level,
-        rare or unseen, shares one more.
-    further
-        For each categorical column the levels that only trees tell apart, the next by frequency.
-    lists, texts
-        The columns of several values a cell, and of texts.
-    bent
-        Whether scaled numbers are bent beyond about 3 spreads: not those of an image, in which no
-        pixel stands for itself, and not those left as they are.
-    smoothed
-        Height, width and channels of images whose pixels are replaced by the median around them.
-    """
-
-    numeric: tuple[str, ...]
-    categorical: tuple[str, ...]
-    scaling: Scaling
-    indicated: NDArray[np.int64]
-    levels: tuple[tuple[str, ...], ...]
-    further: tuple[tuple[str, ...], ...]
-    lists: tuple[Items, ...]
-    texts: tuple[Text, ...]
-    bent: bool = True
-    smoothed: tuple[int, int, int] | None = None
-
-    @property
-    def n_inputs(self) -> int:
-        further: tuple[Items | Text, ...] = (*self.lists, *self.texts)
-        return self._n_plain + sum(one.n_inputs for one in further)
-
-    @property
-    def _n_plain(self) -> int:
-        n_levels = sum(len(known) + 1 for known in self.levels)
-        return len(self.numeric) + len(self.indicated) + n_levels
+    scaling_class = scaling.Scaling
+    text_class = text.Text
 
     @property
     def category_columns(self) -> slice:
@@ -79,32 +36,14 @@ class Preparation:
         return slice(len(self.numeric), len(self.numeric) + len(self.categorical))
 
     def apply(self, features: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the network's inputs, shape (n_rows, n_inputs): numbers, gaps, levels, lists, texts.
-
-        Scaled numbers pass through :func:`assay.scaling.bent`, so that one absurd cell cannot drive a
-        prediction.
-        """
+        """Return the network's inputs of a table, shape (n_rows, n_inputs)."""
         found = np.empty((len(features), self.n_inputs), dtype=np.float32)
         for start in range(0, len(features), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            found[rows] = self._inputs(features.iloc[rows])
+            rows = features.iloc[start : start + _ROWS_AT_ONCE]
+            found[start : start + len(rows)] = self.inputs(
+                self._columns(rows), len(rows)
+            )
         return found
-
-    def _inputs(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        raw = self._raw(features)
-        z = self.scaling.apply(raw)
-        parts = [bent(z) if self.bent else z, np.isnan(raw)[:, self.indicated]]
-        parts += [
-            _one_hot(features[name], known)
-            for name, known in zip(self.categorical, self.levels, strict=True)
-        ]
-        parts += [one.apply(features[one.column]) for one in self.lists]
-        for one in self.texts:
-            column = features[one.column]
-            parts.append(bent(one.apply(column)))
-            if one.indicated:
-                parts.append(column.isna().to_numpy()[:, None])
-        return np.concatenate(parts, axis=1, dtype=np.float64, casting="unsafe")
 
     def trees(
         self, features: pd.DataFrame, inputs: NDArray[np.float32]
@@ -118,42 +57,21 @@ class Preparation:
             (*first, *more)
             for first, more in zip(self.levels, self.further, strict=True)
         )
-        codes = [
-            _codes(features[name], levels)
+        coded = [
+            codes(features[name], levels)
             for name, levels in zip(self.categorical, known, strict=True)
         ]
         further = inputs[:, self._n_plain : self.n_inputs]
-        numbers = self.scaling.drawn_in(self._raw(features))
-        return np.column_stack([numbers, *codes, further])
+        raw = self.raw(self._columns(features), len(features))
+        return np.column_stack([self.scaling.drawn_in(raw), *coded, further])
 
-    def _raw(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        raw = features[list(self.numeric)].to_numpy(dtype=np.float64)
-        return raw if self.smoothed is None else smoothed(raw, self.smoothed)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the fitted numbers."""
-        of_texts = {
-            f"text{number}_{name}": array
-            for number, one in enumerate(self.texts)
-            for name, array in one.arrays().items()
+    def _columns(self, features: pd.DataFrame) -> dict[str, NDArray[Any]]:
+        numbers = {
+            name: features[name].to_numpy(dtype=np.float64) for name in self.numeric
         }
-        return self.scaling.arrays() | {"indicated": self.indicated} | of_texts
-
-    def form(self) -> dict[str, Any]:
-        """Return the rest as JSON values: which columns, which levels, which bend, which terms."""
-        levels = dict(zip(self.categorical, map(list, self.levels), strict=True))
-        further = dict(zip(self.categorical, map(list, self.further), strict=True))
-        return {
-            "numeric": list(self.numeric),
-            "categorical": list(self.categorical),
-            "levels": levels,
-            "further": further,
-            "lists": [one.form() for one in self.lists],
-            "texts": [one.form() for one in self.texts],
-            "clip": CLIP,
-            "bent": self.bent,
-            "smoothed": self.smoothed,
-        }
+        lists = (one.column for one in self.lists)
+        names = (*self.categorical, *lists, *(one.column for one in self.texts))
+        return numbers | {name: features[name].to_numpy(dtype=object) for name in names}
 
     def packed(self) -> dict[str, NDArray[Any]]:
         """Return everything as plain arrays, the form in which it is stored."""
@@ -165,22 +83,7 @@ class Preparation:
 
 def unpack(arrays: dict[str, NDArray[Any]]) -> Preparation:
     """Return the preparation that :meth:`Preparation.packed` stored."""
-    form = json.loads(arrays["form"].tobytes())
-    return Preparation(
-        numeric=tuple(form["numeric"]),
-        categorical=tuple(form["categorical"]),
-        scaling=scaling.unpack(arrays),
-        indicated=arrays["indicated"],
-        levels=tuple(tuple(form["levels"][name]) for name in form["categorical"]),
-        further=tuple(tuple(form["further"][name]) for name in form["categorical"]),
-        lists=tuple(map(items.unpack, form["lists"])),
-        texts=tuple(
-            text.unpack(one, arrays, f"text{number}_")
-            for number, one in enumerate(form["texts"])
-        ),
-        bent=form["bent"],
-        smoothed=form["smoothed"] and tuple(form["smoothed"]),
-    )
+    return Preparation.of(json.loads(arrays["form"].tobytes()), arrays)
 
 
 def fit(features: pd.DataFrame, plan: CleanPlan, *, wide: bool = False) -> Preparation:
@@ -262,22 +165,10 @@ def _further(column: "pd.Series[Any]", first: tuple[str, ...]) -> tuple[str, ...
     return tuple(level for level in most if level not in set(first))
 
 
-def _codes(column: "pd.Series[Any]", known: tuple[str, ...]) -> NDArray[np.int64]:
-    values = pd.Index(_filled(column)[:, 0])
-    codes = pd.Index(known, dtype=object).get_indexer(values)
-    return np.where(codes < 0, len(known), codes)
-
-
-def _one_hot(column: "pd.Series[Any]", known: tuple[str, ...]) -> NDArray[np.bool_]:
-    values = _filled(column)[:, 0]
-    exact = values[:, None] == np.asarray(known, dtype=object)[None, :]
-    return np.column_stack([exact, ~exact.any(axis=1)])
-
-
 def _filled(column: "pd.Series[Any]") -> NDArray[np.object_]:
     return (
         column.astype(object)
-        .where(column.notna(), _ABSENT)
+        .where(column.notna(), ABSENT)
         .to_numpy(dtype=object)[:, None]
     )
 

@@ -15,7 +15,7 @@ import itertools
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -100,10 +100,14 @@ class Store:
         _return_memory()
         return self.put(buffer.getvalue(), "table")
 
-    def get_table(self, ref: Ref) -> "pd.DataFrame":
+    def get_table(
+        self, ref: Ref, columns: Sequence[str] | None = None
+    ) -> "pd.DataFrame":
+        """Return a table, or some of its columns."""
         import pandas as pd
 
-        table = pd.read_parquet(io.BytesIO(self.get(ref)))
+        kept = None if columns is None else list(columns)
+        table = pd.read_parquet(io.BytesIO(self.get(ref)), columns=kept)
         _return_memory()
         return table
 

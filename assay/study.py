@@ -60,6 +60,11 @@ class Source(Record):
     seed: int = Field(default=0, description="Of a sample of rows; 0 without one.")
     images: LocatedImages | None = None
 
+    @property
+    def in_a_study(self) -> bool:
+        """Whether whoever is refused can declare something in a study file."""
+        return True
+
     def digests(self) -> str | list[str]:
         """Return the digests of every file that is read."""
         return self.digest if self.images is None else [self.digest, self.images.digest]

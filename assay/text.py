@@ -2,12 +2,10 @@
 
 Latent semantic analysis (Deerwester et al. 1990) of character n-grams: they need no dictionary, take
 an inflected or misspelled word for nearly the same one, and do for Korean what they do for English.
-scikit-learn fits; what was fitted is kept as terms and arrays, which are applied without it.
+scikit-learn fits; what was fitted is kept as terms and arrays, which ``assay.predict.text`` applies without it.
 """
 
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -20,7 +18,9 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-SHORTEST, LONGEST = 2, 4  # characters of a term
+from assay.predict import text as applied
+from assay.predict.text import grams, words_of
+
 _MOST_TERMS = 20_000
 _FEWEST_ROWS = 2  # with a term: what one row alone says is no use to another
 _MOST_ROWS = 20_000  # learned from, which bounds time and memory
@@ -28,51 +28,16 @@ _AT_ONCE = 4_096  # rows whose terms are held in memory
 _LEAST_WEIGHT = 1e-6  # of the strongest axis: a weaker one is rounding
 
 
-@dataclass(frozen=True)
-class Text:
-    """A fitted text column, with t terms and k axes.
+class Text(applied.Text):
+    """A fitted text column, whose texts are placed many at once, by sparse matrices."""
 
-    Attributes
-    ----------
-    column
-        Its name.
-    terms
-        The character n-grams that count, in ascending order.
-    idf : shape (t,)
-        Weight of each term: ``1 + log((1 + n_rows) / (1 + n_rows_with_it))``.
-    projection : shape (t, k)
-        Axes, the strongest first.
-    centre, scale : shape (k,)
-        Mean and standard deviation along each axis.
-    indicated
-        Whether a column of its own says "was missing".
-    """
-
-    column: str
-    terms: tuple[str, ...]
-    idf: NDArray[np.float64]
-    projection: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    indicated: bool
-
-    @property
-    def n_inputs(self) -> int:
-        return len(self.centre) + self.indicated
-
-    def apply(self, column: "pd.Series[Any]") -> NDArray[np.float64]:
-        """Return standardised places along the axes, shape (n_rows, k); 0 where the text is missing.
-
-        A row's numbers do not depend on the rows beside it, to the bit.
-        """
-        places = np.zeros((len(column), self.projection.shape[1]))
+    def projected(self, texts: Sequence[list[str]]) -> NDArray[np.float64]:
         numbers = {term: number for number, term in enumerate(self.terms)}
-        known = np.flatnonzero(column.notna())
-        for start in range(0, len(known), _AT_ONCE):
-            rows = known[start : start + _AT_ONCE]
-            counts = _counts(_split(column.iloc[rows]), numbers)
-            places[rows] = (self._projected(counts) - self.centre) / self.scale
-        return places
+        parts = [
+            self._projected(_counts(texts[start : start + _AT_ONCE], numbers))
+            for start in range(0, len(texts), _AT_ONCE)
+        ]
+        return np.concatenate(parts)
 
     def _projected(self, counts: csr_array) -> NDArray[np.float64]:
         """Return the counts weighted, scaled to length 1 and projected."""
@@ -82,36 +47,6 @@ class Text:
         projected = weighted @ self.projection
         return np.asarray(projected / np.where(length > 0, length, 1.0)[:, None])
 
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Return the fitted numbers."""
-        return {
-            "idf": self.idf,
-            "projection": self.projection,
-            "centre": self.centre,
-            "scale": self.scale,
-        }
-
-    def form(self) -> dict[str, Any]:
-        """Return the rest as JSON values."""
-        return {
-            "column": self.column,
-            "terms": list(self.terms),
-            "indicated": self.indicated,
-        }
-
-
-def unpack(form: dict[str, Any], arrays: dict[str, NDArray[Any]], at: str) -> Text:
-    """Return the column that a form describes, with its arrays, whose names begin with ``at``."""
-    return Text(
-        column=form["column"],
-        terms=tuple(form["terms"]),
-        idf=arrays[f"{at}idf"],
-        projection=arrays[f"{at}projection"],
-        centre=arrays[f"{at}centre"],
-        scale=arrays[f"{at}scale"],
-        indicated=form["indicated"],
-    )
-
 
 def fit(column: "pd.Series[Any]", n_axes: int) -> Text:
     """Fit a text column on training rows; of more than 20,000 it looks at evenly spaced ones.
@@ -120,7 +55,7 @@ def fit(column: "pd.Series[Any]", n_axes: int) -> Text:
     """
     known = column[column.notna()]
     rows = np.linspace(0, len(known) - 1, min(len(known), _MOST_ROWS)).astype(np.int64)
-    texts = _split(known.iloc[rows])
+    texts = words_of(known.iloc[rows])
     terms = _terms(texts)
     nothing = np.zeros(len(terms)), np.zeros((len(terms), 1)), np.zeros(1), np.ones(1)
     idf, projection, centre, scale = (
@@ -163,31 +98,10 @@ def _axes(
 # Terms -----------------------------------------------------------------------------------------
 
 
-def _split(column: "pd.Series[Any]") -> list[list[str]]:
-    """Return the words of each text; a letter is the same however it was composed."""
-    return [unicodedata.normalize("NFC", text.lower()).split() for text in column]
-
-
-def _grams(word: str) -> list[str]:
-    """Return the pieces of a word between two spaces, as scikit-learn's ``char_wb`` has them.
-
-    Examples
-    --------
-    >>> _grams("라면")
-    [' 라', '라면', '면 ', ' 라면', '라면 ', ' 라면 ']
-    """
-    spaced = f" {word} "
-    return [
-        spaced[start : start + length]
-        for length in range(SHORTEST, min(LONGEST, len(spaced)) + 1)
-        for start in range(len(spaced) - length + 1)
-    ]
-
-
 def _terms(texts: Sequence[list[str]]) -> tuple[str, ...]:
     """Return the terms of two rows or more, at most the 20,000 of most rows; ties go by the term."""
     words = set(chain.from_iterable(texts))
-    every = sorted(set(chain.from_iterable(map(_grams, words))))
+    every = sorted(set(chain.from_iterable(map(grams, words))))
     numbers, n_rows = {term: k for k, term in enumerate(every)}, np.zeros(len(every))
     for start in range(0, len(texts), _AT_ONCE):
         held = _counts(texts[start : start + _AT_ONCE], numbers).indices
@@ -203,10 +117,10 @@ def _counts(texts: Sequence[list[str]], numbers: dict[str, int]) -> csr_array:
     """
     words: dict[str, int] = {}
     held = [[words.setdefault(word, len(words)) for word in text] for text in texts]
-    grams = [
-        [numbers[gram] for gram in _grams(word) if gram in numbers] for word in words
+    pieces = [
+        [numbers[gram] for gram in grams(word) if gram in numbers] for word in words
     ]
-    counts = _tallied(held, len(words)) @ _tallied(grams, len(numbers))
+    counts = _tallied(held, len(words)) @ _tallied(pieces, len(numbers))
     counts.sort_indices()
     return counts
 

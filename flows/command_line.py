@@ -214,6 +214,50 @@ def draft(
 
 
 @app.command()
+def predict(
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            metavar="BUNDLE",
+            help="The folder that a check leaves below artifacts/runs, or the bundle in it.",
+        ),
+    ],
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="Rows to predict: CSV, TSV, JSON lines, Parquet, npz."
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Ends in .csv, .jsonl or .parquet; default: CSV on the standard output.",
+        ),
+    ] = "-",
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "-v", "--verbose", help="Say what was decided, and which rules not asked."
+        ),
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print a record as the last line.")
+    ] = False,
+) -> None:
+    """Predict the rows of a table with the model that a check left."""
+    with _errors_in_words():
+        from flows.predicting import predicted, tell_prediction
+
+        summary = predicted(bundle, table, None if output == "-" else Path(output))
+        tell_prediction(summary, fully=verbose)
+        if json:
+            sys.stdout.write(summary.as_json() + "\n")
+
+
+@app.command()
 def fetch(
     name: Annotated[
         str | None,

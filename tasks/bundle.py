@@ -17,7 +17,9 @@ def bundle(
     """Write everything the run leaves, and read the model back before it is believed."""
     from assay.bundle import opened, run_files, same_digests
 
-    left = run_files(registration, suite, evidence, judgement, *opened(store, evidence))
+    plan = registration.study.of(judgement.verdict.plan)
+    held = opened(store, evidence, plan)
+    left = run_files(registration, suite, evidence, judgement, *held)
     kept = {path: store.put(content) for path, content in left.files.items()}
     return Bundle(
         files=kept, same=same_digests(judgement, evidence.final), verdict=left.verdict

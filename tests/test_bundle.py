@@ -20,6 +20,7 @@ from assay.bundle import (
     same_digests,
 )
 from assay.environment import LOCK
+from assay.form import Tables
 from assay.judge import judge_evidence
 from assay.network import (
     Net,
@@ -63,10 +64,12 @@ ALWAYS = {
     "study.toml",
     "report.html",
     "trials.json",
+    "requirements.txt",
     "bundle/suite.json",
-    "bundle/requirements.txt",
 }
 OF_A_MODEL = {
+    "bundle/manifest.json",
+    "bundle/requirements.txt",
     "bundle/model.keras",
     "bundle/net.onnx",
     "bundle/prep.json",
@@ -195,7 +198,8 @@ def model_of(seed=0, n_members=2, n_outputs=2):
     preparation = preprocess.fit(features, plan)
     shape = Shape(preparation.n_inputs, n_outputs, (8,))
     members = [Net(first_weights(shape, number)) for number in range(n_members)]
-    return Model(preparation.packed(), pack_nets(members), features)
+    tables = Tables(features, features, pd.DataFrame())
+    return Model(preparation.packed(), pack_nets(members), tables)
 
 
 def judged(case, **changed):
@@ -237,7 +241,7 @@ def whole(case):
 def test_a_whole_run_leaves_verdict_report_predictions_and_model(whole):
     assert set(whole) == ALWAYS | OF_A_MODEL | {"predictions.parquet"}
     assert all(isinstance(content, bytes) and content for content in whole.values())
-    assert whole["bundle/requirements.txt"] == LOCK.read_bytes()
+    assert whole["requirements.txt"] == LOCK.read_bytes()
     assert whole["bundle/suite.json"].decode() == SUITE.text
 
 
@@ -299,8 +303,9 @@ def test_the_bundled_model_predicts_from_its_files_alone(whole):
     form = json.loads(whole["bundle/prep.json"])
     with np.load(io.BytesIO(whole["bundle/prep.npz"]), allow_pickle=False) as saved:
         arrays = {name: saved[name] for name in saved.files}
+    form = form | form["preparation"]
     model = model_of()
-    rows = model.features.iloc[:7]
+    rows = model.tables.features.iloc[:7]
     raw = rows[form["numeric"]].to_numpy(dtype=float)
     z = (np.where(np.isnan(raw), arrays["fill"], raw) - arrays["centre"]) / arrays[
         "scale"
@@ -349,7 +354,7 @@ def test_the_bundle_of_a_number_predicts_it_and_says_so():
     ).files
     table = pd.read_parquet(io.BytesIO(files["predictions.parquet"]))
     form = json.loads(files["bundle/prep.json"])
-    rows = model.features.iloc[:9]
+    rows = model.tables.features.iloc[:9]
     inputs = preprocess.unpack(model.preparation).apply(rows)
     found = np.asarray(from_archive(files["bundle/model.keras"])(inputs))
 
@@ -443,21 +448,24 @@ def test_what_the_evidence_names_is_opened_and_nothing_where_there_is_no_final_f
         update={
             "cleaned": bare.cleaned.model_copy(
                 update={
-                    "features": store.put_table(model.features),
+                    "features": store.put_table(model.tables.features),
                     "labels": store.put_array(labels),
                 }
+            ),
+            "snapshot": bare.snapshot.model_copy(
+                update={"table": store.put_table(model.tables.raw.assign(label="x"))}
             ),
             "split": bare.split.model_copy(update={"outer": store.put_array(outer)}),
             "final": final_of(store, model),
         }
     )
-    scored, stored = opened(store, evidence)
+    scored, stored = opened(store, evidence, plan())
 
-    assert opened(store, bare) == (None, None)
+    assert opened(store, bare, plan()) == (None, None)
     assert np.array_equal(scored.labels, labels)
     assert np.array_equal(scored.outer, outer)
     assert nets_digest(unpack_nets(stored.weights)) == evidence.final.weights_digest
-    pd.testing.assert_frame_equal(stored.features, model.features)
+    pd.testing.assert_frame_equal(stored.tables.features, model.tables.features)
 
 
 def test_equal_runs_share_the_digests_of_verdict_and_weights(tmp_path, case):

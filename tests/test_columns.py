@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.columns import in_parts, number_in, read
+from assay.columns import in_parts, read
 from assay.errors import DataRefused, StudyError
 from assay.plans import CleanPlan
+from assay.predict.cells import number_in
 
 
 def column(*cells) -> pd.DataFrame:

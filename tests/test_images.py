@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from assay import preprocess
-from assay.images import GROUPS, ImageShape, Moves, forward, smoothed
+from assay.images import GROUPS, ImageShape, Moves, forward
 from assay.plans import CleanPlan, ImagePlan
+from assay.predict.pixels import smoothed
 from tests.net_factories import IMAGES, inputs_of
 
 DIGIT = ImagePlan(height=8, width=8, channels=1)

@@ -1,8 +1,9 @@
 import numpy as np
 import pandas as pd
 
-from assay.items import fit, held, unpack
+from assay.items import fit
 from assay.plans import CleanPlan, ListColumn
+from assay.predict.items import held, unpack
 from assay.preprocess import fit as prepare
 from assay.preprocess import unpack as prepared
 

@@ -1,6 +1,7 @@
 """The layers of the house: flows -> tasks -> assay, and what only some modules may load."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ ONLY = {
     "keras": {"assay.saved_model"},
     "keras_tuner": {"assay.search"},
     "onnx": {"assay.onnx_graph"},
-    "onnxruntime": {"assay.export"},
+    "onnxruntime": {"assay.export", "assay.predict.network"},
     "PIL": {"assay.readers.pictures"},
     "python_calamine": {"assay.readers.excel_worker"},
 }
@@ -60,6 +61,7 @@ FLOWS_MAY_READ = {
     "errors",
     "store",
     "plans",
+    "predict",
     "verdict",
     "runs",
     "words",
@@ -146,3 +148,12 @@ def test_every_stage_has_its_word_in_both_layers():
     for stage in STAGES:
         assert (ROOT / "assay" / f"{stage}.py").is_file()
         assert (ROOT / "tasks" / f"{stage}.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "assay" / "predict").glob("*.py")), ids=name_of
+)
+def test_what_predicts_needs_numpy_and_onnxruntime_only(path: Path):
+    tops = {name.split(".")[0] for name in imports(path)} - sys.stdlib_module_names
+
+    assert tops <= {"assay", "numpy", "onnxruntime", "pyarrow"}

@@ -10,8 +10,8 @@ from sklearn.preprocessing import OneHotEncoder, RobustScaler, StandardScaler
 
 from assay.errors import DataRefused
 from assay.plans import CleanPlan, ImagePlan
+from assay.predict.scaling import CLIP
 from assay.preprocess import check_classes, fit, unpack
-from assay.scaling import CLIP
 from assay.store import Store
 from tests.factories import make_table
 

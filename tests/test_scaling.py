@@ -10,7 +10,8 @@ from sklearn.preprocessing import (
 )
 
 from assay.plans import CleanPlan
-from assay.scaling import bent, fit, powered, unpack
+from assay.predict.scaling import bent, powered
+from assay.scaling import Scaling, fit
 from tests.test_preprocess import numbers
 
 
@@ -129,7 +130,9 @@ def test_a_scaling_comes_back_from_its_arrays(scale):
     train = drawn(2)
     ours, _ = fit(numbers(train), CleanPlan(scale=scale, clip=0.01))
 
-    np.testing.assert_array_equal(unpack(ours.arrays()).apply(train), ours.apply(train))
+    np.testing.assert_array_equal(
+        Scaling.of(ours.arrays()).apply(train), ours.apply(train)
+    )
 
 
 def test_a_table_without_numbers_has_an_empty_scaling():

@@ -236,6 +236,19 @@ def test_a_text_that_no_model_is_shown_is_refused(path, key):
     assert f"clean.text names 'title', but as {key} it is shown to no model." in said
 
 
+@pytest.mark.parametrize(
+    ("written", "said"), [("%d.%m.%Y %Z", "format has %Z"), ("%c", "format has %c")]
+)
+def test_a_format_of_dates_that_prediction_could_not_follow_is_refused(
+    tmp_path, written, said
+):
+    """What depends on a machine's language or zones is said when the study is read."""
+    dates = [{"column": "when", "format": written}]
+    path = write_study(tmp_path, plan={"a": make_plan(clean={"dates": dates})})
+
+    assert said in refusal(path)
+
+
 def test_overrides_are_applied_and_recorded(path):
     overrides = (
         "plan.a.tune.trials=4",

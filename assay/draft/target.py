@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from assay.draft.cells import amounts, dates
 from assay.draft.folds import fewest_rows
 from assay.errors import DataRefused
-from assay.labels import spelled
 from assay.plans import SplitPlan
+from assay.predict.cells import spelled
 from assay.records import Metric, Task
 
 _FEW_NUMBERS = 10  # whole numbers of more values are amounts, of fewer may be codes

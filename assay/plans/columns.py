@@ -1,10 +1,12 @@
 """What a study may declare of columns: which are left out, and how cells are read that are no plain values."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from assay.plans.label import Words
+from assay.predict.dates import DIRECTIVES
 from assay.records import Record
 
 DatePart = Literal["elapsed", "year", "month", "weekday", "hour"]
@@ -44,6 +46,16 @@ class DateColumn(Record):
         default=None,
         description="Another date column, from which the elapsed days count. Default: 2000-01-01.",
     )
+
+    @model_validator(mode="after")
+    def _format_means_the_same_everywhere(self) -> "DateColumn":
+        for sign in re.findall(r"%(.?)", self.format or ""):
+            if sign not in DIRECTIVES:
+                raise ValueError(
+                    f"format has %{sign}, whose meaning depends on the machine or is not known; write what a date is "
+                    f"made of, such as %Y-%m-%d %H:%M"
+                )
+        return self
 
 
 class ListColumn(Record):

@@ -8,7 +8,6 @@ from assay.plans.label import Words
 from assay.records import Record
 
 SourceName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
-SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 
 
 class ReadPlan(Record):

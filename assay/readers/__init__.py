@@ -1,11 +1,8 @@
 """Readers: one module for each kind of file, and what they share.
 
-Each takes a source and returns a :class:`~assay.readers.table.Table`, or refuses it in one sentence
-that names the file and, where there is one, the line and the column. Nothing is unpickled, nothing
-is fetched, nothing is written.
+``choose.read_file`` sends a source to its reader, which returns a :class:`~assay.readers.table.Table`
+or refuses it in one sentence that names the file and, where there is one, the line and the column.
+Nothing is unpickled, nothing is fetched, nothing is written. ``rules``, ``limits``, ``unpack``,
+``encoding``, ``scan``, ``objects``, ``heads`` and ``archives`` need neither pandas nor a study: what
+predicts from a bundle reads by them too.
 """
-
-from assay.readers.choose import ENDINGS, read_file
-from assay.readers.table import Table
-
-__all__ = ["ENDINGS", "Table", "read_file"]

@@ -14,9 +14,8 @@ from typing import IO, cast
 
 from assay.errors import DataRefused
 from assay.readers.limits import MAX_IMAGE_BYTES, MAX_IMAGES
-from assay.readers.table import cut, first_line, shown
+from assay.readers.rules import Named, cut, first_line, shown
 from assay.readers.unpack import Counted, check_member
-from assay.study import Source
 
 _UNREADABLE = (
     OSError,
@@ -34,7 +33,7 @@ _UNREADABLE = (
 class Archive:
     """Files under names, such as ``part_1/ISIC_0027419.jpg``; names first, contents when asked for."""
 
-    def __init__(self, path: Path, name: str, source: Source) -> None:
+    def __init__(self, path: Path, name: str, source: Named) -> None:
         self._path, self.name, self._source = path, name, source
 
     def names(self) -> list[str]:

@@ -16,29 +16,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused
-from assay.plans.read import SEPARATORS
-from assay.readers.encoding import Encoding, find_encoding, lines_of
-from assay.readers.limits import MAX_CELL_CHARACTERS, check_shape
-from assay.readers.table import (
+from assay.readers.encoding import Encoding, find_encoding
+from assay.readers.rules import (
     MAX_WHOLE,
-    Table,
-    beyond_a_word,
-    check_cell,
-    check_header,
-    check_no_header,
-    drawn,
-    first_line,
+    SEPARATORS,
     is_number,
     missing_words,
-    only_for,
-    told,
     words_remark,
 )
+from assay.readers.scan import Scan, separator_of, text_of
+from assay.readers.table import Table, beyond_a_word, drawn, only_for, told
 from assay.readers.unpack import Opened, explained
 from assay.study import Source
-
-_N_CHARACTERS_SNIFFED, _N_ROWS_SNIFFED = 1 << 16, 50
-_ROWS_BETWEEN_CHECKS = 10_000
 
 
 @dataclass(frozen=True)
@@ -62,12 +51,12 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
     only_for(source, "a text table", "names", "encoding", "separator")
     with explained(source):
         encoding = find_encoding(opened, source)
-        separator = source.read.separator or _separator(opened, encoding, ending)
+        separator = source.read.separator or separator_of(opened, encoding, ending)
         layout = _scan(opened, encoding, separator, source)
         rows = drawn(layout.n_rows, source)
 
         def read(as_text: list[str]) -> pd.DataFrame:
-            with _text(opened, encoding) as text:
+            with text_of(opened, encoding) as text:
                 kept = text if rows is None else _chosen(text, separator, rows, source)
                 return _parsed(kept, separator, layout.header, as_text, source)
 
@@ -143,84 +132,15 @@ def _with_decimal_commas(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def _text(opened: Opened, encoding: Encoding) -> io.TextIOWrapper:
-    return io.TextIOWrapper(opened(), encoding=encoding.codec, newline="")
-
-
-def _separator(opened: Opened, encoding: Encoding, ending: str) -> str:
-    """Return what divides the first rows into the same number of cells, the most if several do."""
-    if ending == ".tsv":
-        return "\t"
-    with _text(opened, encoding) as text:
-        start = text.read(_N_CHARACTERS_SNIFFED)
-
-    def fit(separator: str) -> tuple[float, int]:
-        counts = [len(row) for row in _first_rows(start, separator)]
-        if not counts or counts[0] < 2:
-            return 0.0, 0
-        return sum(n == counts[0] for n in counts) / len(counts), counts[0]
-
-    fits = {separator: fit(separator) for separator in SEPARATORS}
-    best = max(fits, key=lambda separator: fits[separator])
-    return best if fits[best][1] else ","
-
-
-def _first_rows(start: str, separator: str) -> list[list[str]]:
-    """Return the rows at the start of a text; the last of them may be cut off, and is left out."""
-    lines = csv.reader(io.StringIO(start, newline=""), delimiter=separator)
-    rows = []
-    try:
-        for row in islice(filter(None, lines), _N_ROWS_SNIFFED + 1):
-            rows.append(row)  # noqa: PERF402  (what was read before an error counts)
-    except csv.Error:
-        return rows
-    whole = len(rows) <= _N_ROWS_SNIFFED and len(start) < _N_CHARACTERS_SNIFFED
-    return rows if whole or len(rows) < 2 else rows[:-1]
-
-
 def _scan(
     opened: Opened, encoding: Encoding, separator: str, source: Source
 ) -> _Layout:
     """Count the rows, and hold each to the header's number of cells."""
-    csv.field_size_limit(MAX_CELL_CHARACTERS)
-    header = list(source.read.names)
-    declared = "names in the study" if header else "header"
-    n_rows = n_blank = 0
-    begun = 1
-    with _text(opened, encoding) as text:
-        reader = csv.reader(lines_of(text, source), delimiter=separator, strict=True)
-        try:
-            for row in reader:
-                if not row:
-                    n_blank += 1
-                elif not header:
-                    header = row
-                    check_shape(0, len(header), source)
-                else:
-                    if len(row) != len(header):
-                        raise DataRefused(
-                            f"{source.name}, line {reader.line_num}: {len(row)} fields, but the {declared} has "
-                            f"{len(header)}. Check the quotes and separators of this line."
-                        )
-                    if not encoding.clean:
-                        for name, cell in zip(header, row, strict=True):
-                            check_cell(cell, f"line {reader.line_num}", name, source)
-                    if source.read.names and not n_rows:
-                        check_no_header(row, source)
-                    n_rows += 1
-                    if n_rows % _ROWS_BETWEEN_CHECKS == 0:
-                        check_shape(n_rows, len(header), source)
-                begun = reader.line_num + 1
-        except csv.Error as error:
-            raise DataRefused(
-                f"{source.name}, line {reader.line_num}: {first_line(error)}. Check the quotes of the row that begins "
-                f"in line {begun}."
-            ) from None
-    check_header(header, source)
-    check_shape(n_rows, len(header), source)
+    scan = Scan(opened, encoding, separator, source)
+    n_rows = sum(len(batch.rows) for batch in scan.batches())
     if n_rows < 1:
         raise DataRefused(f"{source.name} has a header and no rows.")
-    return _Layout(header, n_rows, n_blank)
+    return _Layout(scan.header, n_rows, scan.n_blank)
 
 
 def _chosen(

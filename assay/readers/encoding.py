@@ -9,9 +9,8 @@ from typing import IO
 
 from assay.errors import DataRefused
 from assay.readers.limits import MAX_LINE_CHARACTERS
-from assay.readers.table import CONTROL
+from assay.readers.rules import CONTROL, Named
 from assay.readers.unpack import Opened
-from assay.study import Source
 
 _BLOCK = 1 << 20
 _NO_TEXT = {  # how files of other kinds begin
@@ -55,8 +54,8 @@ class _Seen:
     clean: bool
 
 
-def find_encoding(opened: Opened, source: Source) -> Encoding:
-    """Return the encoding: the one declared, that of a byte-order mark, or UTF-8 or else cp949.
+def find_encoding(opened: Opened, source: Named, otherwise: str = "cp949") -> Encoding:
+    """Return the encoding: the one declared, that of a byte-order mark, or UTF-8 or else another.
 
     Raises
     ------
@@ -78,7 +77,7 @@ def find_encoding(opened: Opened, source: Source) -> Encoding:
     elif start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         codecs_tried = ["utf-16"]
     else:
-        codecs_tried = ["utf-8-sig", "cp949"]
+        codecs_tried = ["utf-8-sig", otherwise]
     first_fault: int | None = None
     for codec in codecs_tried:
         with opened() as file:
@@ -91,13 +90,14 @@ def find_encoding(opened: Opened, source: Source) -> Encoding:
     if declared is not None or codecs_tried == ["utf-16"]:
         said = f"not {_SAID.get(codecs_tried[0], codecs_tried[0])} text"
     else:
-        said = "neither UTF-8 nor cp949 text"
+        said = f"neither UTF-8 nor {otherwise} text"
     raise DataRefused(
-        f"{source.name}, line {first_fault}: {said}. Save the file as UTF-8, or declare plan.a.read.encoding."
+        f"{source.name}, line {first_fault}: {said}. Save the file as UTF-8"
+        f"{', or declare plan.a.read.encoding' if source.in_a_study else ''}."
     )
 
 
-def lines_of(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
+def lines_of(text: io.TextIOWrapper, source: Named) -> Iterator[str]:
     """Yield a text's lines, and refuse one that would fill the memory."""
     number = 0
     while line := text.readline(MAX_LINE_CHARACTERS):
@@ -110,7 +110,7 @@ def lines_of(text: io.TextIOWrapper, source: Source) -> Iterator[str]:
         yield line
 
 
-def _look(file: IO[bytes], codec: str, source: Source) -> _Seen:
+def _look(file: IO[bytes], codec: str, source: Named) -> _Seen:
     """Decode a file a block at a time.
 
     Raises

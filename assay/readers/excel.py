@@ -19,17 +19,15 @@ from assay.readers.limits import (
     check_file_size,
     check_shape,
 )
-from assay.readers.table import (
-    Table,
+from assay.readers.rules import (
     check_cell,
     check_header,
     check_no_header,
     first_line,
     missing_words,
-    only_for,
-    sampled,
     words_remark,
 )
+from assay.readers.table import Table, only_for, sampled
 from assay.study import Source
 
 

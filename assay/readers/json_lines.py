@@ -1,35 +1,27 @@
 """JSON lines: one flat object a line; a key is a column, and a value has one kind in all of them."""
 
 import io
-import json
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import pandas as pd
 
 from assay.errors import DataRefused
 from assay.readers.encoding import find_encoding, lines_of
 from assay.readers.limits import check_shape
-from assay.readers.table import (
+from assay.readers.objects import Pairs, kind_of, object_in, row_of
+from assay.readers.rules import (
     MAX_WHOLE,
-    Table,
     check_cell,
     check_header,
-    drawn,
-    only_for,
     shown,
-    told,
     words_remark,
 )
+from assay.readers.table import Table, drawn, only_for, told
 from assay.readers.unpack import Opened, explained
 from assay.study import Source
 
-_KINDS = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
 _ROWS_BETWEEN_CHECKS = 10_000
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object as written, so that a key that stands twice is seen."""
 
 
 @dataclass
@@ -42,17 +34,10 @@ class _Columns:
     n_rows: int = 0
     n_absent: int = 0
 
-    def add(self, pairs: _Pairs, line: int, *, escaped: bool) -> None:
+    def add(self, pairs: Pairs, line: int, *, escaped: bool) -> None:
         """Add a row; ``escaped``: its text may hold characters that no text should."""
-        row = dict(pairs)
         place = f"line {line}"
-        if len(row) < len(pairs):
-            twice = next(
-                key for key, _ in pairs if [k for k, _ in pairs].count(key) > 1
-            )
-            raise DataRefused(
-                f"{self.source.name}, {place}: the key {shown(twice)} stands twice."
-            )
+        row = row_of(pairs, place, self.source)
         for key, value in row.items():
             known = self._checked(key, value, place, escaped=escaped)
             if key not in self.values:
@@ -73,12 +58,7 @@ class _Columns:
             self.source.read.missing and str(value) in self.source.read.missing
         ):
             return None
-        kind = _KINDS.get(type(value))
-        if kind is None:
-            what = "an object" if isinstance(value, _Pairs) else "a list"
-            raise DataRefused(
-                f"{self.source.name}, {place}: the key {shown(key)} holds {what}. Give its parts keys of their own."
-            )
+        kind = kind_of(value, key, place, self.source)
         if kind == "text" and escaped:
             check_cell(value, place, key, self.source)
         images = self.source.images
@@ -146,7 +126,7 @@ def _gathered(
                 continue
             row += 1
             if wanted is None or row in wanted:
-                pairs = _object(line, number, source)
+                pairs = object_in(line, number, source)
                 columns.add(pairs, number, escaped="\\" in line)
             if columns.n_rows % _ROWS_BETWEEN_CHECKS == 0:
                 check_shape(columns.n_rows, len(columns.values), source)
@@ -165,27 +145,6 @@ def _count(opened: Opened, codec: str, source: Source) -> tuple[int, int]:
             n_lines += 1
             n_rows += bool(line.strip())
     return n_lines, n_rows
-
-
-def _object(line: str, number: int, source: Source) -> _Pairs:
-    try:
-        found = json.loads(
-            line, object_pairs_hook=_Pairs, parse_constant=_no_json_number
-        )
-    except (ValueError, RecursionError) as error:
-        said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        raise DataRefused(
-            f"{source.name}, line {number}: no JSON object ({said})."
-        ) from None
-    if not isinstance(found, _Pairs):
-        raise DataRefused(
-            f"{source.name}, line {number}: a JSON value, but no object with keys for its columns."
-        )
-    return found
-
-
-def _no_json_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON number")
 
 
 def _typed(values: list[Any]) -> "pd.Series[Any]":

@@ -1,7 +1,7 @@
 """What readers take at most. Every refusal for size names the limit it rests on."""
 
 from assay.errors import DataRefused
-from assay.study import Source
+from assay.readers.rules import Named
 
 GIB = 1024**3
 MAX_FILE_BYTES = 4 * GIB
@@ -19,7 +19,7 @@ MAX_IMAGE_BYTES = 64 * 1024**2
 MAX_IMAGE_PIXELS = 50_000_000  # before it is resized
 
 
-def check_file_size(n_bytes: int, source: Source, most: int = MAX_FILE_BYTES) -> None:
+def check_file_size(n_bytes: int, source: Named, most: int = MAX_FILE_BYTES) -> None:
     """Refuse a file of more than ``most`` bytes; more is taken where a sample is drawn."""
     if source.read.sample is not None:
         most = MAX_SAMPLED_BYTES
@@ -30,7 +30,7 @@ def check_file_size(n_bytes: int, source: Source, most: int = MAX_FILE_BYTES) ->
         )
 
 
-def check_shape(n_rows: int, n_columns: int, source: Source) -> None:
+def check_shape(n_rows: int, n_columns: int, source: Named) -> None:
     """Refuse a table of too many columns or cells."""
     if n_columns > MAX_COLUMNS:
         raise DataRefused(
@@ -45,14 +45,16 @@ def check_shape(n_rows: int, n_columns: int, source: Source) -> None:
         )
 
 
-def too_much_unpacked(source: Source, most: int, name: str = "") -> DataRefused:
+def too_much_unpacked(source: Named, most: int, name: str = "") -> DataRefused:
     """Return the refusal of what grows beyond the limit while it is unpacked: the source, or its images."""
     return DataRefused(
         f"{name or source.name} unpacks to more than the {most / GIB:g} GiB that this reader takes. {_way_out(source)}"
     )
 
 
-def _way_out(source: Source) -> str:
+def _way_out(source: Named) -> str:
+    if not source.in_a_study:
+        return "Split the file."
     if source.read.sample is not None:
         return "Split the file, or draw a smaller sample."
     return "Take rows out, or declare plan.a.read.sample to draw some at random."

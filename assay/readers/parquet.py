@@ -1,45 +1,21 @@
 """Parquet: every stored column of plain values; what pandas once noted about an index is not used."""
 
-import re
-from pathlib import Path
-
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assay.errors import DataRefused
-from assay.readers.limits import MAX_UNPACKED_BYTES, check_shape, too_much_unpacked
-from assay.readers.table import (
+from assay.readers.limits import MAX_UNPACKED_BYTES, too_much_unpacked
+from assay.readers.parquet_file import names_of, opened
+from assay.readers.rules import (
     MAX_WHOLE,
-    Table,
-    blank_words,
     check_cell,
-    check_header,
-    cut,
-    drawn,
-    first_line,
-    only_for,
-    told,
     words_remark,
 )
+from assay.readers.table import Table, blank_words, drawn, only_for, told
 from assay.study import Source
 
-_UNNAMED_INDEX = re.compile(
-    r"__index_level_\d+__"
-)  # how pandas stores an index without a name
-_PLAIN = (
-    pa.types.is_boolean,
-    pa.types.is_integer,
-    pa.types.is_floating,
-    pa.types.is_timestamp,
-    pa.types.is_date,
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_dictionary,
-    pa.types.is_null,
-)
 # The last range in the characters themselves: two engines, which escape it differently, may read it.
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f" + "\x80-\x9f]"
 _AT_ONCE = 8_192  # rows
@@ -55,13 +31,8 @@ def read_parquet(source: Source) -> Table:
         or has not the rows that it says.
     """
     only_for(source, "a Parquet file")
-    try:
-        with pq.ParquetFile(Path(source.path)) as file:
-            table, n_rows = _rows_of(file, source)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataRefused(
-            f"{source.name} is not a readable Parquet file: {first_line(error)}."
-        ) from None
+    with opened(source) as file:
+        table, n_rows = _rows_of(file, source)
     frame: pd.DataFrame = _whole(table).to_pandas()
     _check_texts(frame, source)
     frame = blank_words(frame, source)
@@ -70,18 +41,8 @@ def read_parquet(source: Source) -> Table:
 
 def _rows_of(file: pq.ParquetFile, source: Source) -> tuple[pa.Table, int]:
     """Return the rows that are wanted, and how many there are."""
-    schema = file.schema_arrow.remove_metadata()
-    names = [one for one in schema.names if not _UNNAMED_INDEX.fullmatch(one)]
-    check_header(names, source)
-    for field in schema:
-        if not any(holds(field.type) for holds in _PLAIN):
-            raise DataRefused(
-                f"{source.name}: column {cut(field.name)} holds {field.type}. Store it as numbers, text or true and false."
-            )
+    names = names_of(file, source)
     n_rows = file.metadata.num_rows
-    check_shape(n_rows, len(names), source)
-    if n_rows < 1 or not names:
-        raise DataRefused(f"{source.name} has a header and no rows.")
     rows = drawn(n_rows, source)
     kept, seen, n_bytes = [], 0, 0
     for batch in file.iter_batches(batch_size=_AT_ONCE, columns=names):

@@ -16,7 +16,8 @@ from assay.errors import DataRefused, StudyError
 from assay.plans import ImageSource
 from assay.readers.archives import Archive
 from assay.readers.limits import MAX_IMAGE_PIXELS, check_shape
-from assay.readers.table import Table, first_line, pixel_names, shown
+from assay.readers.rules import first_line, pixel_names, shown
+from assay.readers.table import Table
 from assay.study import Source
 
 _ENDINGS = (".jpg", ".jpeg", ".png")

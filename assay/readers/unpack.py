@@ -16,8 +16,7 @@ from assay.readers.limits import (
     MAX_UNPACKED_BYTES,
     too_much_unpacked,
 )
-from assay.readers.table import cut, first_line, shown
-from assay.study import Source
+from assay.readers.rules import Named, cut, first_line, shown
 
 Opened = Callable[[], IO[bytes]]
 UNREADABLE = (
@@ -35,7 +34,7 @@ _N_NAMES_SHOWN = 8
 class Counted(io.RawIOBase):
     """A stream that refuses to go on beyond a limit."""
 
-    def __init__(self, stream: IO[bytes], source: Source, name: str = "") -> None:
+    def __init__(self, stream: IO[bytes], source: Named, name: str = "") -> None:
         self._stream, self._source, self._name, self._n = stream, source, name, 0
         self._most = (
             MAX_UNPACKED_BYTES if source.read.sample is None else MAX_SAMPLED_BYTES
@@ -67,7 +66,7 @@ class Counted(io.RawIOBase):
         super().close()
 
 
-def opener(source: Source) -> tuple[Opened, str]:
+def opener(source: Named) -> tuple[Opened, str]:
     """Return what opens the source's text, unpacked, and the ending of the text itself.
 
     A zip must hold one file; its ending counts then, not the archive's.
@@ -94,12 +93,12 @@ def opener(source: Source) -> tuple[Opened, str]:
     return lambda: _buffered(path.open("rb"), source), "".join(endings[-1:])
 
 
-def _buffered(stream: IO[bytes], source: Source) -> IO[bytes]:
+def _buffered(stream: IO[bytes], source: Named) -> IO[bytes]:
     return cast("IO[bytes]", io.BufferedReader(Counted(stream, source), 1 << 20))
 
 
 @contextmanager
-def explained(source: Source) -> Iterator[None]:
+def explained(source: Named) -> Iterator[None]:
     """Refuse in words what cannot be unpacked or read."""
     try:
         yield
@@ -109,7 +108,7 @@ def explained(source: Source) -> Iterator[None]:
         ) from None
 
 
-def _only_member(path: Path, source: Source) -> str:
+def _only_member(path: Path, source: Named) -> str:
     with zipfile.ZipFile(path) as archive:
         members = [one for one in archive.infolist() if not one.is_dir()]
     names = [one.filename for one in members]
@@ -129,7 +128,7 @@ def _only_member(path: Path, source: Source) -> str:
     return names[0]
 
 
-def check_member(name: str, mode: int, source: Source, archive: str = "") -> None:
+def check_member(name: str, mode: int, source: Named, archive: str = "") -> None:
     """Refuse a member of an archive that leads out of it or is a link."""
     place = archive or source.name
     parts = PurePosixPath(name.replace("\\", "/")).parts

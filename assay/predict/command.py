@@ -1,0 +1,110 @@
+"""From a bundle and a table to a file of predictions, as both command lines run it."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from assay.errors import StudyError
+from assay.predict.bundle import Bundle
+from assay.predict.results import check_output, written
+from assay.predict.tables import open_table
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of predicting a table.
+
+    Attributes
+    ----------
+    marked
+        Rows with a remark.
+    notes
+        What the reader decided, and which rules of the suite were not asked.
+    """
+
+    file: str
+    rows: int
+    marked: int
+    seconds: float
+    study: str
+    plan: str
+    notes: tuple[str, ...]
+    rules_asked: int
+    rules_not_asked: dict[str, str]
+
+    def sentence(self) -> str:
+        """Return it in a line for a person."""
+        rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
+        marked = (
+            f"{self.marked:,} of them marked" if self.marked else "none of them marked"
+        )
+        return f"{rows} predicted in {self.seconds:.1f} s, {marked}: {self.file}"
+
+    def details(self) -> list[str]:
+        """Return what was decided, a line each."""
+        rules = f"{self.rules_asked} rules of the suite were asked"
+        left = self.rules_not_asked.items()
+        return [
+            *self.notes,
+            rules,
+            *(f"rule {k} was not asked: {why}" for k, why in left),
+        ]
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def predict_file(
+    bundle: Path,
+    table: Path,
+    output: Path | None,
+    hear: Callable[[int], None] = lambda _: None,
+) -> Summary:
+    """Predict every row of a table, in its order.
+
+    Parameters
+    ----------
+    bundle
+        A bundle, or the folder of the run that left it.
+    output
+        Where the predictions go; None: to the standard output.
+    hear
+        Told how many rows are done, now and then.
+
+    Raises
+    ------
+    StudyError
+        If there is no bundle, or no such file can be written.
+    DataRefused
+        If the bundle was altered or the table is refused; no file is left then.
+    """
+    begun = time.perf_counter()
+    if output is not None:
+        check_output(output)
+        if output.exists() and table.exists() and output.samefile(table):
+            raise StudyError(
+                f"-o {output}: that is the table itself. Write the predictions to another file."
+            )
+    opened = Bundle.open(bundle)
+    read = open_table(table, opened)
+    n_rows = n_marked = 0
+    with written(output, read.copied, opened.form.classes) as writer:
+        for chunk in read.chunks:
+            found = opened.predict_chunk(chunk)
+            writer.write(chunk, found)
+            n_rows += chunk.n_rows
+            n_marked += sum(map(bool, found.remarks))
+            hear(n_rows)
+    return Summary(
+        file="standard output" if output is None else str(output),
+        rows=n_rows,
+        marked=n_marked,
+        seconds=round(time.perf_counter() - begun, 3),
+        study=opened.form.study,
+        plan=opened.form.plan,
+        notes=tuple(read.notes),
+        rules_asked=len(opened.rules.asked),
+        rules_not_asked=dict(opened.rules.not_asked),
+    )

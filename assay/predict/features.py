@@ -1,0 +1,194 @@
+"""Values as features: the columns that a preparation is fitted on, made of a table's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.predict.cells import number_in, units_differ
+from assay.predict.dates import moments, part_names, parts_of
+from assay.predict.form import Column, Form
+from assay.predict.levels import ABSENT
+from assay.predict.remarks import Remarks
+from assay.predict.typed import Chunk
+from assay.readers.rules import cut, shown
+
+Values = Mapping[str, NDArray[Any]]
+
+
+def features(
+    form: Form, values: Values, chunk: Chunk, remarks: Remarks
+) -> dict[str, NDArray[Any]]:
+    """Return what :meth:`assay.predict.preparation.Preparation.inputs` needs, and remark on what is new.
+
+    Parameters
+    ----------
+    values
+        What :func:`assay.predict.typed.typed` gave for each column of the form.
+
+    Raises
+    ------
+    DataRefused
+        If a number has a unit that training did not see.
+    """
+    found = {
+        column.name: _read(column, values[column.name], chunk, remarks)
+        for column in form.columns
+    }
+    for date in form.dates:
+        start = None if date.since is None else found[date.since]
+        parts = parts_of(found[date.column], date.parts, start)
+        names = part_names(date.column, date.parts, date.since)
+        found |= dict(zip(names, parts, strict=True))
+    _remark_numbers(form, found, remarks)
+    for name, seen in form.seen.levels.items():
+        _remark_levels(name, found[name], frozenset(seen), remarks)
+    for text in form.preparation.texts:
+        _remark_text(text.column, found[text.column], remarks)
+    return found
+
+
+def _read(
+    column: Column, values: NDArray[Any], chunk: Chunk, remarks: Remarks
+) -> NDArray[Any]:
+    if column.spellings and values.dtype == object:
+        respelled = [column.spellings.get(value, value) for value in values]
+        values = np.array([*respelled, None], dtype=object)[:-1]
+    if column.numbers and values.dtype == object:
+        return _numbers_in(column, values, chunk, remarks)
+    if column.role == "date" and values.dtype == object:
+        found = moments(values, column.format)
+        _remark_lost(column, values, np.isnat(found), "no date", remarks)
+        return found
+    return values
+
+
+def _numbers_in(
+    column: Column, texts: NDArray[np.object_], chunk: Chunk, remarks: Remarks
+) -> NDArray[np.float64]:
+    """Return the numbers that texts hold, NaN where one holds none that counts."""
+    known = {text: number_in(text) for text in set(texts) if text is not None}
+    _check_units(column, texts, known, chunk)
+    unit = None if column.unit is None else column.unit.casefold()
+    numbers = {
+        text: found[0]
+        for text, found in known.items()
+        if found and (unit is None or found[1].casefold() == unit)
+    }
+    values = np.array([numbers.get(text, np.nan) for text in texts], dtype=np.float64)
+    said = "no number" if not column.unit else f"no number of {column.unit}"
+    _remark_lost(column, texts, np.isnan(values), said, remarks)
+    return values
+
+
+def _check_units(
+    column: Column,
+    texts: NDArray[np.object_],
+    known: Mapping[str, tuple[float, str] | None],
+    chunk: Chunk,
+) -> None:
+    if column.unit is not None:
+        return
+    seen = {unit.casefold() for unit in column.units}
+    units = {text: found[1].casefold() for text, found in known.items() if found}
+    strange = {
+        text
+        for text, unit in units.items()
+        if unit not in seen and units_differ({*seen, unit})
+    }
+    if strange:
+        row = next(row for row, text in enumerate(texts) if text in strange)
+        usual = " or ".join(unit or "none" for unit in column.units)
+        chunk.refuse(
+            row,
+            column.name,
+            texts[row],
+            f"but the unit of its numbers was {usual} in training. Convert it",
+        )
+
+
+def _remark_lost(
+    column: Column,
+    texts: NDArray[Any],
+    lost: NDArray[np.bool_],
+    said: str,
+    remarks: Remarks,
+) -> None:
+    there = np.array([text is not None for text in texts], dtype=bool)
+    remarks.mark(
+        lost & there,
+        lambda row: (
+            f"{cut(column.name)} {shown(texts[row])} is {said} and counts as missing"
+        ),
+    )
+
+
+def _remark_numbers(form: Form, found: Values, remarks: Remarks) -> None:
+    if form.pixels:
+        _remark_pixels(form, found, remarks)
+    gaps = frozenset(form.seen.gaps)
+    for name, (low, high) in form.seen.numbers.items():
+        if name not in found:
+            continue
+        values = found[name]
+        _mark(
+            remarks,
+            values < low,
+            values,
+            f"{cut(name)} %.6g is below {low:.6g}, the lowest in training",
+        )
+        _mark(
+            remarks,
+            values > high,
+            values,
+            f"{cut(name)} %.6g is above {high:.6g}, the highest in training",
+        )
+        if name not in gaps:
+            remarks.mark(
+                np.isnan(values), f"{cut(name)} is missing, as in no training row"
+            )
+
+
+def _mark(
+    remarks: Remarks, rows: NDArray[np.bool_], values: NDArray[Any], said: str
+) -> None:
+    remarks.mark(rows, lambda row: said.replace("%.6g", f"{values[row]:.6g}", 1))
+
+
+def _remark_pixels(form: Form, found: Values, remarks: Remarks) -> None:
+    low, high = form.seen.numbers["pixels"]
+    pixels = np.column_stack([found[name] for name in form.pixels])
+    outside = ((pixels < low) | (pixels > high)).sum(axis=1)
+    remarks.mark(
+        outside > 0,
+        lambda row: (
+            f"{outside[row]} pixels lie outside {low:.6g} to {high:.6g}, which training saw"
+        ),
+    )
+
+
+def _remark_levels(
+    name: str, texts: NDArray[Any], seen: frozenset[str], remarks: Remarks
+) -> None:
+    absent = None if ABSENT in seen else "is missing, as in no training row"
+    new = [
+        row
+        for row, text in enumerate(texts)
+        if (text not in seen if text is not None else absent is not None)
+    ]
+    remarks.mark(
+        new,
+        lambda row: (
+            f"{cut(name)} {absent}"
+            if texts[row] is None
+            else f"{cut(name)} {shown(texts[row])} was not seen in training"
+        ),
+    )
+
+
+def _remark_text(name: str, texts: NDArray[Any], remarks: Remarks) -> None:
+    blank = [
+        row for row, text in enumerate(texts) if text is not None and not text.strip()
+    ]
+    remarks.mark(blank, f"{cut(name)} holds blanks only")

@@ -1,0 +1,236 @@
+"""The form of a study's rows: all that prediction knows of a table, as JSON values and arrays.
+
+``prep.json`` and ``prep.npz`` of a bundle hold one :class:`Form`: which columns a table must have, how
+their cells are read, what training saw in them, and how they become a network's inputs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.predict.preparation import Preparation
+
+VERSION = 1
+
+Kind = Literal["number", "whole", "boolean", "text", "moment"]
+Role = Literal["number", "category", "list", "text", "date"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that prediction needs.
+
+    Attributes
+    ----------
+    kind
+        What its cells were in training, before anything was done to them.
+    role
+        What they are read as.
+    spellings
+        How values are spelled that are written in several ways.
+    numbers
+        Whether numbers stand in texts, such as ``90 min``.
+    unit
+        The unit whose cells count, where the study declares one; others are missing.
+    units
+        The units that training saw, where it declares none.
+    format
+        Of dates, as strptime has it; None: ISO 8601.
+    """
+
+    name: str
+    kind: Kind
+    role: Role
+    spellings: Mapping[str, str]
+    numbers: bool = False
+    unit: str | None = None
+    units: tuple[str, ...] = ()
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class Dated:
+    """A date column and the parts that it becomes; ``since``: another, from which its elapsed days count."""
+
+    column: str
+    parts: tuple[str, ...]
+    since: str | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What training rows held: what lies outside is predicted all the same, and marked.
+
+    Attributes
+    ----------
+    numbers
+        The lowest and the highest of each numeric column, by its name; of the pixels of an image those
+        of all together, under ``pixels``.
+    gaps
+        Columns of numbers that were missing in some rows.
+    levels
+        The levels of each category, rare ones too.
+    """
+
+    numbers: Mapping[str, tuple[float, float]]
+    gaps: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the study's own file was read, as far as the study says so."""
+
+    names: tuple[str, ...] = ()
+    encoding: str | None = None
+    separator: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Form:
+    """All that prediction knows of a table.
+
+    Attributes
+    ----------
+    label
+        What is predicted, in words.
+    copied
+        Columns that only name a row; they stand in the output where a table has them.
+    pixels
+        Names of the columns that are an image's pixels, in their order.
+    """
+
+    study: str
+    plan: str
+    task: str
+    classes: tuple[str, ...]
+    label: str
+    read: Reading
+    columns: tuple[Column, ...]
+    dates: tuple[Dated, ...]
+    copied: tuple[str, ...]
+    pixels: tuple[str, ...]
+    seen: Seen
+    preparation: Preparation
+
+    @property
+    def n_outputs(self) -> int:
+        return max(1, len(self.classes))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything but the fitted numbers as JSON values."""
+        plain = {
+            name: getattr(self, name)
+            for name in ("study", "plan", "task", "classes", "label")
+        }
+        return {
+            "format": VERSION,
+            **plain,
+            "n_inputs": self.preparation.n_inputs,
+            "read": asdict(self.read),
+            "columns": [_said(one) for one in self.columns],
+            "dates": [asdict(one) for one in self.dates],
+            "copied": self.copied,
+            "pixels": self.pixels,
+            "seen": asdict(self.seen),
+            "preparation": self.preparation.form(),
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the fitted numbers."""
+        return self.preparation.arrays()
+
+    @classmethod
+    def of(cls, form: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
+        """Return the form that :meth:`as_json` and :meth:`arrays` gave.
+
+        Raises
+        ------
+        ValueError
+            If this is not such a form, or of another version.
+        """
+        version = form.get("format")
+        if version != VERSION:
+            raise ValueError(
+                f"its format is {version!r}, and this program reads {VERSION}"
+            )
+        try:
+            known = cls._of(form, arrays)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"it is not complete ({error!r})") from None
+        _check(known, form["n_inputs"])
+        return known
+
+    @classmethod
+    def _of(cls, form: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
+        read, seen = form["read"], form["seen"]
+        return cls(
+            **{name: form[name] for name in ("study", "plan", "task", "label")},
+            classes=tuple(form["classes"]),
+            read=Reading(
+                names=tuple(read["names"]),
+                encoding=read["encoding"],
+                separator=read["separator"],
+                missing=tuple(read["missing"]),
+            ),
+            columns=tuple(map(_column, form["columns"])),
+            dates=tuple(
+                Dated(one["column"], tuple(one["parts"]), one["since"])
+                for one in form["dates"]
+            ),
+            copied=tuple(form["copied"]),
+            pixels=tuple(form["pixels"]),
+            seen=Seen(
+                numbers={k: (low, high) for k, (low, high) in seen["numbers"].items()},
+                gaps=tuple(seen["gaps"]),
+                levels={k: tuple(known) for k, known in seen["levels"].items()},
+            ),
+            preparation=Preparation.of(form["preparation"], arrays),
+        )
+
+
+def _said(column: Column) -> dict[str, Any]:
+    """Return a column without what is not said of it; thousands of pixels are then short."""
+    return {
+        key: value
+        for key, value in asdict(column).items()
+        if value or key in ("name", "kind", "role")
+    }
+
+
+def _column(form: dict[str, Any]) -> Column:
+    units = {"units": tuple(form.get("units", ()))}
+    return Column(**{"spellings": {}, **form, **units})
+
+
+def _check(form: Form, n_inputs: int) -> None:
+    """Refuse a form whose parts do not fit together.
+
+    Raises
+    ------
+    ValueError
+        If arrays have not the sizes that the form needs, or a number is not finite.
+    """
+    known, p = form.preparation, len(form.preparation.numeric)
+    for name, array in known.arrays().items():
+        if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
+            raise ValueError(f"its array {name} is {array.dtype} of {array.ndim} axes")
+        if name not in ("low", "high") and not np.isfinite(array).all():
+            raise ValueError(f"its array {name} holds what is no number")
+    for name in ("fill", "low", "high", "centre", "scale"):
+        if getattr(known.scaling, name).shape != (p,):
+            raise ValueError(f"its array {name} has not {p} numbers")
+    if (
+        known.indicated.size
+        and not 0 <= known.indicated.min() <= known.indicated.max() < p
+    ):
+        raise ValueError("it indicates gaps of columns that it does not have")
+    for one in known.texts:
+        if one.projection.shape != (len(one.terms), len(one.centre)):
+            raise ValueError(f"the text {one.column} has another number of terms")
+    if known.n_inputs != n_inputs:
+        raise ValueError(f"it makes {known.n_inputs} inputs, but says {n_inputs}")

@@ -1,0 +1,86 @@
+"""Cells of several values as numbers: which of the common values a cell holds, and how many in all."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Items:
+    """A fitted column of lists.
+
+    Attributes
+    ----------
+    known
+        The values with an input of their own, the commonest first; all others share one more.
+    centre, scale
+        Of ``log(1 + n)``, where n is the number of values in a cell; a missing cell has none.
+    """
+
+    column: str
+    separator: str
+    known: tuple[str, ...]
+    centre: float
+    scale: float
+
+    @property
+    def n_inputs(self) -> int:
+        return len(self.known) + 2
+
+    def apply(self, cells: Iterable[object]) -> NDArray[np.float64]:
+        """Return 1 for each known value that a cell holds, 1 for any other, and the scaled count.
+
+        Shape (n_rows, n_inputs).
+        """
+        lists = held(cells, self.separator)
+        numbers = {value: number for number, value in enumerate(self.known)}
+        found = np.zeros((len(lists), self.n_inputs))
+        for row, values in enumerate(lists):
+            for value in values:
+                found[row, numbers.get(value, len(numbers))] = 1.0
+        found[:, -1] = (log_counts(lists) - self.centre) / self.scale
+        return found
+
+    def form(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "column": self.column,
+            "separator": self.separator,
+            "known": list(self.known),
+            "centre": self.centre,
+            "scale": self.scale,
+        }
+
+
+def unpack(form: dict[str, Any]) -> Items:
+    """Return the column that a form describes."""
+    return Items(**{**form, "known": tuple(form["known"])})
+
+
+def held(cells: Iterable[object], separator: str) -> list[tuple[str, ...]]:
+    """Return the values of each cell, each once, without blanks around; none where it is no text.
+
+    Examples
+    --------
+    >>> held([", Drama, Comedy,Drama", None], ",")
+    [('Drama', 'Comedy'), ()]
+    """
+    known: dict[str, tuple[str, ...]] = {}
+    found: list[tuple[str, ...]] = []
+    for cell in cells:
+        if not isinstance(cell, str):
+            found.append(())
+            continue
+        if cell not in known:
+            values = (value.strip() for value in cell.split(separator))
+            known[cell] = tuple(dict.fromkeys(value for value in values if value))
+        found.append(known[cell])
+    return found
+
+
+def log_counts(lists: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
+    """Return ``log(1 + n)`` of the number of values of each cell."""
+    return np.log1p(np.fromiter(map(len, lists), dtype=np.float64, count=len(lists)))

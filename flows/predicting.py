@@ -1,0 +1,42 @@
+"""Prediction at the command line: how far it is, and what came of it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from assay.predict.command import Summary, predict_file
+
+
+def predicted(bundle: Path, table: Path, output: Path | None) -> Summary:
+    """Predict a table, and say how far it is while that lasts."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with _status(console) as status:
+
+        def hear(n_rows: int) -> None:
+            if status is not None:
+                status.update(f"{n_rows:,} rows")
+
+        return predict_file(bundle, table, output, hear)
+
+
+def tell_prediction(summary: Summary, *, fully: bool) -> None:
+    """Print what came of it, with what was decided on the way if asked."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(escape(summary.sentence()))
+    if fully:
+        for line in summary.details():
+            console.print(f"[dim]  {escape(line)}[/]")
+
+
+@contextmanager
+def _status(console: Console) -> Iterator[Status | None]:
+    if not console.is_terminal or sys.stdout.isatty():
+        yield None
+        return
+    with console.status("opening the bundle") as status:
+        yield status
