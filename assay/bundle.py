@@ -19,7 +19,8 @@ from assay.export import N_PARITY_ROWS, exported
 from assay.network import unpack_nets
 from assay.preprocess import unpack
 from assay.records import Cleaned, FinalFit, FoldResult
-from assay.report import render
+from assay.report.files import Seen, report_files
+from assay.report.findings import predicted
 from assay.samples import Labels
 from assay.store import Store
 from assay.study import Registration, Suite
@@ -66,11 +67,13 @@ def run_files(
         "verdict.json": _pretty(judgement.verdict.model_dump(mode="json")),
         "registration.json": _pretty(registration.model_dump(mode="json")),
         "study.toml": study_text(registration.study).encode(),
-        "report.html": render(registration, evidence, judgement).encode(),
         "trials.json": _pretty(_trials(scored.results if scored else ())),
         "bundle/suite.json": suite.text.encode(),
         "bundle/requirements.txt": LOCK.read_bytes(),
     }
+    seen = _seen(scored, model)
+    lock = LOCK.read_text(encoding="utf-8")
+    files |= report_files(registration, evidence, judgement, seen, lock)
     if scored is not None:
         files["predictions.parquet"] = _predictions(scored)
     if model is not None:
@@ -167,6 +170,13 @@ def _predictions(scored: Scored) -> bytes:
         buffer, index=False, compression="zstd"
     )
     return buffer.getvalue()
+
+
+def _seen(scored: Scored | None, model: Model | None) -> Seen | None:
+    if scored is None or model is None:
+        return None
+    found = predicted(scored.labels, scored.outer, scored.predictions)
+    return Seen(found, model.features)
 
 
 def _trials(results: Sequence[FoldResult]) -> list[dict[str, Any]]:

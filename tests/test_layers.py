@@ -38,7 +38,12 @@ ONLY = {
     "tensorflow": {"assay.graph", "assay.image_graph"},
     "keras": {"assay.saved_model"},
     "keras_tuner": {"assay.search"},
-    "PIL": {"assay.readers.pictures"},
+    "PIL": {"assay.readers.pictures", "assay.report.examples"},
+    "matplotlib": {
+        "assay.report.drawing",
+        "assay.report.pictures",
+        "assay.report.behaving",
+    },
     "python_calamine": {"assay.readers.excel_worker"},
 }
 STAGES = {
@@ -72,6 +77,7 @@ FLOWS_MAY_READ = {
     "draft",
     "fetch",
     "ledger",
+    "report",
     "worlds",
 }
 
