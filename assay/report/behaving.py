@@ -164,8 +164,8 @@ def calibration(found: Findings, say: Say) -> Picture | None:
     for place, name in enumerate(models):
         bins = found.calibration[name]
         said, seen = [b.predicted for b in bins], [b.observed for b in bins]
-        axes.plot(said, seen, color=colour[name], lw=2 if name == DEEP else 1.1)
-        sizes = [10 + 90 * (b.n / found.n_rows) for b in bins]
+        axes.plot(said, seen, color=colour[name], lw=1.2, alpha=0.45)
+        sizes = [8 + 160 * b.n / found.n_rows for b in bins]
         axes.scatter(
             said, seen, sizes, color=colour[name], edgecolor=PAGE, lw=0.8, zorder=3
         )

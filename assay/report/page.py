@@ -128,8 +128,7 @@ def _template() -> jinja2.Template:
 
 def _recorded(text: str, *, language: Language) -> Markup:
     """Return a sentence that a stage or a person wrote, marked as English where the page is not."""
-    lang = "" if language == "en" else ' lang="en"'
-    return Markup("<bdi{}>{}</bdi>").format(Markup(lang), text)
+    return own(text, "" if language == "en" else "en")
 
 
 def _pictures(

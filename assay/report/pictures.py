@@ -61,12 +61,13 @@ def chance(gate: GateResult, say: Say, n_bins: int = 24) -> Picture | None:
     pad = 0.04 * (ends[1] - ends[0]) or 0.02
     axes.set_xlim(ends[0] - pad, ends[1] + pad)
     axes.set_ylim(0, 1.28 * max(counts))
+    near = gate.chance_level < ends[0] + 0.2 * (ends[1] - ends[0])
     axes.annotate(
         say.plain("gate.chance"),
         (gate.chance_level, 1.24 * max(counts)),
-        (-4, 0),
+        (4 if near else -4, 0),
         textcoords="offset points",
-        ha="right",
+        ha="left" if near else "right",
         va="top",
         color=SOFT,
         fontsize=9.5,

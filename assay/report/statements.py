@@ -28,6 +28,7 @@ class Answer(NamedTuple):
     rests_on: Markup
 
 
+_LONGEST = 24  # letters of a word that is not broken
 _SIGNS = {
     "signal": "●",
     "supported": "●",
@@ -42,9 +43,19 @@ _SIGNS = {
 }
 
 
-def own(text: object) -> Markup:
-    """Return a text of a study or a record, kept from turning what stands round it: see ``bdi`` in HTML."""
-    return Markup("<bdi>{}</bdi>").format(text)
+def own(text: object, lang: str = "") -> Markup:
+    """Return a text of a study or a record, kept from turning what stands round it: see ``bdi`` in HTML.
+
+    A text with a word too long for a column may be broken anywhere; others only between words.
+
+    Examples
+    --------
+    >>> own("<b>"), own("x" * 41, "en")
+    (Markup('<bdi>&lt;b&gt;</bdi>'), Markup('<bdi lang="en" class="long">xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx</bdi>'))
+    """
+    long = any(len(word) > _LONGEST for word in str(text).split())
+    said = [f' lang="{lang}"'] * bool(lang) + [' class="long"'] * long
+    return Markup("<bdi{}>{}</bdi>").format(Markup("".join(said)), text)
 
 
 # The reason ------------------------------------------------------------------------------------

@@ -1,0 +1,180 @@
+"""A run folder that somebody was sent: believed only whole, told again byte for byte, compared with another."""
+
+import json
+import shutil
+
+import pytest
+
+from assay.errors import CorruptObject, StudyError
+from assay.report.comparison import compare
+from assay.report.folder import find_run, open_run
+from assay.report.page import render
+from assay.report.side import sentences, side_by_side
+from assay.report.wording import LANGUAGES, Say, language_of
+from tests.model_factories import number_case, plan, registration, scored_case, study
+from tests.report_factories import case_of, tags_of, text_of, write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A whole run's folder."""
+    return write_run(tmp_path_factory.mktemp("runs") / "toy-1", case_of("dl_earns"))
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    return shutil.copytree(run, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("outcome", ["dl_earns", "no_signal", "suspect_leak"])
+def test_the_page_is_rendered_again_byte_for_byte_from_the_folder_alone(
+    outcome, tmp_path
+):
+    folder = write_run(tmp_path / "toy", case_of(outcome))
+    opened = open_run(folder)
+    page = render(opened.registration, opened.verdict, opened.account, opened.lock)
+
+    assert page.encode() == (folder / "report.html").read_bytes()
+
+
+def test_a_korean_study_leaves_a_korean_page_too(tmp_path):
+    asked = registration(study(question="이름만으로 알 수 있는가?"))
+    folder = write_run(tmp_path / "toy", case_of("no_signal"), asked)
+
+    assert '<html lang="ko">' in (folder / "report.ko.html").read_text(encoding="utf-8")
+    assert not (
+        write_run(tmp_path / "other", case_of("no_signal")) / "report.ko.html"
+    ).exists()
+
+
+def test_an_altered_file_is_named_and_nothing_of_the_folder_is_believed(copy):
+    for name in ("verdict.json", "evidence.json", "predictions.parquet"):
+        path = copy / name
+        kept = path.read_bytes()
+        path.write_bytes(kept.replace(b"0", b"1", 1))
+
+        with pytest.raises(CorruptObject, match=f"{name} is not the file") as refused:
+            open_run(copy)
+        assert "\n" not in str(refused.value)
+        path.write_bytes(kept)
+
+
+def test_a_missing_file_a_missing_manifest_and_one_that_leads_outside_are_refused(
+    copy, tmp_path
+):
+    (copy / "trials.json").unlink()
+    with pytest.raises(CorruptObject, match=r"trials\.json cannot be read"):
+        open_run(copy)
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    manifest["files"] = {"../secret": "0" * 64}
+    (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(CorruptObject, match="outside of it"):
+        open_run(copy)
+    with pytest.raises(CorruptObject, match=r"manifest\.json cannot be read"):
+        open_run(tmp_path)
+
+
+def test_a_run_of_an_earlier_version_says_so(copy):
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["files"]["evidence.json"]
+    (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+    with pytest.raises(CorruptObject, match="earlier version"):
+        open_run(copy)
+
+
+def test_a_run_is_found_by_its_folder_or_as_the_newest_of_its_study(tmp_path):
+    old, new = (
+        write_run(tmp_path / name, case_of("no_signal")) for name in ("toy-b", "toy-a")
+    )
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "manifest.json").write_text("{}")
+
+    assert find_run(tmp_path, str(old)) == old
+    assert find_run(tmp_path, "toy") == new
+    assert find_run(tmp_path, "hypotheses/toy.toml") == new
+    with pytest.raises(StudyError, match="no finished run"):
+        find_run(tmp_path, "other")
+
+
+def test_a_language_that_is_not_there_is_refused():
+    with pytest.raises(StudyError, match="en or ko"):
+        language_of("fr")
+
+
+# Compared --------------------------------------------------------------------------------------
+
+
+def test_a_run_beside_itself_is_equal_on_one_machine(run, copy):
+    found = compare(open_run(run), open_run(copy))
+    said = " ".join(one.striptags() for one in sentences(found, Say("en")))
+
+    assert found.equal
+    assert found.same_machine
+    assert found.study == found.circumstances == ()
+    assert found.largest_difference == {"logistic": 0.0, "net": 0.0}
+    assert "tier R1" in said
+    assert "the same, key by key" in said
+
+
+def test_what_differs_is_told_key_by_key(run, tmp_path):
+    changed = registration(study(plan={"a": plan(margin=0.03, at_least=0.7)}))
+    other = write_run(
+        tmp_path / "toy-2",
+        scored_case({"logistic": 1.0, "net": 1.0}),
+        changed,
+        margin=0.03,
+        at_least=0.7,
+    )
+    found = compare(open_run(run), open_run(other))
+    keys = {line.what: (line.one, line.other) for line in found.study}
+    words = {line.what: (line.one, line.other) for line in found.verdicts}
+
+    assert keys == {
+        "plan.a.margin": ("0.02", "0.03"),
+        "plan.a.at_least": ("0.8", "0.7"),
+    }
+    assert words["outcome"] == ("dl_earns", "dl_not_worth")
+    assert words["margin"] == ("0.02", "0.03")
+    assert not found.equal
+    assert found.largest_difference["net"] > 0.1
+
+
+def test_another_machine_is_seen_where_digests_are_equal(run, copy):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["circumstances"]["host"] = "another"
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    found = compare(open_run(run), open_run(copy))
+
+    assert found.equal
+    assert not found.same_machine
+    assert [line.what for line in found.circumstances] == ["host"]
+
+
+def test_predictions_of_other_rows_are_not_subtracted(run, tmp_path):
+    numbers = write_run(
+        tmp_path / "toy-3",
+        number_case({"linear": 6.0, "net": 1.0}),
+        metric="r2",
+        at_least=0.5,
+    )
+
+    assert compare(open_run(run), open_run(numbers)).largest_difference == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_of_two_runs_is_whole_needs_nothing_and_escapes(
+    run, tmp_path, language
+):
+    attack = "<script>alert(1)</script>"
+    other = write_run(
+        tmp_path / "toy-4", case_of("no_signal"), registration(study(company=attack))
+    )
+    page = side_by_side(compare(open_run(run), open_run(other)), language)
+    tags = tags_of(page)
+
+    assert ("html", {"lang": language}) in tags
+    assert {tag for tag, _ in tags}.isdisjoint({"script", "img", "link"})
+    assert attack in text_of(page)
+    assert "default-src 'none'" in page
