@@ -3,6 +3,7 @@
 import html
 import html.parser
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,17 @@ def page_of(
     language: Language = "en",
 ) -> str:
     """A page whose verdict is ``outcome``, from evidence that leads there."""
+    if declared is None and remark == "a reason":
+        return _plain_page(outcome, language)
+    return _page(outcome, declared, remark, language)
+
+
+@lru_cache
+def _plain_page(outcome: str, language: Language) -> str:
+    return _page(outcome, None, "a reason", language)
+
+
+def _page(outcome: str, declared: Study | None, remark: str, language: Language) -> str:
     case = case_of(outcome, remark)
     found = judged(case.evidence, case, case.predictions)
     assert found.verdict.outcome == outcome

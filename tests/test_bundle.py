@@ -67,6 +67,8 @@ ALWAYS = {
     "trials.json",
     "bundle/suite.json",
     "bundle/requirements.txt",
+    "bundle/DATA_SHEET.md",
+    "bundle/REFORMS.md",
 }
 OF_A_MODEL = {"bundle/model.keras", "bundle/prep.json", "bundle/prep.npz"}
 SUITE = Suite(name="toy", text='{"name": "toy", "expectations": []}')

@@ -319,7 +319,9 @@ def test_a_page_is_small(outcome):
 
 @pytest.mark.parametrize("outcome", ["no_signal", "dl_not_worth"])
 def test_equal_evidence_gives_equal_bytes(outcome):
-    assert page_of(outcome).encode() == page_of(outcome).encode()
+    again = page_for(case_of(outcome))
+
+    assert again.encode() == page_of(outcome).encode()
 
 
 def test_only_what_is_marked_as_varying_differs_where_only_times_do():
@@ -340,8 +342,9 @@ def _without_varying(page: str) -> str:
 # Hostile texts ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("outcome", ["suspect_leak", "dl_earns"])
+@pytest.mark.parametrize(
+    ("outcome", "language"), [("suspect_leak", "en"), ("dl_earns", "ko")]
+)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_texts_of_a_study_or_a_table_are_shown_and_never_run(outcome, text, language):
     declared = study(

@@ -11,6 +11,7 @@ from assay.report.folder import find_run, open_run
 from assay.report.page import render
 from assay.report.side import sentences, side_by_side
 from assay.report.wording import LANGUAGES, Say, language_of
+from bench.program import run_program
 from tests.model_factories import number_case, plan, registration, scored_case, study
 from tests.report_factories import case_of, tags_of, text_of, write_run
 
@@ -178,3 +179,39 @@ def test_the_page_of_two_runs_is_whole_needs_nothing_and_escapes(
     assert {tag for tag, _ in tags}.isdisjoint({"script", "img", "link"})
     assert attack in text_of(page)
     assert "default-src 'none'" in page
+
+
+# On the command line ---------------------------------------------------------------------------
+
+
+def test_report_writes_the_page_again_and_says_that_it_is_the_same(run, tmp_path):
+    path = tmp_path / "again.html"
+    done = run_program(
+        ["report", str(run), "-o", str(path), "--artifacts", str(tmp_path)]
+    )
+
+    assert done.code == 0, done.err
+    assert "the same bytes as the run's own report.html" in done.out
+    assert path.read_bytes() == (run / "report.html").read_bytes()
+
+
+def test_report_of_an_altered_run_ends_in_one_sentence(copy, tmp_path):
+    (copy / "verdict.json").write_text("{}", encoding="utf-8")
+    done = run_program(["report", str(copy), "--artifacts", str(tmp_path)])
+
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "it was altered" in done.err
+
+
+def test_compare_says_what_differs_and_ends_in_its_record(run, tmp_path):
+    other = write_run(tmp_path / "toy-5", case_of("no_signal"))
+    page = tmp_path / "both.html"
+    command = ["compare", str(run), str(other), "-o", str(page), "--json"]
+    done = run_program([*command, "--artifacts", str(tmp_path)])
+    found = json.loads(done.out.splitlines()[-1])
+
+    assert done.code == 0, done.err
+    assert "The studies are the same, key by key." in done.out
+    assert found["study"] == []
+    assert page.is_file()

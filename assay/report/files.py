@@ -9,6 +9,7 @@ import pandas as pd
 
 from assay.catalogue import licence_of
 from assay.plans import Plan
+from assay.report.cards import cards
 from assay.report.examples import pixels_of
 from assay.report.findings import Predicted, findings
 from assay.report.page import render
@@ -53,13 +54,15 @@ def report_files(
     seen: Seen | None,
     lock: str,
 ) -> dict[str, bytes]:
-    """Return ``report.html`` in English, in Korean too where the study asks in Korean, and ``evidence.json``."""
+    """Return ``report.html`` (in Korean too where the study asks in Korean), ``evidence.json``, and the cards."""
     account = account_of(registration, evidence, judgement, seen)
     verdict = judgement.verdict
     files = {
         "evidence.json": _pretty(account.model_dump(mode="json")),
         "report.html": render(registration, verdict, account, lock).encode(),
     }
+    of_bundle = cards(registration, verdict, account)
+    files |= {f"bundle/{name}": content for name, content in of_bundle.items()}
     if has_hangul(registration.study.question):
         korean = render(registration, verdict, account, lock, "ko")
         files["report.ko.html"] = korean.encode()
