@@ -40,9 +40,15 @@ ONLY = {
     "keras_tuner": {"assay.search"},
     "PIL": {"assay.readers.pictures", "assay.report.examples"},
     "matplotlib": {
-        "assay.report.drawing",
-        "assay.report.pictures",
-        "assay.report.behaving",
+        f"assay.report.{name}"
+        for name in (
+            "drawing",
+            "pictures",
+            "searching",
+            "curves",
+            "numbers",
+            "columns",
+        )
     },
     "python_calamine": {"assay.readers.excel_worker"},
 }

@@ -5,7 +5,6 @@ light, dark and print are then its business. A picture is a few hundred wide in 
 """
 
 import io
-import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -17,8 +16,6 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # fonts are the page's, not its
 
 WIDTH, NARROW = 360.0, 280.0  # a picture alone, and one of two side by side
 _DPI = 72.0  # of an SVG: a point is a unit

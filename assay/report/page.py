@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from assay.plans import LOSSES, LabelRule, Plan
 from assay.records import FoldResult, Hyperparameters
-from assay.report import behaving, pictures
+from assay.report import columns, curves, numbers, pictures, searching
 from assay.report.drawing import Picture, drawing
 from assay.report.record import Account
 from assay.report.sentinels import STOPPED, sentinel_rows
@@ -149,10 +149,15 @@ def _pictures(
         if account.fold_scores
         else None
     )
-    drawn["trials"] = pictures.trials(evidence.results, plan.metric, say)
+    drawn["trials"] = searching.trials(evidence.results, plan.metric, say)
     if found is not None:
-        for name in ("roc", "precision", "calibration", "points", "residuals"):
-            drawn[name] = getattr(behaving, name)(found, say)
+        drawn |= {
+            "roc": curves.roc(found, say),
+            "precision": curves.precision(found, say),
+            "calibration": curves.calibration(found, say),
+            "points": numbers.points(found, say),
+            "residuals": numbers.residuals(found, say),
+        }
     if behaviour is not None:
         drawn |= _of_behaviour(verdict, account, say)
     return drawn
@@ -163,15 +168,15 @@ def _of_behaviour(verdict: Verdict, account: Account, say: Say) -> dict[str, Any
     if behaviour is None:
         return {}
     dependences: list[Picture] = [
-        behaving.dependence(one, number, say)
+        columns.dependence(one, number, say)
         for number, one in enumerate(behaviour.dependences)
         if one.values
     ]
     return {
-        "importances": behaving.importances(behaviour.importances, metric, say),
+        "importances": columns.importances(behaviour.importances, metric, say),
         "dependences": dependences,
-        "rows": behaving.more_rows(behaviour.at_rows, metric, say),
-        "epochs": behaving.epochs(behaviour.epochs, say),
+        "rows": columns.more_rows(behaviour.at_rows, metric, say),
+        "epochs": searching.epochs(behaviour.epochs, say),
     }
 
 

@@ -1,4 +1,4 @@
-"""Pictures of what decides: chance, the interval against each baseline, the folds, the search."""
+"""Pictures of what decides: chance, the interval against each baseline, the folds."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from assay.contributions import DEEP
-from assay.plans import LOSSES
-from assay.records import FoldResult, GateResult, Metric, Place
+from assay.records import GateResult, Metric, Place
 from assay.report.drawing import (
     AMBER,
     BLUE,
@@ -36,9 +35,6 @@ def colours(models: Sequence[str]) -> dict[str, str]:
     """Return a colour for each model, the same in every picture."""
     others = iter(_OTHERS * len(models))
     return {name: _OF_MODELS.get(name) or next(others) for name in models}
-
-
-# Chance ----------------------------------------------------------------------------------------
 
 
 def chance(gate: GateResult, say: Say, n_bins: int = 24) -> Picture | None:
@@ -109,9 +105,6 @@ def chance(gate: GateResult, say: Say, n_bins: int = 24) -> Picture | None:
             if n
         ),
     )
-
-
-# Against each baseline -------------------------------------------------------------------------
 
 
 def leads(deep: DeepLearning, metric: Metric, say: Say) -> Picture | None:
@@ -247,87 +240,7 @@ def pairs(
     )
 
 
-# The search ------------------------------------------------------------------------------------
-
-
-def trials(results: Sequence[FoldResult], metric: Metric, say: Say) -> Picture | None:
-    """Return the score of each trial in the order tried, by family, on the first repeat's folds."""
-    by_model = trial_scores(results)
-    if not by_model:
-        return None
-    colour = colours(list(by_model))
-    canvas = Canvas("trials", 215)
-    axes = canvas.axes
-    ends, said, rows = [], [], []
-    most = max(len(scores) for scores in by_model.values())
-    for shift, (name, scores) in enumerate(by_model.items()):
-        numbers = sorted(scores)
-        means = [fmean(scores[n]) for n in numbers]
-        nudge = 0.12 * (shift - (len(by_model) - 1) / 2)
-        dots = [(n + 1 + nudge, one) for n in numbers for one in scores[n]]
-        dots = dots[:: 1 + len(dots) // 200]
-        axes.plot(*zip(*dots, strict=True), "o", color=colour[name], ms=3, alpha=0.35)
-        axes.plot(
-            [n + 1 for n in numbers],
-            means,
-            color=colour[name],
-            marker="o",
-            ms=4.5,
-            mec=PAGE,
-            mew=0.8,
-        )
-        best = max(range(len(means)), key=means.__getitem__)
-        said.append(
-            say.plain(
-                "search.trial_said",
-                name=say.model(name),
-                score=f"{means[best]:.4f}",
-                number=str(numbers[best] + 1),
-            )
-        )
-        ends.append((name, numbers[-1] + 1.0, means[-1]))
-        rows += [
-            (say.model(name), str(n + 1), f"{mean:.4f}")
-            for n, mean in zip(numbers, means, strict=True)
-        ]
-    _name_lines(axes, ends, colour, say, most)
-    axes.set_xlim(0.6, most + 0.4)
-    axes.set_xticks(range(1, most + 1, 1 + most // 12))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.grid(axis="y", color=LINE, lw=0.5)
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel(say.plain("search.trial_axis"))
-    metric_name = say.plain(f"metric.{metric}")
-    canvas.title(say.plain("search.score_axis", metric=metric_name))
-    canvas.margins(left=46, right=66, top=24, bottom=34)
-    negated = say.plain("search.negated") if metric in LOSSES else ""
-    return Picture(
-        canvas.svg(say.plain("search.trials_alt", said="; ".join(said))),
-        say("search.trials_caption", negated=negated),
-        (
-            say.plain("search.model"),
-            say.plain("search.trial"),
-            say.plain("search.mean"),
-        ),
-        tuple(rows),
-    )
-
-
-def trial_scores(results: Sequence[FoldResult]) -> dict[str, dict[int, list[float]]]:
-    """Return of each family and trial its scores on the first repeat's folds; failed ones are absent."""
-    found: dict[str, dict[int, list[float]]] = {}
-    for result in results:
-        if result.place.repeat:
-            continue
-        for name, fit in result.models.items():
-            for trial in fit.trials:
-                if trial.score is not None:
-                    scores = found.setdefault(name, {}).setdefault(trial.number, [])
-                    scores.append(trial.score)
-    return found
-
-
-def _name_lines(
+def name_lines(
     axes: Axes,
     ends: list[tuple[str, float, float]],
     colour: dict[str, str],
