@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 import typing
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 from assay.plans import Study
 from assay.records import AuditReport, Flag, SelfTest
+from assay.report.page import check_command
 from assay.report.sentinels import sentinel_rows
 from assay.report.statements import reason
 from assay.report.wording import LANGUAGES, Say, wording
@@ -203,6 +205,21 @@ def test_a_page_claims_no_tier_of_sameness_that_one_run_cannot_test():
     text = text_of(section_of(page_of("dl_earns"), "sameness"))
 
     assert text.count("no: one run compares itself with nothing") == 4
+
+
+def test_the_commands_that_repeat_a_run_are_those_that_made_it():
+    """Changes of the command line count in the study's digest; a shell must hand them on as they were."""
+    changed = study(overrides=("plan.a.claim=it's so", "data=my table.csv"))
+
+    assert check_command(study()) == "check RUN/study.toml"
+    assert shlex.split(check_command(changed)) == [
+        "check",
+        "toy.toml",
+        "--set",
+        "plan.a.claim=it's so",
+        "--data",
+        "my table.csv",
+    ]
 
 
 # Leaks -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from assay.behaviour import AtRows, Dependence, Importance
@@ -66,24 +67,39 @@ def importances(
 def dependence(one: Dependence, number: int, say: Say) -> Picture:
     """Return the mean prediction over the values of one column, with where the rows lie."""
     canvas = Canvas(f"dependence{number}", 170, NARROW)
-    axes = canvas.axes
+    _draw_dependence(canvas.axes, one)
+    canvas.axes.grid(axis="y", color=LINE, lw=0.5)
+    canvas.axes.spines["left"].set_visible(False)
+    canvas.axes.set_xlabel(short(one.column, 40))
+    canvas.margins(left=48, bottom=36)
+    ends = {"low": f"{min(one.predicted):.4g}", "high": f"{max(one.predicted):.4g}"}
+    return Picture(
+        canvas.svg(say.plain("behaviour.dependence_alt", column=one.column, **ends)),
+        say("behaviour.probability_of", name=one.of)
+        if one.of
+        else say("behaviour.predicted_value"),
+        tuple(
+            say.plain(f"behaviour.{head}")
+            for head in ("value", "prediction", "rows_near")
+        ),
+        tuple(
+            (f"{v:.5g}" if isinstance(v, float) else str(v), f"{p:.4g}", f"{s:.3f}")
+            for v, p, s in zip(one.values, one.predicted, one.shares, strict=True)
+        ),
+    )
+
+
+def _draw_dependence(axes: Axes, one: Dependence) -> None:
+    """Draw predictions over values, of words as dots only; below, as bars, where the rows are."""
     numeric = all(isinstance(value, float | int) for value in one.values)
     x = [float(v) for v in one.values] if numeric else list(range(len(one.values)))
     low, high = min(one.predicted), max(one.predicted)
     pad = 0.25 * (high - low) or 0.1 * abs(high) or 0.1
-    tallest = max(one.shares) or 1.0
-    floor = low - 1.8 * pad
-    for at, share in zip(x, one.shares, strict=True):
-        axes.plot(
-            [at, at],
-            [floor, floor + 1.2 * pad * share / tallest],
-            color=SOFT,
-            lw=3,
-            alpha=0.5,
-        )
-    axes.plot(
-        x, one.predicted, color=BLUE, marker="o", ms=3.5, lw=1.8 if numeric else 0
-    )
+    floor, tallest = low - 1.8 * pad, max(one.shares) or 1.0
+    tops = [floor + 1.2 * pad * share / tallest for share in one.shares]
+    axes.vlines(x, floor, tops, color=SOFT, lw=3, alpha=0.5)
+    width = 1.8 if numeric else 0
+    axes.plot(x, one.predicted, color=BLUE, marker="o", ms=3.5, lw=width)
     axes.set_ylim(floor, high + pad)
     ticks = MaxNLocator(4).tick_values(low, high)
     axes.set_yticks([tick for tick in ticks if low - pad < tick < high + pad])
@@ -91,35 +107,6 @@ def dependence(one: Dependence, number: int, say: Say) -> Picture:
         axes.xaxis.set_major_locator(MaxNLocator(5))
     else:
         axes.set_xticks(x, [short(str(v), 9) for v in one.values])
-    axes.grid(axis="y", color=LINE, lw=0.5)
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel(short(one.column, 40))
-    canvas.margins(left=48, bottom=36)
-    of = (
-        say("behaviour.probability_of", name=one.of)
-        if one.of
-        else say("behaviour.predicted_value")
-    )
-    return Picture(
-        canvas.svg(
-            say.plain(
-                "behaviour.dependence_alt",
-                column=one.column,
-                low=f"{low:.4g}",
-                high=f"{high:.4g}",
-            )
-        ),
-        of,
-        (
-            say.plain("behaviour.value"),
-            say.plain("behaviour.prediction"),
-            say.plain("behaviour.rows_near"),
-        ),
-        tuple(
-            (f"{v:.5g}" if isinstance(v, float) else str(v), f"{p:.4g}", f"{s:.3f}")
-            for v, p, s in zip(one.values, one.predicted, one.shares, strict=True)
-        ),
-    )
 
 
 def more_rows(found: Sequence[AtRows], metric: Metric, say: Say) -> Picture | None:
@@ -138,9 +125,7 @@ def more_rows(found: Sequence[AtRows], metric: Metric, say: Say) -> Picture | No
     name_lines(axes, ends, colour, say, x[-1])
     axes.set_xlim(0, x[-1])
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.grid(axis="y", color=LINE, lw=0.5)
-    axes.spines["left"].set_visible(False)
+    canvas.heights()
     axes.set_xlabel(say.plain("behaviour.rows_axis"))
     name = say.plain(f"metric.{metric}")
     canvas.title(name)

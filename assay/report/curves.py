@@ -31,7 +31,7 @@ def roc(found: Findings, say: Say) -> Picture | None:
     canvas = Canvas("roc", 240, NARROW)
     axes = canvas.axes
     axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
-    _curves(axes, found.roc, say, binary=binary, low=True)
+    _curves(axes, found.roc, say, binary=binary)
     _unit_square(
         axes, say.plain("behaviour.false_axis"), say.plain("behaviour.true_axis")
     )
@@ -58,7 +58,7 @@ def precision(found: Findings, say: Say) -> Picture | None:
     axes = canvas.axes
     for rate in list(found.base_rates.values())[: 1 if binary else 0]:
         axes.axhline(rate, color=LINE, lw=1, ls=(0, (4, 3)))
-    _curves(axes, found.precision, say, binary=binary, low=True)
+    _curves(axes, found.precision, say, binary=binary)
     _unit_square(
         axes,
         say.plain("behaviour.recall_axis"),
@@ -96,9 +96,7 @@ def _areas(curves: Sequence[Curve], say: Say) -> str:
     )
 
 
-def _curves(
-    axes: Axes, curves: Sequence[Curve], say: Say, *, binary: bool, low: bool
-) -> None:
+def _curves(axes: Axes, curves: Sequence[Curve], say: Say, *, binary: bool) -> None:
     """Draw the lines and write a name at each, or at the weakest of many classes."""
     colour = (
         colours([one.of for one in curves])
@@ -119,7 +117,7 @@ def _curves(
             lw=2.2 if bold else 1.3,
             alpha=1 if one in named else 0.5,
         )
-    start = 0.06 + 0.075 * len(named) if low else 0.94
+    start = 0.06 + 0.075 * len(named)
     for place, one in enumerate(sorted(named, key=lambda one: -one.area)):
         axes.annotate(
             f"{short(say.model(one.of), 18)}  {one.area:.3f}",
@@ -147,43 +145,24 @@ def calibration(found: Findings, say: Say) -> Picture | None:
     if not found.calibration:
         return None
     binary = len(found.base_rates) == 1
-    colour = colours(list(found.calibration))
     canvas = Canvas("calibration", 250)
-    axes = canvas.axes
-    axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
+    canvas.axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
     models = sorted(found.calibration, key=lambda name: name == DEEP)
     for place, name in enumerate(models):
-        bins = found.calibration[name]
-        said, seen = [b.predicted for b in bins], [b.observed for b in bins]
-        axes.plot(said, seen, color=colour[name], lw=1.2, alpha=0.45)
-        sizes = [8 + 160 * b.n / found.n_rows for b in bins]
-        axes.scatter(
-            said, seen, sizes, color=colour[name], edgecolor=PAGE, lw=0.8, zorder=3
-        )
-        axes.annotate(
-            f"{say.model(name)}  {found.calibration_error[name]:.3f}",
-            (0.97, 0.06 + 0.075 * (place + 1)),
-            ha="right",
-            va="top",
-            color=colour[name],
-            fontweight="bold" if name == DEEP else "normal",
-        )
+        _draw_bins(canvas, found, name, 0.06 + 0.075 * (place + 1), say)
     _unit_square(
-        axes, say.plain("behaviour.said_axis"), say.plain("behaviour.seen_axis")
+        canvas.axes, say.plain("behaviour.said_axis"), say.plain("behaviour.seen_axis")
     )
     canvas.margins(left=42, right=16, bottom=36)
-    said_errors = "; ".join(
+    said = "; ".join(
         say.plain("behaviour.curve_said", name=say.model(name), area=f"{error:.3f}")
         for name, error in found.calibration_error.items()
     )
-    caption = (
+    return Picture(
+        canvas.svg(say.plain("behaviour.calibration_alt", said=said)),
         say("behaviour.calibration_binary", name=next(iter(found.base_rates)))
         if binary
-        else say("behaviour.calibration_multiclass")
-    )
-    return Picture(
-        canvas.svg(say.plain("behaviour.calibration_alt", said=said_errors)),
-        caption,
+        else say("behaviour.calibration_multiclass"),
         (
             say.plain("behaviour.of"),
             say.plain("behaviour.bin_said"),
@@ -195,6 +174,24 @@ def calibration(found: Findings, say: Say) -> Picture | None:
             for name in models[::-1]
             for b in found.calibration[name]
         ),
+    )
+
+
+def _draw_bins(
+    canvas: Canvas, found: Findings, name: str, height: float, say: Say
+) -> None:
+    """Draw a model's bins, their areas by their rows, and its name with its mean distance."""
+    bins, hue = found.calibration[name], colours(list(found.calibration))[name]
+    said, seen = [b.predicted for b in bins], [b.observed for b in bins]
+    sizes = [8 + 160 * b.n / found.n_rows for b in bins]
+    canvas.axes.plot(said, seen, color=hue, lw=1.2, alpha=0.45)
+    canvas.axes.scatter(said, seen, sizes, color=hue, edgecolor=PAGE, lw=0.8, zorder=3)
+    canvas.note(
+        f"{say.model(name)}  {found.calibration_error[name]:.3f}",
+        (0.97, height),
+        shift=-1,
+        colour=hue,
+        bold=name == DEEP,
     )
 
 

@@ -9,13 +9,14 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 WIDTH, NARROW = 360.0, 280.0  # a picture alone, and one of two side by side
 _DPI = 72.0  # of an SVG: a point is a unit
@@ -98,6 +99,40 @@ class Canvas:
             right=1 - right / self._width,
             top=1 - top / self._height,
             bottom=bottom / self._height,
+        )
+
+    def along(self, label: str) -> None:
+        """Leave the axis across alone, with its label: heights mean nothing here."""
+        self.axes.set_xlabel(label)
+        self.axes.xaxis.set_major_locator(MaxNLocator(5))
+        self.axes.yaxis.set_visible(False)
+        self.axes.spines["left"].set_visible(False)
+
+    def heights(self, axis: Literal["y", "both"] = "y") -> None:
+        """Show heights by thin lines instead of an axis."""
+        self.axes.yaxis.set_major_locator(MaxNLocator(5))
+        self.axes.grid(axis=axis, color=LINE, lw=0.5)
+        self.axes.spines["left"].set_visible(False)
+
+    def note(
+        self,
+        text: str,
+        at: tuple[float, float],
+        *,
+        shift: float,
+        colour: str,
+        bold: bool = False,
+        **more: Any,
+    ) -> None:
+        """Write beside a place, so many units to the right of it, or to the left where negative."""
+        self.axes.annotate(
+            text,
+            at,
+            (shift, 0),
+            textcoords="offset points",
+            color=colour,
+            fontweight="bold" if bold else "normal",
+            **{"ha": "left" if shift > 0 else "right", "va": "top"} | more,
         )
 
     def title(self, text: str) -> None:
