@@ -16,6 +16,7 @@ from sklearn.ensemble import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from assay.errors import TrainingFailed
 from assay.metrics import chance_score, goodness
 from assay.part import Fitted, Part, Prepared, Score, nearest
 from assay.plans import BoostingSpace
@@ -53,6 +54,10 @@ class Linear:
         model = self._model(self.part.whole, trial.hyperparameters)
         size = np.asarray(model.coef_).nbytes + np.asarray(model.intercept_).nbytes
         return Fitted(lambda inputs: _predictions(model, inputs), size)
+
+    def again(self, known: Hyperparameters) -> Fitted:
+        """Fit what an earlier search chose, on this part, without searching."""
+        return self.fit(Trial(number=0, hyperparameters=known, score=None))
 
     def _model(self, fold: Prepared, hyperparameters: Hyperparameters) -> Any:
         strength = float(hyperparameters["inverse_penalty"])
@@ -148,6 +153,20 @@ class Boosting:
             remark=remark,
             of_trees=True,
         )
+
+    def again(self, known: Hyperparameters) -> Fitted:
+        """Fit what an earlier search chose, on this part: its inner folds say for how many rounds.
+
+        Raises
+        ------
+        TrainingFailed
+            If the trees come to nothing finite.
+        """
+        self.rounds = []
+        [(score, message)] = self.try_all([known])
+        if score is None:
+            raise TrainingFailed(message)
+        return self.fit(Trial(number=0, hyperparameters=known, score=score))
 
     def _tolerance(self, labels: NDArray[Any]) -> float:
         """Return how far below its trial a fit may score; errors count in units of a constant's."""

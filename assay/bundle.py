@@ -8,13 +8,14 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from assay.environment import LOCK
+from assay.errors import ExportFailed
 from assay.export import N_PARITY_ROWS, exported
 from assay.network import unpack_nets
 from assay.preprocess import unpack
@@ -25,7 +26,7 @@ from assay.samples import Labels
 from assay.store import Store
 from assay.study import Registration, Suite
 from assay.toml import study_text
-from assay.verdict import Evidence, Judgement
+from assay.verdict import Evidence, Judgement, Verdict
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ class Scored:
     predictions: Mapping[str, Sequence[Sequence[NDArray[np.float64]]]]
 
 
+@dataclass(frozen=True)
+class RunFiles:
+    """Every file of a run folder but its manifest, under its final name, and the verdict that they tell."""
+
+    files: dict[str, bytes]
+    verdict: Verdict
+
+
 def run_files(
     registration: Registration,
     suite: Suite,
@@ -55,14 +64,21 @@ def run_files(
     judgement: Judgement,
     scored: Scored | None,
     model: Model | None,
-) -> dict[str, bytes]:
-    """Return every file of a run folder but its manifest, under its final name.
+) -> RunFiles:
+    """Return what a run leaves, but its manifest.
 
-    Raises
-    ------
-    ExportFailed
-        If the saved model, read back, does not predict what the trained one did.
+    A model whose saved forms do not predict what the trained one did stays out, and the verdict says so.
     """
+    of_model: dict[str, bytes] = {}
+    remarks: tuple[str, ...] = ()
+    if model is not None:
+        try:
+            of_model = _model_files(
+                model, evidence.cleaned, judgement, registration.study.formats
+            )
+        except ExportFailed as failed:
+            remarks = (f"exports no model, for {str(failed).rstrip('.')}",)
+    judgement = judgement.remarked(remarks)
     files = {
         "verdict.json": _pretty(judgement.verdict.model_dump(mode="json")),
         "registration.json": _pretty(registration.model_dump(mode="json")),
@@ -70,15 +86,14 @@ def run_files(
         "trials.json": _pretty(_trials(scored.results if scored else ())),
         "bundle/suite.json": suite.text.encode(),
         "bundle/requirements.txt": LOCK.read_bytes(),
+        **of_model,
     }
     seen = _seen(scored, model)
     lock = LOCK.read_text(encoding="utf-8")
     files |= report_files(registration, evidence, judgement, seen, lock)
     if scored is not None:
         files["predictions.parquet"] = _predictions(scored)
-    if model is not None:
-        files |= _model_files(model, evidence.cleaned, judgement)
-    return files
+    return RunFiles(files, judgement.verdict)
 
 
 def opened(store: Store, evidence: Evidence) -> tuple[Scored | None, Model | None]:
@@ -115,7 +130,10 @@ def same_digests(judgement: Judgement, final: FinalFit | None) -> dict[str, str]
 
 
 def _model_files(
-    model: Model, cleaned: Cleaned, judgement: Judgement
+    model: Model,
+    cleaned: Cleaned,
+    judgement: Judgement,
+    formats: Sequence[Literal["litert"]],
 ) -> dict[str, bytes]:
     members, preparation = unpack_nets(model.weights), unpack(model.preparation)
     inputs = preparation.apply(model.features.iloc[:N_PARITY_ROWS])
@@ -131,7 +149,7 @@ def _model_files(
     return {
         **{
             f"bundle/{name}": content
-            for name, content in exported(members, inputs).items()
+            for name, content in exported(members, inputs, formats).files.items()
         },
         "bundle/prep.json": _pretty(form),
         "bundle/prep.npz": buffer.getvalue(),

@@ -215,7 +215,7 @@ def in_parts(frame: pd.DataFrame, plan: CleanPlan, order: str | None) -> pd.Data
 
 
 def _parts(frame: pd.DataFrame, plan: DateColumn) -> dict[str, "pd.Series[Any]"]:
-    name, moments = plan.column, frame[plan.column]
+    moments = frame[plan.column]
     day = moments.dt.normalize()
     in_day = _days(moments - day)
     share = {
@@ -223,19 +223,40 @@ def _parts(frame: pd.DataFrame, plan: DateColumn) -> dict[str, "pd.Series[Any]"]
         "weekday": (moments.dt.day_of_week + in_day) / 7,
         "hour": in_day,
     }
-    found: dict[str, pd.Series[Any]] = {}
+    found: list[pd.Series[Any]] = []
     for part in plan.parts:
         if part == "elapsed":
             start = EPOCH if plan.since is None else frame[plan.since]
-            known = f"{name} days" + (f" since {plan.since}" if plan.since else "")
-            found[known] = _days(moments - start)
+            found.append(_days(moments - start))
         elif part == "year":
-            found[f"{name} year"] = moments.dt.year.astype("float64")
+            found.append(moments.dt.year.astype("float64"))
         else:
             angle = 2 * np.pi * share[part].astype("float64")
-            found[f"{name} sine in {_CIRCLES[part]}"] = np.sin(angle)
-            found[f"{name} cosine in {_CIRCLES[part]}"] = np.cos(angle)
-    return found
+            found += [np.sin(angle), np.cos(angle)]
+    return dict(zip(names_of_parts(plan), found, strict=True))
+
+
+def names_of_parts(plan: DateColumn) -> tuple[str, ...]:
+    """Return the columns that a date column becomes.
+
+    Examples
+    --------
+    >>> names_of_parts(DateColumn(column="day", parts=("elapsed", "month")))
+    ('day days', 'day sine in year', 'day cosine in year')
+    """
+    found: list[str] = []
+    for part in plan.parts:
+        if part == "elapsed":
+            since = f" since {plan.since}" if plan.since else ""
+            found.append(f"{plan.column} days{since}")
+        elif part == "year":
+            found.append(f"{plan.column} year")
+        else:
+            circle = _CIRCLES[part]
+            found += [
+                f"{plan.column} {curve} in {circle}" for curve in ("sine", "cosine")
+            ]
+    return tuple(found)
 
 
 def _days(passed: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -77,6 +77,8 @@ def pin() -> None:
     os.environ.update(_PINNED)
     for name in _FOREIGN:
         os.environ.pop(name, None)
+    if limit := os.environ.get("ASSAY_CPU"):  # to see what another processor changes
+        os.environ["ONEDNN_MAX_CPU_ISA"] = limit
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     sys.stderr.flush()
@@ -253,7 +255,7 @@ def circumstances(seconds: float) -> Circumstances:
         cores=os.cpu_count() or 1,
         versions={name: version for name, version in versions.items() if version},
         settings={name: os.environ.get(name, "") for name in _PINNED}
-        | {"training_threads": "1"},
+        | {"training_threads": "1", "cpu": os.environ.get("ASSAY_CPU", "")},
     )
 
 

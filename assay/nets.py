@@ -22,7 +22,7 @@ from assay.plans import ImageSpace, NetSpace
 from assay.records import Hyperparameters, Trial
 from assay.samples import Labels
 from assay.screen import emphasis, f_statistics
-from assay.seeds import seed_for
+from assay.seeds import generator_for, seed_for
 from assay.train import Job, Schedule, Trained, predict, train
 
 _MOST_STEPS_AN_EPOCH = 25  # batches grow with the rows until they are 256
@@ -51,6 +51,7 @@ class Nets:
         batch_size = plan.batch_size or batch_size_for(n_rows, self.largest_batch)
         self.schedule = Schedule(plan.epochs, plan.patience, batch_size)
         self.class_weights = part.class_weights()
+        self.n_watched = 0
         self.asked: list[Hyperparameters] = []
         self.unseen: list[NDArray[np.float64] | None] = []  # what each trial predicts
         self._trained: dict[_Place, Trained] = {}
@@ -133,7 +134,7 @@ class Nets:
         TrainingFailed
             If none of its networks came to a finite loss.
         """
-        part, n_folds = self.part, int(self.part.inner.max()) + 1
+        part = self.part
         rows = np.concatenate([fold.validation for fold in part.trial_folds])
         picks = select(
             self.unseen,
@@ -142,6 +143,36 @@ class Nets:
             self._loss(),
             part.row_weights(rows),
         )
+        return self._ensemble(picks)
+
+    def again(
+        self, asked: list[Hyperparameters], picks: tuple[int, ...], n_watched: int = 0
+    ) -> tuple[Fitted, tuple[Trained, ...]]:
+        """Train the networks that an earlier search picked, on this part, without searching.
+
+        On the part that was searched they come out as they did there, bit for bit.
+
+        Parameters
+        ----------
+        asked
+            The hyperparameters of every trial of that search, in order.
+        picks
+            The trial of each network.
+        n_watched
+            How many of the rows it learns from each network tells the loss of; see ``train.Job``.
+
+        Raises
+        ------
+        TrainingFailed
+            If none of the networks came to a finite loss.
+        """
+        self.asked, self.n_watched = list(asked), n_watched
+        fitted = self._ensemble(picks)
+        return fitted, tuple(one for one in self._trained.values() if one.net)
+
+    def _ensemble(self, picks: tuple[int, ...]) -> Fitted:
+        """Complete the ensemble of a network for each pick."""
+        n_folds = int(self.part.inner.max()) + 1
         seen: Counter[tuple[int, int]] = Counter()
         places = []
         for member, pick in enumerate(picks):
@@ -197,7 +228,12 @@ class Nets:
             class_weights=self.class_weights,
             until=int(known["epochs"]) if "epochs" in known else None,
             paused=before.paused if before else None,
+            watched=self._watched(rows) if self.n_watched else None,
         )
+
+    def _watched(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        drawn = generator_for(self.seed, "watched").permutation(len(rows))
+        return rows[np.sort(drawn[: self.n_watched])]
 
     def _rows(self, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the rows to train on and to stop on; networks that share them share one array."""

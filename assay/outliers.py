@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from assay.errors import DataRefused
+from assay.errors import DataRefused, StudyError
 from assay.plans import OutlierPlan
 from assay.seeds import generator_for
 
@@ -29,10 +29,21 @@ def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
     absolute deviations from the median. A row goes when ``columns_needed`` of its cells are out.
     Columns without such a range are passed over. ``isolation_forest`` (Liu et al. 2008): the
     ``share`` of rows that random cuts separate first goes.
+
+    Raises
+    ------
+    StudyError
+        If the rule needs more cells than there are columns: it would take no row, whatever it holds.
     """
     numbers = features.select_dtypes("number").dropna(axis=1, how="all")
     if plan.rule == "none" or numbers.empty:
         return np.ones(len(features), dtype=bool)
+    n_columns = features.select_dtypes("number").shape[1]
+    if plan.rule != "isolation_forest" and plan.columns_needed > n_columns:
+        raise StudyError(
+            f"clean.outliers.columns_needed = {plan.columns_needed}, but the table has {n_columns} columns of numbers. "
+            f"Lower it."
+        )
     raw = numbers.to_numpy(dtype=np.float64)
     if plan.rule == "isolation_forest":
         return _not_isolated(raw, plan.share)

@@ -113,7 +113,11 @@ def _touched(
         return f"{samples.n_rows:,} images"
     if name == "clip":
         shares = [_share_drawn_in(samples, rows, plan) for rows in parts]
-        return f"{np.mean(shares):.2%} of the numbers of a training part"
+        lost = sorted(
+            {name for rows in parts for name in _emptied(samples, rows, plan)}
+        )
+        said = f"; nothing is left of {', '.join(lost)} in some part" if lost else ""
+        return f"{np.mean(shares):.2%} of the numbers of a training part{said}"
     count = _n_outliers if name == "outliers" else _n_doubted
     n_gone = float(np.mean([count(samples, rows, plan) for rows in parts]))
     return f"{n_gone:,.1f} of {n_rows:,.1f} rows of a training part left out"
@@ -130,6 +134,20 @@ def _n_doubted(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> in
     units = None if samples.units is None else samples.units[rows]
     believed = outliers.believed_labels(inputs, samples.labels[rows], units)
     return int((~believed).sum())
+
+
+def _emptied(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> list[str]:
+    """Return the columns that differ in training rows, and are drawn in to one value."""
+    features = samples.features.iloc[rows]
+    preparation = preprocess.fit(features, plan)
+    scaling = preparation.scaling
+    return [
+        name
+        for name, low, high in zip(
+            preparation.numeric, scaling.low, scaling.high, strict=True
+        )
+        if low == high and features[name].nunique() > 1
+    ]
 
 
 def _share_drawn_in(

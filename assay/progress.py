@@ -44,7 +44,16 @@ class Finished:
     summary: str
 
 
-Event = Begun | Started | Step | Finished
+@dataclass(frozen=True)
+class Audited:
+    """A stored result was computed again, and is the same."""
+
+    stage: str
+    label: str
+    seconds: float
+
+
+Event = Begun | Started | Step | Finished | Audited
 Listener = Callable[[Event], None]
 
 _listeners: list[Listener] = []

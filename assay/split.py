@@ -16,6 +16,7 @@ from assay.plans import SplitPlan
 from assay.records import Ref, Split
 from assay.samples import Samples
 from assay.seeds import generator_for, seed_for
+from assay.series import in_blocks
 
 TEST, LEFT_OUT = -1, -2
 _MANY_ROWS, _REPEATS, _REPEATS_OF_FEW = 500, 3, 5  # PROTOCOL section 1, measured in T6
@@ -205,7 +206,7 @@ def _in_time(times: NDArray[np.int32], order: str, plan: SplitPlan) -> Folds:
     out. Inner folds are blocks of the training part, the latest one first.
     """
     forward = plan.time == "forward"
-    blocks = _blocks(times, plan.folds + forward, order)
+    blocks = in_blocks(times, plan.folds + forward, order)
     n = len(times)
     outer = (blocks - forward).astype(np.int16)
     inner = np.full((plan.folds, n), LEFT_OUT, dtype=np.int16)
@@ -217,38 +218,9 @@ def _in_time(times: NDArray[np.int32], order: str, plan: SplitPlan) -> Folds:
         if not forward:
             keep[last + 1 + plan.gap :] = True
         train = np.flatnonzero(keep)
-        inside = _blocks(times[train], plan.inner_folds, order)
+        inside = in_blocks(times[train], plan.inner_folds, order)
         inner[fold, train] = plan.inner_folds - 1 - inside
         inner[fold, test] = TEST
     return Folds(
         outer[None], inner[None], "forward" if forward else "blocks", f"time of {order}"
     )
-
-
-def _blocks(times: NDArray[np.int32], n_blocks: int, order: str) -> NDArray[np.int16]:
-    """Return the block of each row, about equally many rows in each; rows of one time are together.
-
-    Raises
-    ------
-    DataRefused
-        If so many rows share a time, or so few are left, that a block would be empty.
-    """
-    n = len(times)
-    number = np.zeros(n, dtype=np.int16)
-    for block in range(1, n_blocks):
-        number[_between_times(times, round(n * block / n_blocks)) :] += 1
-    if len(np.unique(number)) < n_blocks:
-        raise DataRefused(
-            f"The order column '{order}' has too few different times in {n} rows to cut them into "
-            f"{n_blocks} blocks. Lower split.folds, split.inner_folds or split.gap, or order the rows more finely."
-        )
-    return number
-
-
-def _between_times(times: NDArray[np.int32], at: int) -> int:
-    """Return the first row of a time, the nearest to row ``at`` that has another time before it."""
-    if not 0 < at < len(times):
-        return at
-    before = int(np.searchsorted(times, times[at], "left"))
-    after = int(np.searchsorted(times, times[at], "right"))
-    return before if before > 0 and at - before <= after - at else after

@@ -38,9 +38,15 @@ _process = f"{os.getpid()}-{secrets.token_hex(4)}"  # processes of two container
 class Store:
     """The folder that runs share. Equal content is kept once; a half-written file is never seen."""
 
-    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, fresh: bool = False, audit: float = 0.0
+    ) -> None:
         self.folder = folder.resolve()
         self.fresh = fresh  # results of earlier runs are written over, not read
+        self.audit = (
+            audit  # share of the stored results that are computed again and compared
+        )
+        self._draw = secrets.token_hex(8) if audit else ""
 
     def __repr__(self) -> str:
         return f"Store({str(self.folder)!r})"
@@ -129,6 +135,11 @@ class Store:
             name: [[self.get_array(ref) for ref in folds] for folds in repeats]
             for name, repeats in refs.items()
         }
+
+    def is_audited(self, key: str) -> bool:
+        """Return whether the result of this name is one of those drawn to be computed again."""
+        drawn = int(digest_bytes(f"{self._draw}{key}".encode())[:13], 16) / 16**13
+        return drawn < self.audit
 
     # Checksummed files under a name ------------------------------------------------------------
 

@@ -361,15 +361,19 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
-def store_of(artifacts: Path | None = None, *, fresh: bool = False) -> Store:
-    """Open the store in ``artifacts``, or in the default folder; ``fresh``: trust no stored result.
+def store_of(
+    artifacts: Path | None = None, *, fresh: bool = False, audit: float = 0.0
+) -> Store:
+    """Open the store in ``artifacts``, or in the default folder.
+
+    ``fresh``: trust no stored result; ``audit``: the share of them to be computed again and compared.
 
     Raises
     ------
     StudyError
         If nothing can be written there.
     """
-    store = Store(artifacts or artifacts_folder(), fresh=fresh)
+    store = Store(artifacts or artifacts_folder(), fresh=fresh, audit=audit)
     try:
         store.scratch()
     except OSError as error:

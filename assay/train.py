@@ -40,6 +40,7 @@ from assay.seeds import generator_for, seed_for
 
 _LEAST_GAIN = 1e-5  # in the loss, for an epoch to count as better
 _NUMBERS_AT_ONCE = 2**22  # in the largest array handed to one call: 16 MB
+_NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Job:
         Epochs after which to pause; None: train to the end.
     paused
         Where an equal job paused before: it goes on from there, to the bits of one that never did.
+    watched : shape (n_watched,)
+        Rows whose loss is told after every epoch, for a reader: it changes nothing. None: not told.
     """
 
     shape: Shape | ImageShape
@@ -92,6 +95,7 @@ class Job:
     class_weights: tuple[float, ...] = ()
     until: int | None = None
     paused: "Paused | None" = None
+    watched: NDArray[np.int64] | None = None
 
     def units(self) -> tuple[float, float]:
         """Return the centre and scale by which numbers are put in standard units; 0 and 1 for classes.
@@ -139,6 +143,14 @@ class Paused:
 
 
 @dataclass(frozen=True)
+class Course:
+    """The losses after each epoch of a training: on the rows that were watched, and to stop by."""
+
+    watched: tuple[float, ...]
+    stopping: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Trained:
     """A trained network: that of its best epoch, and the loss it had on the stopping rows.
 
@@ -150,6 +162,7 @@ class Trained:
     epoch: int
     stopping_loss: float
     paused: Paused | None = None
+    course: Course | None = None
 
 
 def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
@@ -170,7 +183,8 @@ def train(jobs: Sequence[Job], schedule: Schedule) -> list[Trained]:
         n_stopping = portions(len(job.stopping_rows), job.shape.rows_at_once)
         started = job.paused.epochs if job.paused else 0
         scaled = job.emphasis is not None
-        key = (job.shape, job.loss, scaled, n_stopping, started, job.until)
+        n_watched = _watched_portions(job)
+        key = (job.shape, job.loss, scaled, n_stopping, n_watched, started, job.until)
         groups.setdefault((*key, len(job.rows) // batch, batch), []).append(number)
     trained: dict[int, Trained] = {}
     for (*_, n_steps, batch), numbers in groups.items():
@@ -189,6 +203,13 @@ def _check(number: int, job: Job) -> None:
             f"job {number} has {job.shape.n_outputs} outputs for {job.loss}; "
             f"classes take one each, a number takes one"
         )
+
+
+def _watched_portions(job: Job) -> tuple[int, int]:
+    """Return portions and rows of each, as of the stopping rows; none where nothing is watched."""
+    if job.watched is None:
+        return 0, 0
+    return portions(len(job.watched), job.shape.rows_at_once)
 
 
 def _batch(schedule: Schedule, job: Job) -> int:
@@ -244,6 +265,7 @@ class _Stack:
         }
         self.orders = [*orders.values()]
         self.feed = self._feed([[*orders].index(key) for key in keys])
+        self.watching = _Watching(len(jobs)) if jobs[0].watched is not None else None
 
     def _graph(self) -> Graph:
         shape, loss = self.jobs[0].shape, self.jobs[0].loss
@@ -291,7 +313,11 @@ class _Stack:
         until = min(first.until or self.schedule.epochs, self.schedule.epochs)
         for epoch in range(start, until):
             state = self._advance(state, feed, epoch, epoch + 1)
-            best.update(feed.job, self._loss_on(state, feed), epoch, state[0])
+            losses = self._loss_on(state, feed, feed.stopping)
+            best.update(feed.job, losses, epoch, state[0])
+            if self.watching:
+                watched = self._loss_on(state, feed, feed.watched)
+                self.watching.note(feed.job, watched, losses)
             going_on = epoch - best.epoch[feed.job] < self.schedule.patience
             if not going_on.any():
                 feed = feed.keep(np.empty(0, dtype=np.int64))
@@ -339,20 +365,18 @@ class _Stack:
         )
         return after
 
-    def _loss_on(self, state: State, feed: "_Feed") -> NDArray[np.float32]:
+    def _loss_on(
+        self, state: State, feed: "_Feed", told: "_Told"
+    ) -> NDArray[np.float32]:
         found: NDArray[np.float32] = self.graph.loss_on(
             state[0],
             self.layout.forms,
             self.matrix,
             stacked([self.jobs[number].encoding for number in feed.job]),
-            *map(self._in_portions, (feed.stopping_rows, feed.targets, feed.counted)),
+            *told.in_portions(),
             feed.class_weights,
         ).numpy()
         return found
-
-    def _in_portions(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return (n_replicas, n) as (n_portions, n_replicas, n_at_once)."""
-        return array.reshape(len(array), *self.portions).transpose(1, 0, 2)
 
     def _trained(
         self,
@@ -360,8 +384,14 @@ class _Stack:
         epoch_of: NDArray[np.int64],
         loss: NDArray[np.float64],
     ) -> list[Trained]:
+        watching = self.watching
         return [
-            Trained(self._net(number, row), int(epoch), float(least))
+            Trained(
+                self._net(number, row),
+                int(epoch),
+                float(least),
+                course=watching.course(number) if watching else None,
+            )
             for number, (row, epoch, least) in enumerate(
                 zip(rows, epoch_of, loss, strict=True)
             )
@@ -380,16 +410,8 @@ class _Stack:
         return ((self.jobs[number].labels[rows] - centre) / scale).astype(np.float32)
 
     def _feed(self, order: list[int]) -> "_Feed":
-        """Gather the jobs; stopping rows of unlike number are padded with rows that do not count."""
+        """Gather the jobs."""
         jobs = self.jobs
-        sizes = len(jobs), int(np.prod(self.portions))
-        rows = np.zeros(sizes, dtype=np.int32)
-        targets, counted = np.zeros((2, *sizes), dtype=np.float32)
-        for i, job in enumerate(jobs):
-            n = len(job.stopping_rows)
-            rows[i, :n] = job.stopping_rows + self.starts[i]
-            targets[i, :n] = self._targets(i, job.stopping_rows)
-            counted[i, :n] = 1.0 / n if n else 0.0
         rates = [
             [
                 *(job.learning_rate, job.weight_decay),
@@ -408,11 +430,27 @@ class _Stack:
             order=np.array(order),
             rates=np.array(rates, dtype=np.float32),
             noise=np.array(noise, dtype=np.uint32),
-            stopping_rows=rows,
-            targets=targets,
-            counted=counted,
+            stopping=self._told([job.stopping_rows for job in jobs], self.portions),
+            watched=self._told(
+                [_NONE if job.watched is None else job.watched for job in jobs],
+                _watched_portions(jobs[0]),
+            ),
             class_weights=np.array(class_weights, dtype=np.float32),
         )
+
+    def _told(
+        self, rows_of: list[NDArray[np.int64]], portions: tuple[int, int]
+    ) -> "_Told":
+        """Gather rows; those of unlike number are padded with rows that do not count."""
+        sizes = len(rows_of), int(np.prod(portions))
+        rows = np.zeros(sizes, dtype=np.int32)
+        targets, counted = np.zeros((2, *sizes), dtype=np.float32)
+        for i, known in enumerate(rows_of):
+            n = len(known)
+            rows[i, :n] = known + self.starts[i]
+            targets[i, :n] = self._targets(i, known)
+            counted[i, :n] = 1.0 / n if n else 0.0
+        return _Told(portions, rows, targets, counted)
 
 
 def _moves(job: Job) -> tuple[float, float, float, float]:
@@ -445,6 +483,27 @@ class _Best:
 
     def of(self, job: int) -> tuple[NDArray[np.float32], int, float]:
         return self.rows[job].copy(), int(self.epoch[job]), float(self.loss[job])
+
+
+class _Watching:
+    """The losses of each job after every epoch that it was trained for."""
+
+    def __init__(self, n_jobs: int) -> None:
+        self.watched: list[list[float]] = [[] for _ in range(n_jobs)]
+        self.stopping: list[list[float]] = [[] for _ in range(n_jobs)]
+
+    def note(
+        self,
+        job: NDArray[np.int64],
+        watched: NDArray[np.float32],
+        stopping: NDArray[np.float32],
+    ) -> None:
+        for place, number in enumerate(job):
+            self.watched[number].append(float(watched[place]))
+            self.stopping[number].append(float(stopping[place]))
+
+    def course(self, number: int) -> Course:
+        return Course(tuple(self.watched[number]), tuple(self.stopping[number]))
 
 
 class _Order:
@@ -481,8 +540,8 @@ class _Feed:
         a label that is spread over all classes, and how an image may be moved, see ``Moves``.
     noise : shape (n_replicas, 2)
         What makes its dropout its own, and the noise from which on a unit is kept.
-    stopping_rows, targets, counted : shape (n_replicas, n_stopping)
-        ``counted`` is a row's weight in the mean, 0 for rows that only pad.
+    stopping, watched
+        The rows whose loss is told.
     class_weights : shape (n_replicas, n_outputs)
         By what the loss of a class's rows is multiplied.
     """
@@ -491,10 +550,39 @@ class _Feed:
     order: NDArray[np.int64]
     rates: NDArray[np.float32]
     noise: NDArray[np.uint32]
-    stopping_rows: NDArray[np.int32]
-    targets: NDArray[np.float32]
-    counted: NDArray[np.float32]
+    stopping: "_Told"
+    watched: "_Told"
     class_weights: NDArray[np.float32]
 
     def keep(self, stay: NDArray[np.int64]) -> "_Feed":
         return _Feed(*(getattr(self, one.name)[stay] for one in fields(self)))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Rows whose mean loss is told, for each replica.
+
+    Attributes
+    ----------
+    portions
+        How many, and the rows of each.
+    rows, targets, counted : shape (n_replicas, n)
+        ``counted`` is a row's weight in the mean, 0 for rows that only pad.
+    """
+
+    portions: tuple[int, int]
+    rows: NDArray[np.int32]
+    targets: NDArray[np.float32]
+    counted: NDArray[np.float32]
+
+    def in_portions(self) -> list[NDArray[Any]]:
+        """Return each array as (n_portions, n_replicas, n_at_once)."""
+        return [
+            one.reshape(len(one), *self.portions).transpose(1, 0, 2)
+            for one in (self.rows, self.targets, self.counted)
+        ]
+
+    def __getitem__(self, stay: NDArray[np.int64]) -> "_Told":
+        return _Told(
+            self.portions, self.rows[stay], self.targets[stay], self.counted[stay]
+        )

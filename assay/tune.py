@@ -96,7 +96,7 @@ def tune_fold(
     DataRefused
         If a training part has no row of a class.
     """
-    seed = seed_for(seed, "tune", place.repeat, place.fold)
+    seed = fold_seed(place, seed)
     with threadpool_limits(1):
         part = Part(samples, inner, plan)
         models, found = families(part, seed), {}
@@ -105,6 +105,11 @@ def tune_fold(
             found[name] = found_by(part, family, seed_for(seed, name))
         report("models", len(models), len(models))
     return found
+
+
+def fold_seed(place: Place, seed: int) -> int:
+    """Return the seed of an outer fold."""
+    return seed_for(seed, "tune", place.repeat, place.fold)
 
 
 def tune_all(

@@ -243,6 +243,12 @@ class Judgement(Record):
         description="None: the metric cannot be told on that fold."
     )
 
+    def remarked(self, remarks: tuple[str, ...]) -> "Judgement":
+        """Return the judgement whose verdict says more, in words that follow "this study"."""
+        verdict = self.verdict
+        told = verdict.after(verdict.plan_a, (*verdict.deviations, *remarks))
+        return self.model_copy(update={"verdict": told})
+
     def summary(self) -> str:
         return self.verdict.summary()
 
@@ -281,6 +287,7 @@ class Bundle(Record):
 
     files: dict[str, Ref]
     same: dict[str, str]
+    verdict: Verdict = Field(description="As the files tell it.")
 
     def summary(self) -> str:
         return f"{len(self.files)} files, {sum(ref.size for ref in self.files.values()) / 1e6:.1f} MB"

@@ -1,5 +1,6 @@
 """A verdict in plain sentences, the same on the terminal and on the page."""
 
+from assay.behaviour import Behaviour
 from assay.plans import LOSSES
 from assay.records import STATISTICS, Metric, Sentinel
 from assay.verdict import Claim, OutcomeWord, Verdict
@@ -174,6 +175,34 @@ def price_sentence(verdict: Verdict) -> str:
         else ""
     )
     return f"The net took {net.fit_s:.1f} s a fold to search and fit{beside}, and its numbers fill {size(net.size)}."
+
+
+def more_rows_sentence(behaviour: Behaviour, metric: Metric, margin: float) -> str:
+    """Say what twice the rows did for the net and a simple model; empty where it was not asked.
+
+    It describes what was seen on the folds, beside the margin: it is no test.
+    """
+    *fewer, last = behaviour.at_rows or (None,)
+    if last is None or not fewer:
+        return ""
+    half = min(fewer, key=lambda one: abs(one.n_rows - last.n_rows / 2))
+    sign = -1.0 if metric in LOSSES else 1.0
+    shown = " and ".join(
+        f"{'the net' if name == 'net' else name} from {figure(metric, half.scores[name])} "
+        f"to {figure(metric, score)}"
+        for name, score in last.scores.items()
+    )
+    gain = sign * (last.scores["net"] - half.scores["net"])
+    if gain >= margin:
+        said = "still gained as much as the margin or more, so that more rows may well help it"
+    elif gain > 0:
+        said = "gained less than the margin, so that more rows alone promise it little"
+    else:
+        said = "gained nothing, so that more rows alone promise it little"
+    return (
+        f"Learning from {last.n_rows:,} rows instead of {half.n_rows:,} took the {METRICS[metric]} of {shown}: "
+        f"the net {said} (margin {figure(metric, margin)}; seen on the folds, not tested)."
+    )
 
 
 def edge_sentence(verdict: Verdict) -> str:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -13,7 +14,7 @@ import typer
 
 from assay import runs
 from assay.environment import cores_allowed, data_folder
-from assay.errors import AssayError, StudyError
+from assay.errors import AssayError, NotReproducible, StudyError
 from assay.study import identify, load, register, store_of
 from assay.verdict import Verdict
 from flows.runner import as_runner
@@ -90,7 +91,7 @@ Run = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="A run's folder, or the name of a study: its newest finished run.",
+        help="A run's folder, its name, or a study, of which the newest run is taken.",
     ),
 ]
 Json = Annotated[
@@ -130,6 +131,12 @@ def check(
             help="Ask again under each alternative of cleaning that the study declares.",
         ),
     ] = False,
+    audit_cache: Annotated[
+        bool,
+        typer.Option(
+            "--audit-cache", help="Compute every stored stage again, and compare."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Check a study and say what came of it.
@@ -153,7 +160,8 @@ def check(
                 f"Another check of {declared.name} is running; waiting for it."
             ),
         ):
-            verdict = None if fresh else runs.finished(store, name)
+            asked_anew = fresh or audit_cache
+            verdict = None if asked_anew else runs.finished(store, name)
             stored = verdict is not None
             if verdict is None:
                 verdict = _run(
@@ -164,6 +172,7 @@ def check(
                     runner=where,
                     fresh=fresh,
                     multiverse=multiverse,
+                    audit=float(audit_cache),
                 )
         tell(
             verdict,
@@ -335,6 +344,93 @@ def compare(
         found = compared(store_of(artifacts), one, other, lang, output)
         if json:
             sys.stdout.write(found.model_dump_json() + "\n")
+
+
+@app.command()
+def reproduce(
+    run: Run,
+    environment: Annotated[
+        str,
+        typer.Option(
+            metavar="here|venv|newest|container",
+            help="Where it is run again: in another process, in a fresh environment of the run's lock or of newer "
+            "versions, in the image.",
+        ),
+    ] = "here",
+    cpu: Annotated[
+        str | None,
+        typer.Option(
+            metavar="avx2|avx512",
+            help="Leave the processor only so much of its instruction set, to see what another one changes.",
+        ),
+    ] = None,
+    data: Data = None,
+    artifacts: Artifacts = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--sign", metavar="KEY", help="Sign the receipt with an SSH key."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a finished run again, compare every digest, and write a receipt."""
+    with _errors_in_words():
+        from flows.reproducing import reproduced, sign, tell_receipt
+
+        receipt, path = reproduced(store_of(artifacts), run, data, environment, cpu)
+        tell_receipt(receipt, path, None if key is None else sign(path, key))
+        if json:
+            sys.stdout.write(receipt.model_dump_json() + "\n")
+        if receipt.tier is None:
+            sys.exit(NotReproducible.exit_code)
+
+
+@app.command(name="verify-receipt")
+def verify_receipt(
+    receipt: Annotated[
+        Path, typer.Argument(metavar="RECEIPT", help="A receipt's file.")
+    ],
+    signers: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="Who may sign, as ssh-keygen has it: a line of name and key each.",
+        ),
+    ],
+) -> None:
+    """Say who signed a receipt, or that nobody known did."""
+    with _errors_in_words():
+        from flows.reproducing import signer_of
+
+        sys.stdout.write(f"✓ signed by {signer_of(receipt, signers)}\n")
+
+
+@app.command(name="verify-cache")
+def verify_cache(
+    study: StudyFile,
+    share: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Of the stored stages that are computed again."
+        ),
+    ] = 0.2,
+    set_: Set = None,
+    data: Data = None,
+    artifacts: Artifacts = None,
+) -> None:
+    """Compute a random share of a study's stored stages again, and compare."""
+    with _errors_in_words():
+        from flows.auditing import audited
+
+        check_again = partial(
+            _run,
+            study=str(study),
+            overrides=set_ or [],
+            data=str(data) if data else None,
+            artifacts=str(artifacts) if artifacts else None,
+            audit=share,
+        )
+        with store_of(artifacts).lock(f"run-{load(study, tuple(set_ or ())).name}"):
+            sys.stdout.write(audited(check_again).sentence() + "\n")
 
 
 @app.command()

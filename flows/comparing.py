@@ -7,9 +7,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.report.comparison import Comparison, compare
-from assay.report.folder import find_run, open_run
+from assay.report.folder import open_run
 from assay.report.side import sentences, side_by_side, tables
 from assay.report.wording import Say, language_of
+from assay.rerun import find_run
 from assay.store import Store
 
 
@@ -26,7 +27,7 @@ def compared(
         If a file of a run is not what its manifest names.
     """
     said = language_of(language)
-    runs = [open_run(find_run(store.folder / "runs", name)) for name in (one, other)]
+    runs = [open_run(find_run(store, name)) for name in (one, other)]
     found = compare(*runs)
     if output is not None:
         output.write_text(side_by_side(found, said), encoding="utf-8")

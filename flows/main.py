@@ -17,12 +17,14 @@ if __name__ == "__main__":  # a finished run is answered without what stands bel
 from prefect import flow, tags
 
 from assay import runs
+from assay.behaviour import FoldBehaviour, behaviour_of
 from assay.environment import cores_allowed, memory_allowed
 from assay.errors import AssayError
 from assay.memory import n_inputs, processes_that_fit
 from assay.plans import Plan, PlanName, Study
 from assay.progress import Begun, announce, listening
-from assay.records import SelfTest
+from assay.records import Cleaned, SelfTest
+from assay.scope import DEEP, scope_of
 from assay.store import Store
 from assay.study import Identity, begin, identify, load, register, store_of
 from assay.verdict import Evidence, Judgement, Opened, Universe, Verdict
@@ -32,6 +34,7 @@ from tasks import (
     audit,
     bundle,
     clean,
+    explain,
     final,
     gate,
     ingest,
@@ -54,6 +57,7 @@ def check_hypothesis(
     runner: Runner = "auto",
     fresh: bool = False,
     multiverse: bool = False,
+    audit: float = 0.0,
 ) -> Verdict:
     """Check one declared hypothesis, from the study file to a verdict and a run folder.
 
@@ -66,10 +70,11 @@ def check_hypothesis(
             (processes), or as it pays (auto). The verdict is the same.
         fresh: Compute everything again, whatever is stored.
         multiverse: Ask again under every declared alternative of cleaning.
+        audit: Share of the stored stages, from 0 to 1, that are computed again and compared.
     """
     begun = time.perf_counter()
     declared = load(Path(study), tuple(overrides or ()), Path(data) if data else None)
-    store = store_of(Path(artifacts) if artifacts else None, fresh=fresh)
+    store = store_of(Path(artifacts) if artifacts else None, fresh=fresh, audit=audit)
     store.sweep()
     registration, deviations = register(store, declared)
     identity = identify(
@@ -97,6 +102,7 @@ def check_hypothesis(
             verdict = verdict.among(tuple(found))
         if evidence.results:
             evidence = with_preparations(store, evidence, declared, verdict.plan)
+            evidence = with_behaviour(store, evidence, declared, verdict.plan, runner)
         judged = judgement.model_copy(update={"verdict": verdict})
         files = bundle(
             store, registration, identity.suites[verdict.plan], evidence, judged
@@ -104,8 +110,8 @@ def check_hypothesis(
         runs.publish(
             store, identity.name, declared.name, files, time.perf_counter() - begun
         )
-        show(verdict, identity.name)
-    return verdict
+        show(files.verdict, identity.name)
+    return files.verdict
 
 
 def open_plan(store: Store, study: Study, name: PlanName, identity: Identity) -> Opened:
@@ -132,20 +138,25 @@ def check_opened(
     audited = audit(store, cleaned, plan.audit, seed)
     evidence = Evidence(**dict(opened), split=folds, audit=audited)
     if not audited.suspect:
-        most = processes_that_fit(
-            cleaned.n_rows,
-            n_inputs(store, cleaned, plan.clean),
-            memory_allowed(),
-            plan.tune.folds_per_trial,
-        )
+        most = most_processes(store, cleaned, plan)
         gated = gate(store, cleaned, folds, plan.gating(alpha), seed)
         evidence = evidence.model_copy(update={"gate": gated})
         if gated.passed and cleaned.comparable:
-            most = min(most, cores_allowed())
             evidence = compare(store, evidence, plan, seed, runner, most)
     return evidence, judge(
         store, evidence, plan.judging(study.name, name, alpha), identity
     )
+
+
+def most_processes(store: Store, cleaned: Cleaned, plan: Plan) -> int:
+    """Return how many processes may train side by side; data with no room for one is refused."""
+    most = processes_that_fit(
+        cleaned.n_rows,
+        n_inputs(store, cleaned, plan.clean),
+        memory_allowed(),
+        plan.tune.folds_per_trial,
+    )
+    return min(most, cores_allowed())
 
 
 def universes(
@@ -174,6 +185,27 @@ def with_preparations(
     gating, seed = study.of(name).gating(study.alpha_of(name)), study.seed_of(name)
     found = weigh(store, evidence.cleaned, evidence.split, gating, seed)
     return evidence.model_copy(update={"preparations": found})
+
+
+def with_behaviour(
+    store: Store, evidence: Evidence, study: Study, name: PlanName, runner: Runner
+) -> Evidence:
+    """Add how the deep model behaves on the first repeat's folds: for the report, after all that decides."""
+    plan, seed, cleaned = study.of(name), study.seed_of(name), evidence.cleaned
+    scope = scope_of(evidence.results, plan.metric)
+    first = [one for one in evidence.results if one.place.repeat == 0]
+    calls: list[Call[Any]] = [
+        explain.of(
+            store, cleaned, evidence.split, one.place, one, scope, plan.tuning(), seed
+        )
+        for one in first[: scope.folds]
+    ]
+    most = most_processes(store, cleaned, plan)
+    folds = cast("list[FoldBehaviour]", list(records(calls, runner, most)))
+    n_networks = min(len(one.models[DEEP].picks) for one in first)
+    not_asked = scope.not_asked(len(first), n_networks)
+    found = behaviour_of(folds, cleaned.classes, not_asked)
+    return evidence.model_copy(update={"behaviour": found})
 
 
 def compare(

@@ -6,12 +6,14 @@ from statistics import fmean
 from assay.environment import cores_allowed
 from assay.plans import Plan, PlanName, Study
 from assay.records import Cleaned, FoldResult, Split
+from assay.scope import scope_of
 from assay.store import Store
 from assay.study import Identity
 from flows.runner import n_processes
 from tasks import (
     audit,
     clean,
+    explain,
     final,
     gate,
     ingest,
@@ -118,7 +120,8 @@ def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
         return Outlook(
             lines, ["The self-test's alarm is unanswered: nothing after it would run."]
         )
-    sentences = _tuning(store, plan, seed, cleaned, folds, lines)
+    done = _done(store, plan, seed, cleaned, folds)
+    sentences = _tuning(store, plan, seed, cleaned, folds, done, lines)
     weighed = (
         weigh.stored(store, cleaned, folds, plan.gating(alpha), seed)
         if cleaned and folds
@@ -129,7 +132,46 @@ def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
         weighed,
         weighed.summary() if weighed else "scores with and without each preparation",
     )
+    lines.append(_explained(store, plan, seed, cleaned, folds, done))
     return Outlook(lines, sentences + _detectable(cleaned, alpha) + _plan_b(study))
+
+
+def _done(
+    store: Store, plan: Plan, seed: int, cleaned: Cleaned | None, folds: Split | None
+) -> list[FoldResult]:
+    """Return the results of the outer folds that are stored."""
+    if cleaned is None or folds is None:
+        return []
+    found = [
+        tune.stored(store, cleaned, folds, place, plan.tuning(), seed)
+        for place in folds.places()
+    ]
+    return [result for result in found if result is not None]
+
+
+def _explained(
+    store: Store,
+    plan: Plan,
+    seed: int,
+    cleaned: Cleaned | None,
+    folds: Split | None,
+    done: list[FoldResult],
+) -> Line:
+    """Return the line of what is described after the verdict: how much is known once all folds are."""
+    if cleaned is None or folds is None or len(done) < len(folds.places()):
+        detail = "how the deep model behaves, for a quarter of what tuning takes"
+        return Line("explain", "would run", detail)
+    scope = scope_of(done, plan.metric)
+    first = [one for one in done if one.place.repeat == 0][: scope.folds]
+    stored = [
+        explain.stored(
+            store, cleaned, folds, one.place, one, scope, plan.tuning(), seed
+        )
+        for one in first
+    ]
+    n = sum(one is not None for one in stored)
+    status = "stored" if n == len(first) else "would run"
+    return Line("explain", status, f"{n} of {len(first)} outer folds stored")
 
 
 def _tuning(
@@ -138,20 +180,17 @@ def _tuning(
     seed: int,
     cleaned: Cleaned | None,
     folds: Split | None,
+    done: list[FoldResult],
     lines: list[Line],
 ) -> list[str]:
     """Add the lines of the outer folds; return what is left to fit and about how long it takes."""
     repeats = 1 if plan.order else plan.split.repeats or 3
     n_folds = len(folds.places()) if folds else plan.split.folds * repeats
-    done: list[FoldResult] = []
-    fitted = None
-    if cleaned is not None and folds is not None:
-        found = [
-            tune.stored(store, cleaned, folds, place, plan.tuning(), seed)
-            for place in folds.places()
-        ]
-        done = [result for result in found if result is not None]
-        fitted = final.stored(store, cleaned, folds, plan.tuning(), seed)
+    fitted = (
+        final.stored(store, cleaned, folds, plan.tuning(), seed)
+        if cleaned and folds
+        else None
+    )
     left = n_folds - len(done)
     lines.append(
         Line(

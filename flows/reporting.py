@@ -5,9 +5,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from assay.report.folder import find_run, open_run
+from assay.report.folder import open_run
 from assay.report.page import render
 from assay.report.wording import language_of
+from assay.rerun import find_run
 from assay.store import Store
 
 
@@ -29,7 +30,7 @@ def report_again(store: Store, run: str, language: str, output: Path | None) -> 
         If a file of the run is not what its manifest names.
     """
     said = language_of(language)
-    opened = open_run(find_run(store.folder / "runs", run))
+    opened = open_run(find_run(store, run))
     page = render(
         opened.registration, opened.verdict, opened.account, opened.lock, said
     ).encode()

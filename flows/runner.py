@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from assay.behaviour import FoldBehaviour
 from assay.errors import StudyError
 from assay.records import FoldResult, Record
 from flows.processes import side_by_side
@@ -70,7 +71,11 @@ def n_processes(runner: Runner, n_calls: int, call_s: float | None, most: int) -
 
 def seconds(found: Sequence[Record | None]) -> float | None:
     """Return how long an outer fold takes on average, or None if none is finished."""
-    known = [record.seconds for record in found if isinstance(record, FoldResult)]
+    known = [
+        record.seconds
+        for record in found
+        if isinstance(record, FoldResult | FoldBehaviour)
+    ]
     return fmean(known) if known else None
 
 

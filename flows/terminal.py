@@ -15,7 +15,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from assay.progress import Begun, Event, Finished, Started, Step, listening
+from assay.progress import Audited, Begun, Event, Finished, Started, Step, listening
 from assay.verdict import Verdict
 from assay.words import HEADLINES, sentences
 
@@ -75,6 +75,11 @@ class Watcher:
                     description=f"{self._doing}  {what}",
                     completed=done,
                     total=total,
+                )
+            case Audited(stage, label, seconds):
+                self._console.print(
+                    f"[bold]{'audit':{_WIDTH}}[/] [dim]{seconds:6.1f} s[/]  {stage} {label}".rstrip()
+                    + " computed again: equal"
                 )
             case Finished(stage, _, seconds, stored, summary):
                 took = "  stored" if stored else f"{seconds:6.1f} s"

@@ -3,6 +3,7 @@
 from tasks.audit import audit
 from tasks.bundle import bundle
 from tasks.clean import clean
+from tasks.explain import explain
 from tasks.gate import gate, weigh
 from tasks.ingest import ingest
 from tasks.judge import judge
@@ -14,6 +15,7 @@ __all__ = [
     "audit",
     "bundle",
     "clean",
+    "explain",
     "final",
     "gate",
     "ingest",

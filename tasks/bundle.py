@@ -17,8 +17,8 @@ def bundle(
     """Write everything the run leaves, and read the model back before it is believed."""
     from assay.bundle import opened, run_files, same_digests
 
-    files = run_files(
-        registration, suite, evidence, judgement, *opened(store, evidence)
+    left = run_files(registration, suite, evidence, judgement, *opened(store, evidence))
+    kept = {path: store.put(content) for path, content in left.files.items()}
+    return Bundle(
+        files=kept, same=same_digests(judgement, evidence.final), verdict=left.verdict
     )
-    kept = {path: store.put(content) for path, content in files.items()}
-    return Bundle(files=kept, same=same_digests(judgement, evidence.final))

@@ -27,8 +27,8 @@ from prefect.serializers import Serializer
 
 from assay.canonical import canonical_json, digest_json
 from assay.environment import code_digest, lock_digest
-from assay.errors import AssayError, CorruptObject, is_retryable
-from assay.progress import Finished, Started, announce
+from assay.errors import AssayError, CorruptObject, NotReproducible, is_retryable
+from assay.progress import Audited, Finished, Started, announce
 from assay.records import Record, record_class
 from assay.store import Store
 
@@ -126,16 +126,42 @@ class Stage(Generic[P, R]):
         task.result_storage = ResultFiles(folder=str(store.folder))
         state = cast("State[R]", task(store, *args, **kwargs, return_state=True))
         record = cast("R", _normal(state.result()))
+        stored = state.name == "Cached"
         announce(
             Finished(
                 self.name,
                 label,
                 time.perf_counter() - begun,
-                state.name == "Cached",
+                stored,
                 record.summary(),
             )
         )
+        bound = self.signature.bind(store, *args, **kwargs).arguments
+        if stored and store.is_audited(self.key(bound)):
+            self._audit(record, label, store, *args, **kwargs)
         return record
+
+    def _audit(
+        self, record: R, label: str, store: Store, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Compute a stored result again.
+
+        Raises
+        ------
+        NotReproducible
+            If it is another one now.
+        """
+        announce(Started("audit", f"{self.name} {label}".strip()))
+        begun = time.perf_counter()
+        again = _normal(self._function(store, *args, **kwargs))
+        differ = differing(record, cast("R", again))
+        if differ:
+            raise NotReproducible(
+                f"What is stored of {self.name} {label}".rstrip()
+                + f" is not what the same code computes now: {', '.join(differ)}. Check the machine's memory and disk, "
+                f"then run with --fresh."
+            )
+        announce(Audited(self.name, label, time.perf_counter() - begun))
 
     def _guarded(
         self, function: Callable[Concatenate[Store, P], R]
@@ -193,6 +219,12 @@ class Stage(Generic[P, R]):
 
     def _path(self, store: Store, key: str) -> Path:
         return store.folder / "results" / self.name / key
+
+
+def differing(record: Record, again: Record) -> list[str]:
+    """Return which fields of two results differ, those aside that may."""
+    was, now = record.essence(), again.essence()
+    return [name for name in was if was[name] != now.get(name)]
 
 
 def stage(

@@ -234,7 +234,7 @@ def write_run(
         else None
     )
     suite = Suite(name="toy", text='{"name": "toy", "expectations": []}')
-    files = run_files(registered, suite, case.evidence, found, scored, None)
+    files = run_files(registered, suite, case.evidence, found, scored, None).files
     manifest = Manifest(
         study=registered.study.name,
         same=found.verdict.digests,

@@ -20,7 +20,6 @@ from assay.bundle import (
     same_digests,
 )
 from assay.environment import LOCK
-from assay.errors import ExportFailed
 from assay.judge import judge_evidence
 from assay.network import (
     Net,
@@ -70,7 +69,12 @@ ALWAYS = {
     "bundle/DATA_SHEET.md",
     "bundle/REFORMS.md",
 }
-OF_A_MODEL = {"bundle/model.keras", "bundle/prep.json", "bundle/prep.npz"}
+OF_A_MODEL = {
+    "bundle/model.keras",
+    "bundle/net.onnx",
+    "bundle/prep.json",
+    "bundle/prep.npz",
+}
 SUITE = Suite(name="toy", text='{"name": "toy", "expectations": []}')
 
 
@@ -230,7 +234,7 @@ def whole(case):
         judged(case),
         scored_of(case),
         model_of(),
-    )
+    ).files
 
 
 def test_a_whole_run_leaves_verdict_report_predictions_and_model(whole):
@@ -245,7 +249,7 @@ def test_a_run_that_stopped_leaves_no_predictions_and_no_model(case):
     found = judge_evidence(
         evidence, case.samples, case.folds, {}, judging(), identity()
     )
-    files = run_files(registration(), SUITE, evidence, found, None, None)
+    files = run_files(registration(), SUITE, evidence, found, None, None).files
 
     assert set(files) == ALWAYS
     assert json.loads(files["trials.json"]) == []
@@ -260,7 +264,7 @@ def test_the_same_run_twice_leaves_the_same_bytes(case, whole):
         judged(case),
         scored_of(case),
         model_of(),
-    )
+    ).files
 
     assert [path for path in whole if whole[path] != again[path]] == []
 
@@ -345,7 +349,7 @@ def test_the_bundle_of_a_number_predicts_it_and_says_so():
     judgement = judged(case, metric="r2", at_least=0.5)
     files = run_files(
         registration(), SUITE, case.evidence, judgement, scored_of(case), model
-    )
+    ).files
     table = pd.read_parquet(io.BytesIO(files["predictions.parquet"]))
     form = json.loads(files["bundle/prep.json"])
     rows = model.features.iloc[:9]
@@ -373,7 +377,9 @@ def test_rows_that_no_fold_tests_have_no_line(make):
     later = {name: [of[0][1:]] for name, of in case.predictions.items()}
     scored = dataclasses.replace(scored_of(case), outer=outer, predictions=later)
     judgement = judged(case, metric="auc" if make is scored_case else "r2")
-    files = run_files(registration(), SUITE, case.evidence, judgement, scored, None)
+    files = run_files(
+        registration(), SUITE, case.evidence, judgement, scored, None
+    ).files
     table = pd.read_parquet(io.BytesIO(files["predictions.parquet"]))
 
     assert table["row"].tolist() == np.flatnonzero(~first).tolist()
@@ -399,8 +405,14 @@ def test_a_saved_model_that_does_not_predict_what_was_trained_is_not_exported(
     model.weights["0_0"][:] = bad
     model.weights["0_2"][:] = bad
 
-    with pytest.raises(ExportFailed, match="differs from the trained one"):
-        run_files(registration(), SUITE, evidence, judged(case), None, model)
+    left = run_files(registration(), SUITE, evidence, judged(case), None, model)
+
+    assert not {"bundle/model.keras", "bundle/net.onnx"} & left.files.keys()
+    assert "exports no model, for model.keras differs" in left.verdict.deviations[0]
+    assert json.loads(left.files["verdict.json"])["deviations"] == [
+        *left.verdict.deviations
+    ]
+    assert "exports no model" in left.files["report.html"].decode()
 
 
 # From the store --------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ STAGES = (
     "tune",
     "final",
     "judge",
+    "explain",
 )
 
 
@@ -86,6 +87,7 @@ def test_a_run_leaves_every_file_it_names_and_a_verdict(
         "predictions.parquet",
         "bundle/MODEL_CARD.md",
         "bundle/model.keras",
+        "bundle/net.onnx",
         "bundle/prep.json",
     } <= files
     assert "Traceback" not in run.err

@@ -35,9 +35,11 @@ NEVER = {
 }
 ONLY = {
     "great_expectations": {"assay.validate"},
-    "tensorflow": {"assay.graph", "assay.image_graph"},
+    "tensorflow": {"assay.graph", "assay.image_graph", "assay.litert"},
     "keras": {"assay.saved_model"},
     "keras_tuner": {"assay.search"},
+    "onnx": {"assay.onnx_graph"},
+    "onnxruntime": {"assay.export"},
     "PIL": {"assay.readers.pictures", "assay.report.examples"},
     "matplotlib": {
         f"assay.report.{name}"
@@ -84,7 +86,11 @@ FLOWS_MAY_READ = {
     "fetch",
     "ledger",
     "report",
+    "receipt",
+    "rerun",
     "worlds",
+    "behaviour",
+    "scope",
 }
 
 

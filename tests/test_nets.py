@@ -5,6 +5,7 @@ import pytest
 
 from assay.errors import TrainingFailed
 from assay.nets import Nets, _Place, batch_size_for, portfolio, select
+from assay.network import nets_digest
 from assay.part import Part
 from assay.plans import CleanPlan, NetSpace, TunePlan, Tuning
 from assay.search import search
@@ -183,3 +184,24 @@ def test_hyperband_goes_on_with_networks_where_they_paused():
         )
     for pick in found.picks:
         assert trials[pick].hyperparameters.get("epochs", 9) == 9
+
+
+# Once more ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [{}, {"tuner": "hyperband", "epochs": 6}])
+@pytest.mark.parametrize("table", [None, number_table(160, seed=3)])
+def test_what_was_picked_is_trained_again_without_a_search_to_the_same_bits(table, how):
+    _, trials, before = fitted(part_of(table), **how)
+    again, trained = Nets(part_of(table), 5).again(
+        [trial.hyperparameters for trial in trials], before.picks
+    )
+    some, courses = Nets(part_of(table), 5).again(
+        [trial.hyperparameters for trial in trials], before.picks[:2], n_watched=20
+    )
+
+    assert nets_digest(again.members) == nets_digest(before.members)
+    assert again.picks == before.picks
+    assert nets_digest(some.members) == nets_digest(before.members[:2])
+    assert [one.course for one in trained] == [None] * 4
+    assert all(one.course is not None for one in courses)

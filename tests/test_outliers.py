@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.errors import StudyError
 from assay.outliers import believed_labels, kept_rows
 from assay.plans import OutlierPlan
 from tests.test_preprocess import features, matrices, numbers
@@ -43,6 +44,13 @@ def test_missing_cells_and_columns_without_spread_are_no_outliers():
     train = pd.DataFrame({"x": [1.0, np.nan, 3.0, 4.0], "rare": [0.0, 0.0, 0.0, 9.0]})
 
     assert kept_rows(train, OutlierPlan(rule="iqr")).all()
+
+
+def test_a_rule_that_needs_more_cells_than_there_are_columns_is_refused():
+    plan = OutlierPlan(rule="iqr", columns_needed=3)
+
+    with pytest.raises(StudyError, match="columns_needed = 3, but the table has 2"):
+        kept_rows(pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0]}), plan)
 
 
 def test_a_table_of_text_has_no_outliers():

@@ -85,6 +85,21 @@ def test_each_row_gets_the_pixels_of_its_own_image(beside, name, pack):
     assert told in table.remarks
 
 
+def test_a_photo_is_turned_as_its_camera_was_held(beside):
+    upright = Image.open(io.BytesIO(PICTURES["one/007.png"]))
+    exif = Image.Exif()
+    exif[0x0112] = 8  # the orientation: to be turned left, which undoes the turn right
+    lying = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_270).save(lying, "PNG", exif=exif)
+    turned = PICTURES | {"one/007.png": lying.getvalue()}
+    shown, expected = (
+        beside(zipped(one), "images.zip").frame.iloc[:, 2:].to_numpy()
+        for one in (turned, PICTURES)
+    )
+
+    assert np.array_equal(shown, expected)
+
+
 def test_a_folder_of_images_is_read_and_what_is_not_named_is_told(beside, tmp_path):
     for name, content in (
         PICTURES | {"009.png": picture(9), "notes.txt": b"x"}

@@ -36,6 +36,15 @@ def test_a_gate_of_numbers_has_its_scores_too():
     assert found.scores == gate.scores
 
 
+def test_a_rare_level_that_clipping_takes_away_is_named():
+    table, labels = line_table(200, 7)
+    rare = table.assign(rare=[1.0] * 4 + [0.0] * 196)
+    found, _ = weighed((rare, labels), clip=0.05)
+    touched = {one.what: one.touched for one in found.worth}["clip = 0.05"]
+
+    assert touched.endswith("; nothing is left of rare in some part")
+
+
 def test_each_declared_preparation_is_left_out_once_and_counted():
     found, _ = weighed(
         line_table(200, 7),

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import shlex
 import typing
 
 import pandas as pd
@@ -10,12 +9,11 @@ import pytest
 
 from assay.plans import Study
 from assay.records import AuditReport, Flag, SelfTest
-from assay.report.page import check_command
 from assay.report.sentinels import sentinel_rows
-from assay.report.statements import reason
+from assay.report.statements import more_rows, reason
 from assay.report.wording import LANGUAGES, Say, wording
 from assay.verdict import OutcomeWord
-from assay.words import HEADLINES, METRICS, SENTINELS
+from assay.words import HEADLINES, METRICS, SENTINELS, more_rows_sentence
 from tests.model_factories import (
     evidence_of,
     flag,
@@ -207,19 +205,12 @@ def test_a_page_claims_no_tier_of_sameness_that_one_run_cannot_test():
     assert text.count("no: one run compares itself with nothing") == 4
 
 
-def test_the_commands_that_repeat_a_run_are_those_that_made_it():
-    """Changes of the command line count in the study's digest; a shell must hand them on as they were."""
-    changed = study(overrides=("plan.a.claim=it's so", "data=my table.csv"))
+def test_the_sentence_on_more_rows_is_in_english_that_of_the_terminal():
+    for metric, margin in (("auc", 0.001), ("auc", 0.9), ("log_loss", 0.01)):
+        built = more_rows(behaviour(), metric, margin, Say("en"))
 
-    assert check_command(study()) == "check RUN/study.toml"
-    assert shlex.split(check_command(changed)) == [
-        "check",
-        "toy.toml",
-        "--set",
-        "plan.a.claim=it's so",
-        "--data",
-        "my table.csv",
-    ]
+        assert built.striptags() == more_rows_sentence(behaviour(), metric, margin)
+    assert more_rows(None, "auc", 0.01, Say("en")) is None
 
 
 # Leaks -----------------------------------------------------------------------------------------

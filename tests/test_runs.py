@@ -41,7 +41,8 @@ def make_bundle(store: Store, verdict: Verdict | None = None, **same: str) -> Bu
         "verdict.json": store.put(verdict.model_dump_json().encode()),
         "bundle/net.txt": store.put(b"weights"),
     }
-    return Bundle(files=files, same={"verdict": verdict.essence_digest(), **same})
+    known = {"verdict": verdict.essence_digest(), **same}
+    return Bundle(files=files, same=known, verdict=verdict)
 
 
 def test_a_published_run_is_finished_with_its_verdict(store):

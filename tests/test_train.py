@@ -437,6 +437,42 @@ def test_early_stopping_keeps_the_best_epoch():
     assert longer.stopping_loss <= found.stopping_loss
 
 
+def test_watching_rows_tells_every_epoch_and_changes_no_bit():
+    jobs = [job_of(SHAPES[1], data_of(SHAPES[1]), seed, dropout=0.2) for seed in (1, 2)]
+    jobs.append(job_of(IMAGE, data_of(IMAGE), 3))
+    watched = [dataclasses.replace(job, watched=job.rows[:40]) for job in jobs]
+    schedule = Schedule(epochs=12, patience=3, batch_size=32)
+    plain = train(jobs, schedule)
+    found = train([*watched, *jobs], schedule)
+    alone = [train([job], schedule)[0] for job in watched]
+
+    for one, other, again, single in zip(
+        plain, found[:3], found[3:], alone, strict=True
+    ):
+        assert one.course is None
+        assert again.course is None
+        assert one.net.digest() == other.net.digest() == again.net.digest()
+        assert single.course == other.course
+        assert one.stopping_loss == other.stopping_loss
+        assert len(other.course.watched) == len(other.course.stopping)
+        assert other.course.stopping[other.epoch] == other.stopping_loss
+        assert min(other.course.watched) < other.course.watched[0]
+        n_epochs = min(schedule.epochs, other.epoch + schedule.patience + 1)
+        assert len(other.course.stopping) == n_epochs
+
+
+def test_a_watched_loss_is_that_of_the_rows_without_dropout():
+    shape = SHAPES[1]
+    inputs, labels = data_of(shape)
+    job = job_of(shape, (inputs, labels), 1, dropout=0.3, smoothing=0.1)
+    job = dataclasses.replace(job, watched=job.rows[:50])
+    [found] = train([job], Schedule(epochs=1, patience=1, batch_size=32))
+    predicted = predict([found.net], inputs[job.watched])[0]
+    of_class = predicted[np.arange(50), labels[job.watched]]
+
+    assert found.course.watched == (pytest.approx(-np.log(of_class).mean(), rel=1e-4),)
+
+
 def test_patience_counts_epochs_without_a_better_one():
     """With a learning rate of nothing no epoch beats the first, and the rest of the stack goes on."""
     shape = SHAPES[0]

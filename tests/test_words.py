@@ -2,6 +2,7 @@ import typing
 
 import pytest
 
+from assay.behaviour import AtRows, Behaviour
 from assay.judge import judge_evidence
 from assay.records import Metric, Sentinel
 from assay.verdict import OutcomeWord, edges
@@ -12,6 +13,7 @@ from assay.words import (
     claim_sentence,
     edge_sentence,
     figure,
+    more_rows_sentence,
     price_sentence,
     sentences,
     signal_sentence,
@@ -102,6 +104,40 @@ def test_a_number_is_spoken_of_by_spearman_and_a_loss_from_above():
 )
 def test_a_figure_has_the_digits_of_its_metric(metric, value, shown):
     assert figure(metric, value) == shown
+
+
+MORE_ROWS = [
+    ("auc", (0.90, 0.93), "still gained as much as the margin or more"),
+    ("auc", (0.92, 0.93), "gained less than the margin"),
+    ("auc", (0.94, 0.93), "gained nothing"),
+    ("log_loss", (0.50, 0.40), "still gained as much as the margin or more"),
+]
+
+
+@pytest.mark.parametrize(("metric", "net", "said"), MORE_ROWS)
+def test_what_twice_the_rows_did_is_told_with_figures_and_is_no_test(metric, net, said):
+    behaviour = behaviour_with(
+        AtRows(n_rows=100, scores={"net": 0.1, "logistic": 0.1}),
+        AtRows(n_rows=400, scores={"net": net[0], "logistic": 0.91}),
+        AtRows(n_rows=800, scores={"net": net[1], "logistic": 0.92}),
+    )
+    sentence = more_rows_sentence(behaviour, metric, 0.02)
+
+    assert sentence.startswith("Learning from 800 rows instead of 400 took the")
+    assert f"the net from {net[0]:.4f} to {net[1]:.4f}" in sentence
+    assert "logistic from 0.9100 to 0.9200" in sentence
+    assert said in sentence
+    assert "not tested" in sentence
+
+
+def test_nothing_is_said_of_more_rows_where_fewer_were_not_tried():
+    assert more_rows_sentence(behaviour_with(), "auc", 0.02) == ""
+    alone = AtRows(n_rows=800, scores={"net": 0.9})
+    assert more_rows_sentence(behaviour_with(alone), "auc", 0.02) == ""
+
+
+def behaviour_with(*at_rows: AtRows) -> Behaviour:
+    return Behaviour(importances=(), dependences=(), at_rows=at_rows, epochs=())
 
 
 def test_a_signed_figure_has_its_sign_and_no_negative_zero():

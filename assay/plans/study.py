@@ -365,6 +365,9 @@ class Study(Record):
     question: Words
     seed: int = Field(ge=0, lt=2**63)
     alpha: float = Field(default=0.05, gt=0, le=0.2)
+    formats: tuple[Literal["litert"], ...] = Field(
+        default=(), description="In what else the model is exported, beside ONNX."
+    )
     plan: Plans
     overrides: tuple[str, ...] = Field(
         default=(), description="What --set and --data changed."

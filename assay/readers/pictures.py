@@ -136,7 +136,7 @@ def _rows_of(
 
 def _pixels(content: bytes, plan: ImageSource, place: str) -> NDArray[np.uint8]:
     """Return an image as one row of pixels."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -151,7 +151,8 @@ def _pixels(content: bytes, plan: ImageSource, place: str) -> NDArray[np.uint8]:
                     raise DataRefused(
                         f"{place} has pixels of mode {image.mode}. Save it with 8 bits a channel."
                     )
-                plain = image.convert("L" if plan.channels == 1 else "RGB")
+                upright = ImageOps.exif_transpose(image)  # as a camera was held
+                plain = upright.convert("L" if plan.channels == 1 else "RGB")
         resized = plain.resize((plan.width, plan.height), Image.Resampling.LANCZOS)
     except UnidentifiedImageError:
         raise DataRefused(f"{place} is no JPEG or PNG image.") from None

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from assay.differences import first_difference, moved_scores
+from assay.receipt import INPUTS, Tier, tier_of
 from assay.records import Record
 from assay.report.folder import Run
 from assay.words import figure
-
-_SAME_MACHINE = ("host", "machine", "system", "python", "cpu_flags")
 
 
 class Line(Record):
@@ -40,6 +40,12 @@ class Comparison(Record):
     circumstances: tuple[Line, ...] = Field(
         description="What may differ, where it does; times left out."
     )
+    tier: Tier | None = Field(
+        description="That the two together reach, as for a rerun; None: none."
+    )
+    difference: str = Field(
+        description="The first in the order of the stages, of runs of the same inputs."
+    )
     largest_difference: dict[str, float] = Field(
         description="Of each model's predictions, where the folds are the same; empty: not comparable."
     )
@@ -48,11 +54,6 @@ class Comparison(Record):
     def equal(self) -> bool:
         """Whether every digest that equal runs share is equal."""
         return all(line.equal for line in self.digests)
-
-    @property
-    def same_machine(self) -> bool:
-        """Whether nothing tells the two machines apart."""
-        return not any(line.what in _SAME_MACHINE for line in self.circumstances)
 
 
 def compare(one: Run, other: Run) -> Comparison:
@@ -72,8 +73,30 @@ def compare(one: Run, other: Run) -> Comparison:
             Line(what=key, one=same[0].get(key), other=same[1].get(key)) for key in keys
         ),
         circumstances=_differing(*ran),
+        tier=_tier(one, other),
+        difference=_first_difference(one, other),
         largest_difference=_largest_difference(one, other),
     )
+
+
+def _tier(one: Run, other: Run) -> Tier | None:
+    plan = one.registration.study.of(one.verdict.plan)
+    return tier_of(
+        one.manifest,
+        other.manifest,
+        (one.verdict, other.verdict),
+        moved_scores(one.folder, other.folder),
+        plan.margin,
+    )
+
+
+def _first_difference(one: Run, other: Run) -> str:
+    """Return where two runs of the same inputs part; empty where they are equal or of other inputs."""
+    same, later = one.manifest.same, other.manifest.same
+    if any(same.get(name) != later.get(name) for name in INPUTS):
+        return ""
+    found = first_difference((one.folder, one.manifest), (other.folder, other.manifest))
+    return "" if found is None else found.sentence()
 
 
 def _lines(one: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:

@@ -1,7 +1,6 @@
 """The page a person reads: one file, no script, no network, the same bytes for the same records."""
 
 import re
-import shlex
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from assay.plans import LOSSES, LabelRule, Plan, Study
+from assay.plans import LOSSES, LabelRule, Plan
 from assay.records import FoldResult, Hyperparameters
 from assay.report import columns, curves, numbers, pictures, searching
 from assay.report.drawing import Picture, drawing
@@ -19,6 +18,7 @@ from assay.report.statements import (
     answers,
     claimed,
     effect,
+    more_rows,
     not_said,
     own,
     price,
@@ -98,7 +98,7 @@ def render(
         bound_of=partial(_bound, say=say),
         target_of=_target,
         effect=partial(effect, verdict.signal.statistic, say=say),
-        check_command=check_command(study),
+        more_rows=more_rows(evidence.behaviour, verdict.metric, plan.margin, say),
         is_loss=verdict.metric in LOSSES,
         method=say(f"comparison.{_method(verdict.deep_learning.method)}"),
         figure=partial(figure, verdict.metric),
@@ -204,23 +204,6 @@ def _bound(plan: Plan, alpha: float, *, say: Say) -> Markup:
 
 def _target(plan: Plan) -> str:
     return ", ".join(plan.target.reads) if isinstance(plan.target, LabelRule) else ""
-
-
-def check_command(study: Study) -> str:
-    """Return the arguments that check a study once more, to equal digests.
-
-    What was changed on the command line counts in the study's digest: it is said again, of the file as it was.
-    """
-    if not study.overrides:
-        return "check RUN/study.toml"
-    said = [one.partition("data=") for one in study.overrides]
-    words = [
-        f"--data {shlex.quote(after)}"
-        if sign and not before
-        else f"--set {shlex.quote(one)}"
-        for one, (before, sign, after) in zip(study.overrides, said, strict=True)
-    ]
-    return " ".join([f"check {study.name}.toml", *words])
 
 
 def _method(name: str) -> str:

@@ -16,11 +16,14 @@ def sentences(found: Comparison, say: Say) -> list[Markup]:
     said = []
     if found.equal:
         said.append(say("compare.equal", n=len(found.digests)))
-        key = "same_machine" if found.same_machine else "other_machine"
-        said.append(say(f"compare.{key}"))
     else:
         different = ", ".join(line.what for line in found.digests if not line.equal)
         said.append(say("compare.different", digests=different))
+    if found.tier is not None:
+        means = say(f"sameness.{found.tier.lower()}")
+        said.append(say("compare.tier", tier=found.tier, means=means))
+    if found.difference:
+        said.append(say("compare.first", difference=own(found.difference, "en")))
     if found.largest_difference:
         apart = ", ".join(
             f"{say.model(name)} {value:.2g}"

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from assay.behaviour import Behaviour
 from assay.contributions import DEEP
 from assay.plans import LOSSES, Plan
 from assay.records import (
@@ -13,6 +14,7 @@ from assay.records import (
     Cleaned,
     Flag,
     GateResult,
+    Metric,
 )
 from assay.report.wording import Say
 from assay.verdict import Claim, Evidence, Verdict
@@ -245,6 +247,37 @@ def price(verdict: Verdict, say: Say) -> Markup | None:
         other=f"{other.fit_s:.1f}" if other.fit_s >= 0.1 else f"{other.fit_s:.2g}",
         name=say.model(least),
         size=size(net.size),
+    )
+
+
+def more_rows(
+    behaviour: Behaviour | None, metric: Metric, margin: float, say: Say
+) -> Markup | None:
+    """Say what twice the rows did for the net and a simple model; None where it was not asked."""
+    *fewer, last = (behaviour.at_rows if behaviour else ()) or (None,)
+    if last is None or not fewer:
+        return None
+    half = min(fewer, key=lambda one: abs(one.n_rows - last.n_rows / 2))
+    sign = -1.0 if metric in LOSSES else 1.0
+    gain = sign * (last.scores[DEEP] - half.scores[DEEP])
+    shown = [
+        say(
+            "behaviour.more_net" if name == DEEP else "behaviour.more_other",
+            low=figure(metric, half.scores[name]),
+            high=figure(metric, score),
+            **({} if name == DEEP else {"name": say.model(name)}),
+        )
+        for name, score in last.scores.items()
+    ]
+    word = "yes" if gain >= margin else "little" if gain > 0 else "nothing"
+    return say(
+        "behaviour.more_took",
+        rows=f"{last.n_rows:,}",
+        half=f"{half.n_rows:,}",
+        metric=say(f"metric.{metric}"),
+        shown=say("behaviour.more_and").join(shown),
+        said=say(f"behaviour.more_{word}"),
+        margin=figure(metric, margin),
     )
 
 

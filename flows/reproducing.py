@@ -1,0 +1,264 @@
+"""Run a finished run again beside itself, compare, and write a receipt."""
+
+import getpass
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import cast, get_args
+
+from assay.environment import ROOT, data_folder
+from assay.errors import AssayError, NotReproducible, StudyError
+from assay.receipt import Environment, Receipt
+from assay.rerun import (
+    FinishedRun,
+    find_run,
+    lay_out,
+    need_same_inputs,
+    open_run,
+    receipt,
+)
+from assay.store import Store
+from assay.study import identify, load, store_of
+
+Check = Callable[[list[str]], None]  # the words after `python flows/main.py`
+_CPUS = {  # instruction sets left in place, by the settings of oneDNN, OpenBLAS and NumPy
+    "avx2": ("AVX2", "Haswell", "AVX512F AVX512_SKX AVX512_ICL AVX512_SPR"),
+    "avx512": ("AVX512_CORE", "SkylakeX", ""),
+}
+
+
+def reproduced(
+    store: Store,
+    name: str,
+    data: Path | None = None,
+    environment: str = "here",
+    cpu: str | None = None,
+) -> tuple[Receipt, Path]:
+    """Check a finished run again, stored results aside, and return the receipt and the file it lies in.
+
+    The rerun goes to ``reproductions/`` of the artifacts; where every digest is equal it is removed,
+    else it stays to be looked at.
+
+    Raises
+    ------
+    StudyError
+        If there is no such run, environment or limit of the processor.
+    NotReproducible
+        If study, data or code are not those of the run; then nothing is run.
+    """
+    where = as_environment(environment)
+    run = open_run(find_run(store, name))
+    place = store.folder / "reproductions" / run.folder.resolve().name
+    with store.lock(f"reproduce-{place.name}"):
+        shutil.rmtree(place, ignore_errors=True)
+        study, overrides = lay_out(run, place)
+        declared = load(study, overrides, data)
+        now_is = identify(
+            declared, study, data, multiverse=run.verdict.multiverse is not None
+        )
+        need_same_inputs(run, now_is, store_of(place / "artifacts"))
+        check = checker(where, cpu, run.folder, place, data)
+        check(_words(run, study, overrides, data, place / "artifacts"))
+        (again,) = (place / "artifacts" / "runs").iterdir()
+        now = datetime.now(UTC)
+        when, who = now.isoformat(timespec="seconds"), getpass.getuser()
+        found = receipt(run, open_run(again), where, who, when)
+        path = _kept(store, found, now)
+        if found.difference is None:
+            shutil.rmtree(place)
+    return found, path
+
+
+def as_environment(word: str) -> Environment:
+    """Return a word of the command line as the environment it names.
+
+    Raises
+    ------
+    StudyError
+        If it names none.
+    """
+    if word not in get_args(Environment):
+        raise StudyError(
+            f"--environment {word}: choose {', '.join(get_args(Environment))}."
+        )
+    return cast("Environment", word)
+
+
+def _words(
+    run: FinishedRun,
+    study: Path,
+    overrides: tuple[str, ...],
+    data: Path | None,
+    artifacts: Path,
+) -> list[str]:
+    words = ["check", str(study), "--fresh", "--artifacts", str(artifacts)]
+    words += [word for one in overrides for word in ("--set", one)]
+    words += ["--data", str(data.resolve())] if data else []
+    return words + ["--multiverse"] * (run.verdict.multiverse is not None)
+
+
+def _kept(store: Store, found: Receipt, now: datetime) -> Path:
+    name = f"{now:%Y%m%dT%H%M%S}-{found.tier or 'differs'}.json"
+    path = store.folder / "receipts" / found.run / name
+    store.write(path, found.model_dump_json(indent=2).encode() + b"\n")
+    return path
+
+
+# Where it is run again ---------------------------------------------------------------------------
+
+
+def checker(
+    environment: Environment, cpu: str | None, run: Path, place: Path, data: Path | None
+) -> Check:
+    """Return what runs a check elsewhere: in another process, a fresh environment, a container."""
+    settings = _limited(cpu)
+    if environment == "container":
+        return partial(_in_container, place, data, settings)
+    python = Path(sys.executable)
+    if environment != "here":
+        python = _fresh(place / "environment", run, newest=environment == "newest")
+    program = [str(python), str(ROOT / "flows" / "main.py")]
+    return lambda words: _called([*program, *words], settings)
+
+
+def _limited(cpu: str | None) -> dict[str, str]:
+    if cpu is None:
+        return {}
+    if cpu not in _CPUS:
+        raise StudyError(f"--cpu {cpu}: choose {' or '.join(_CPUS)}.")
+    onednn, openblas, numpy = _CPUS[cpu]
+    return {
+        "ASSAY_CPU": onednn,
+        "OPENBLAS_CORETYPE": openblas,
+        **({"NPY_DISABLE_CPU_FEATURES": numpy} if numpy else {}),
+    }
+
+
+def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
+    """Make a virtual environment of the run's own lock, or of what the registry has newest, and return its Python."""
+    shutil.rmtree(folder, ignore_errors=True)
+    python = folder / "bin" / "python"
+    locks = (run / "requirements.txt", run / "bundle" / "requirements.txt")
+    lock = next(one for one in locks if one.is_file())
+    locked = ["--require-hashes", "-r", str(lock)]
+    wanted = ["-r", str(ROOT / "requirements.in")] if newest else locked
+    _called([sys.executable, "-m", "venv", str(folder)], {})
+    _called([str(python), "-m", "pip", "install", "--quiet", *wanted], {})
+    return python
+
+
+def _in_container(
+    place: Path, data: Path | None, settings: dict[str, str], words: list[str]
+) -> None:
+    """Check inside the image, with no network, the rerun's folder and the data at their own paths."""
+    engine = next(filter(shutil.which, ("podman", "docker")), None)
+    if engine is None:
+        raise StudyError(
+            "--environment container needs podman or docker, and neither is installed."
+        )
+    source = (data or data_folder()).resolve()
+    seen = {place.resolve(): "rw"} | ({source: "ro"} if source.exists() else {})
+    known = settings | {"ASSAY_DATA": str(data_folder().resolve())}
+    command = [engine, "run", "--rm", "--network", "none", "--read-only"]
+    command += ["--cap-drop", "all", "--user", f"{os.getuid()}:{os.getgid()}"]
+    command += ["--tmpfs", "/app/artifacts:mode=1777"]
+    command += [word for at, how in seen.items() for word in ("-v", f"{at}:{at}:{how}")]
+    command += [word for one in known.items() for word in ("-e", "=".join(one))]
+    _called([*command, os.environ.get("ASSAY_IMAGE", "localhost/assay"), *words], {})
+
+
+def _called(command: list[str], settings: dict[str, str]) -> None:
+    """Run a program to its end.
+
+    Raises
+    ------
+    AssayError
+        If it fails; what it said stands above.
+    """
+    done = subprocess.run(
+        command, check=False, env=os.environ | settings, stdout=subprocess.DEVNULL
+    )
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise AssayError(
+            f"The rerun ended with exit code {done.returncode}; what it said stands above."
+        )
+
+
+def tell_receipt(receipt: Receipt, path: Path, signature: Path | None) -> None:
+    """Print what came of a rerun, and where the receipt lies."""
+    sign = "✓" if receipt.tier else "✗"
+    lines = [f"{sign} {receipt.summary()}"]
+    if receipt.tier in ("R3", "R4") and receipt.difference is not None:
+        lines.append(f"  {receipt.difference.sentence()}")
+        moved = ", ".join(f"{name} {by:+.2g}" for name, by in receipt.scores.items())
+        lines.append(f"  Scores moved: {moved}; margin {receipt.margin:g}")
+    lines.append(f"  Receipt: {path}")
+    lines += [f"  Signature: {signature}"] if signature else []
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+# Signatures --------------------------------------------------------------------------------------
+
+_NAMESPACE = "assay-receipt"
+
+
+def sign(receipt_file: Path, key: Path) -> Path:
+    """Sign a receipt with an SSH key; return the signature's file.
+
+    Raises
+    ------
+    StudyError
+        If ssh-keygen is not installed, or does not take the key.
+    """
+    signature = receipt_file.with_name(f"{receipt_file.name}.sig")
+    signature.unlink(missing_ok=True)
+    _keygen("sign", "-f", str(key), "-n", _NAMESPACE, str(receipt_file))
+    return signature
+
+
+def signer_of(receipt_file: Path, signers: Path) -> str:
+    """Return who signed a receipt, out of those that a file of allowed signers names.
+
+    Raises
+    ------
+    NotReproducible
+        If the signature is missing, of nobody known, or of another text.
+    """
+    signature = receipt_file.with_name(f"{receipt_file.name}.sig")
+    if not signature.is_file():
+        raise NotReproducible(
+            f"{receipt_file} has no signature: {signature.name} is not there."
+        )
+    found = ("-n", _NAMESPACE, "-s", str(signature))
+    try:
+        named = _keygen("find-principals", "-f", str(signers), "-s", str(signature))
+        who = named.split()[0]
+        _keygen("verify", "-f", str(signers), "-I", who, *found, given=receipt_file)
+    except StudyError as error:
+        raise NotReproducible(
+            f"{receipt_file} is not as anyone in {signers} signed it: {error}"
+        ) from None
+    return who
+
+
+def _keygen(action: str, *words: str, given: Path | None = None) -> str:
+    program = shutil.which("ssh-keygen")
+    if program is None:
+        raise StudyError("Signatures need ssh-keygen, which is not installed.")
+    done = subprocess.run(
+        [program, "-Y", action, *words],
+        input=given.read_bytes() if given else b"",
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).decode(errors="replace").strip()
+        raise StudyError(f"ssh-keygen says: {said.splitlines()[-1] if said else 'no'}.")
+    return done.stdout.decode(errors="replace")
