@@ -84,6 +84,16 @@ Artifacts = Annotated[
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Compute everything again, whatever is stored.")
 ]
+Lang = Annotated[
+    str, typer.Option(metavar="en|ko", help="The language it is written in.")
+]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's folder, its name, or a study, of which the newest run is taken.",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the verdict record as the last line.")
 ]
@@ -338,14 +348,51 @@ def calibrate(
 
 
 @app.command()
-def reproduce(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help="A run's folder, its name, or a study, of which the newest run is taken.",
+def report(
+    run: Run,
+    lang: Lang = "en",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Default: a file named for the run, in the current folder.",
         ),
-    ],
+    ] = None,
+    artifacts: Artifacts = None,
+) -> None:
+    """Write the report of a finished run again, from its folder alone, every file verified first."""
+    with _errors_in_words():
+        from flows.reporting import report_again
+
+        report_again(store_of(artifacts), run, lang, output)
+
+
+@app.command()
+def compare(
+    one: Run,
+    other: Run,
+    lang: Lang = "en",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write a page of it too."),
+    ] = None,
+    artifacts: Artifacts = None,
+    json: Json = False,
+) -> None:
+    """Put two finished runs side by side: verdicts, intervals, and what differs in study, data, code and lock."""
+    with _errors_in_words():
+        from flows.comparing import compared
+
+        found = compared(store_of(artifacts), one, other, lang, output)
+        if json:
+            sys.stdout.write(found.model_dump_json() + "\n")
+
+
+@app.command()
+def reproduce(
+    run: Run,
     environment: Annotated[
         str,
         typer.Option(

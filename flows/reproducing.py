@@ -143,9 +143,7 @@ def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
     """Make a virtual environment of the run's own lock, or of what the registry has newest, and return its Python."""
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / "bin" / "python"
-    locks = (run / "requirements.txt", run / "bundle" / "requirements.txt")
-    lock = next(one for one in locks if one.is_file())
-    locked = ["--require-hashes", "-r", str(lock)]
+    locked = ["--require-hashes", "-r", str(run / "requirements.txt")]
     wanted = ["-r", str(ROOT / "requirements.in")] if newest else locked
     _called([sys.executable, "-m", "venv", str(folder)], {})
     _called([str(python), "-m", "pip", "install", "--quiet", *wanted], {})

@@ -83,7 +83,9 @@ def test_a_run_leaves_every_file_it_names_and_a_verdict(
     assert files == {*manifest["files"], "manifest.json"}
     assert {
         "report.html",
+        "evidence.json",
         "predictions.parquet",
+        "bundle/MODEL_CARD.md",
         "bundle/model.keras",
         "bundle/net.onnx",
         "bundle/prep.json",
@@ -271,6 +273,8 @@ def test_an_unchanged_study_is_answered_without_loading_what_computes(
         "sklearn",
         "great_expectations",
         "pandas",
+        "matplotlib",
+        "PIL",
     }
     assert json.loads(again.stdout.splitlines()[-1]) == first.verdict
 
