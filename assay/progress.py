@@ -17,6 +17,14 @@ class Begun:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """So many calls of a stage lie ahead, stored ones among them."""
+
+    stage: str
+    total: int
+
+
+@dataclass(frozen=True)
 class Started:
     """A stage begins; ``label`` says which plan, repeat and fold."""
 
@@ -44,7 +52,7 @@ class Finished:
     summary: str
 
 
-Event = Begun | Started | Step | Finished
+Event = Begun | Ahead | Started | Step | Finished
 Listener = Callable[[Event], None]
 
 _listeners: list[Listener] = []
