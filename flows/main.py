@@ -22,13 +22,13 @@ from assay.environment import cores_allowed, memory_allowed
 from assay.errors import AssayError
 from assay.memory import n_inputs, processes_that_fit
 from assay.plans import Plan, PlanName, Study
-from assay.progress import Begun, announce, listening
+from assay.progress import Ahead, Begun, announce, listening
 from assay.records import Cleaned, SelfTest
 from assay.scope import DEEP, scope_of
 from assay.store import Store
 from assay.study import Identity, begin, identify, load, register, store_of
 from assay.verdict import Evidence, Judgement, Opened, Universe, Verdict
-from flows.logbook import note, show
+from flows.logbook import Logbook, run_name, show
 from flows.runner import Runner, records
 from tasks import (
     audit,
@@ -48,7 +48,7 @@ from tasks import (
 from tasks.policies import Call
 
 
-@flow(name="check_hypothesis", flow_run_name="check {study}", validate_parameters=True)
+@flow(name="check_hypothesis", flow_run_name=run_name, validate_parameters=True)
 def check_hypothesis(
     study: str = "hypotheses/digits.toml",
     overrides: list[str] | None = None,
@@ -80,7 +80,7 @@ def check_hypothesis(
     identity = identify(
         declared, Path(study), Path(data) if data else None, multiverse=multiverse
     )
-    with store.lock(f"run-{declared.name}"), listening(note):
+    with store.lock(f"run-{declared.name}"), listening(Logbook(declared.name).note):
         plan_a: Verdict | None = None
         for name in declared.plans():
             announce(Begun(name, declared.of(name).claim))
@@ -107,10 +107,12 @@ def check_hypothesis(
         files = bundle(
             store, registration, identity.suites[verdict.plan], evidence, judged
         )
-        runs.publish(
+        folder = runs.publish(
             store, identity.name, declared.name, files, time.perf_counter() - begun
         )
-        show(files.verdict, identity.name)
+        decided = declared.of(verdict.plan)
+        told = judged.model_copy(update={"verdict": files.verdict})
+        show(told, evidence, decided.claim, decided.margin, folder)
     return files.verdict
 
 
@@ -216,6 +218,7 @@ def compare(
     What is computed beside the self-test stays unheard until the self-test has raised no alarm.
     """
     cleaned, folds, tuning = evidence.cleaned, evidence.split, plan.tuning()
+    announce(Ahead("tune", len(folds.places())))
     calls: list[Call[Any]] = [
         self_test.of(store, cleaned, folds, tuning, plan.audit, seed),
         *(
