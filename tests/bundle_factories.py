@@ -44,7 +44,7 @@ class Made:
     form: Form
 
     def opened(self) -> Bundle:
-        return Bundle.open(self.folder, threads=1)
+        return Bundle.open(self.folder)
 
     def features(self, raw: pd.DataFrame) -> pd.DataFrame:
         """What training makes of rows before any fitted step."""

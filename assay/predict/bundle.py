@@ -60,15 +60,13 @@ class Bundle:
         self._words = Words(form.read.missing)
 
     @classmethod
-    def open(cls, path: str | Path, *, threads: int = 0) -> Self:
+    def open(cls, path: str | Path) -> Self:
         """Open a bundle, every file of it verified.
 
         Parameters
         ----------
         path
             Its folder, or that of the run which left it.
-        threads
-            That compute a prediction; 0: as many as there are cores.
 
         Raises
         ------
@@ -85,7 +83,7 @@ class Bundle:
             rules = rules_of(held.contents["suite.json"].decode(), form)
         except (ValueError, RecursionError) as error:
             raise DataRefused(f"{place} cannot be used: {first_line(error)}.") from None
-        network = Network(held.contents["net.onnx"], f"{place / 'net.onnx'}", threads)
+        network = Network(held.contents["net.onnx"], f"{place / 'net.onnx'}")
         wanted = form.preparation.n_inputs, form.n_outputs
         if (network.n_inputs, network.n_outputs) != wanted:
             raise DataRefused(

@@ -1,15 +1,22 @@
 """From a bundle and a table to a file of predictions, as both command lines run it."""
 
 import json
+import os
+import sys
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assay.errors import StudyError
-from assay.predict.bundle import Bundle
+from assay.predict.bundle import Bundle, Predictions
 from assay.predict.results import check_output, written
 from assay.predict.tables import open_table
+from assay.predict.typed import Chunk
+
+_MOST_CORES = 8  # each holds a chunk; one process reads and writes for all
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,7 @@ def predict_file(
     read = open_table(table, opened)
     n_rows = n_marked = 0
     with written(output, read.copied, opened.form.classes) as writer:
-        for chunk in read.chunks:
-            found = opened.predict_chunk(chunk)
+        for chunk, found in _predicted(opened, read.chunks):
             writer.write(chunk, found)
             n_rows += chunk.n_rows
             n_marked += sum(map(bool, found.remarks))
@@ -108,3 +114,27 @@ def predict_file(
         rules_asked=len(opened.rules.asked),
         rules_not_asked=dict(opened.rules.not_asked),
     )
+
+
+def _predicted(
+    bundle: Bundle, chunks: Iterator[Chunk]
+) -> Iterator[tuple[Chunk, Predictions]]:
+    """Yield each chunk with its predictions, made on all cores while others are read and written."""
+    n_cores = min(_MOST_CORES, _cores())
+    begun: deque[tuple[Chunk, Future[Predictions]]] = deque()
+    with ThreadPoolExecutor(n_cores) as pool:
+        for chunk in chunks:
+            begun.append((chunk, pool.submit(bundle.predict_chunk, chunk)))
+            if len(begun) > n_cores:
+                first, found = begun.popleft()
+                yield first, found.result()
+        while begun:
+            first, found = begun.popleft()
+            yield first, found.result()
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

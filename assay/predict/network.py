@@ -11,6 +11,7 @@ from assay.errors import DataRefused
 INPUT, OUTPUT = "features", "predictions"
 _STANDARD = (b"", b"ai.onnx")  # operators that every runtime brings
 _MOST_DEPTH = 32
+_AT_ONCE = 256  # rows: what lies between two layers then stays in the cache, a quarter less time than with 4,096
 # Where messages of ONNX hold others, by the number of a field (onnx.proto, stable since 2017).
 _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 8, 20, 25
 _OF_GRAPH = {1: "node", 5: "tensor", 15: "sparse"}
@@ -22,15 +23,10 @@ _NODE_DOMAIN, _OPSET_DOMAIN, _EXTERNAL, _LOCATION = 7, 1, 13, 14
 
 
 class Network:
-    """What predicts, from prepared inputs."""
+    """What predicts, from prepared inputs, on one core a call: several threads may call at once."""
 
-    def __init__(self, content: bytes, name: str, threads: int = 0) -> None:
+    def __init__(self, content: bytes, name: str) -> None:
         """Open a graph.
-
-        Parameters
-        ----------
-        threads
-            That compute one prediction; 0: as many as there are cores.
 
         Raises
         ------
@@ -42,7 +38,7 @@ class Network:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4  # errors are raised
         try:
             self._session = onnxruntime.InferenceSession(
@@ -63,8 +59,11 @@ class Network:
 
     def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return predictions, shape (n_rows, n_outputs): probabilities of classes, or a number."""
-        [found] = self._session.run([OUTPUT], {INPUT: inputs})
-        return np.asarray(found)
+        parts = [
+            self._session.run([OUTPUT], {INPUT: inputs[first : first + _AT_ONCE]})[0]
+            for first in range(0, max(1, len(inputs)), _AT_ONCE)
+        ]
+        return np.concatenate(parts)
 
 
 def _refusals() -> tuple[type[Exception], ...]:

@@ -66,7 +66,7 @@ def written(
         ".parquet": _Parquet,
     }
     make = kinds[check_output(output)]
-    with _pending(output) as file, _finished(make(file, copied, heads)) as writer:
+    with _pending(output) as part, _finished(make(part, copied, heads)) as writer:
         yield writer
 
 
@@ -132,19 +132,22 @@ def _heads(copied: Sequence[str], classes: Sequence[str]) -> list[str]:
 
 
 def _columns(
-    chunk: Chunk, found: Predictions, copied: Sequence[str]
+    chunk: Chunk,
+    found: Predictions,
+    copied: Sequence[str],
+    spell: Callable[[str], Any] = float,
 ) -> list[Sequence[Any]]:
-    """Return the columns of the output, as Python's own values."""
+    """Return the columns of the output, as Python's own values; numbers as ``spell`` gives them."""
     rows = range(chunk.first + 1, chunk.first + chunk.n_rows + 1)
+
+    def rounded(values: NDArray[np.float32]) -> list[Any]:
+        return [spell(_DIGITS % value) for value in values.tolist()]
+
     numbers = found.prediction.dtype != object
-    prediction = _rounded(found.prediction) if numbers else found.prediction.tolist()
-    shares = [_rounded(column) for column in found.probabilities.T]
+    prediction = rounded(found.prediction) if numbers else found.prediction.tolist()
+    shares = [rounded(column) for column in found.probabilities.T]
     ids = [_plain(chunk.cells[name]) for name in copied]
     return [rows, *ids, prediction, *shares, found.remarks]
-
-
-def _rounded(values: NDArray[np.float32]) -> list[float]:
-    return [float(_DIGITS % value) for value in values.tolist()]
 
 
 def _plain(cells: Any) -> list[Any]:
@@ -165,7 +168,8 @@ class _Csv:
         self._writer.writerow(heads)
 
     def write(self, chunk: Chunk, found: Predictions) -> None:
-        self._writer.writerows(zip(*_columns(chunk, found, self._copied), strict=True))
+        columns = _columns(chunk, found, self._copied, str)
+        self._writer.writerows(zip(*columns, strict=True))
 
     def finish(self) -> None:
         self._text.flush()

@@ -165,13 +165,12 @@ def _chunks_of_rows(
     n_before = 0
     with explained(source):
         for batch in scan.batches(n_rows):
-            if not batch.rows:
+            if not len(batch):
                 continue
-            columns = list(zip(*batch.rows, strict=True))
+            columns, n = batch.columns(), len(batch)
             cells: dict[str, Cells] = {
-                name: list(columns[place]) for name, place in places.items()
+                name: columns[place] for name, place in places.items()
             }
-            n = len(batch.rows)
             yield Chunk(source.name, n, cells, True, n_before, batch.lines)
             n_before += n
     if not n_before:

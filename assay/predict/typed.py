@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def typed(column: Column, chunk: Chunk, words: Words) -> NDArray[Any]:
 def _numbers(
     column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
 ) -> NDArray[np.float64]:
-    plain = _plainly(cells)
+    plain = _plainly(cells, missing)
     values = np.empty(len(cells)) if plain is None else plain
     if plain is None:
         for row, cell in enumerate(cells):
@@ -133,21 +133,45 @@ def _numbers(
     return values
 
 
-def _plainly(cells: Cells) -> NDArray[np.float64] | None:
-    """Return the numbers of cells that are all there and all numbers; None if that is not plain to see."""
+def _plainly(cells: Cells, missing: frozenset[str]) -> NDArray[np.float64] | None:
+    """Return the numbers of cells that are all numbers or missing; None if that is not plain to see."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
         return cells.astype(np.float64)
     kinds = set(map(type, cells))
+    if kinds <= {int, float, type(None)}:
+        return np.array([np.nan if cell is None else _as_float(cell) for cell in cells])
+    if kinds != {str}:
+        return None
+    texts = cast("Sequence[str]", cells)
     try:
-        values = np.array(list(map(float, cells)))
-    except (ValueError, TypeError, OverflowError):
+        values = np.array(list(map(float, texts)))
+    except ValueError:
+        return _with_gaps(texts, missing)
+    if np.isnan(values).any():
+        return _with_gaps(texts, missing)
+    return values if _is_plain(texts) else None
+
+
+def _with_gaps(
+    cells: Sequence[str], missing: frozenset[str]
+) -> NDArray[np.float64] | None:
+    gaps = np.array([cell in missing for cell in cells], dtype=bool)
+    there = [cell for cell in cells if cell not in missing]
+    try:
+        numbers = np.array(list(map(float, there)), dtype=np.float64)
+    except ValueError:
         return None
-    if kinds <= {int, float}:
-        return values
-    if kinds != {str} or np.isnan(values).any():
+    if np.isnan(numbers).any() or not _is_plain(there):
         return None
-    together = "".join(cells)
-    return values if together.isascii() and "_" not in together else None
+    values = np.full(len(cells), np.nan)
+    values[~gaps] = numbers
+    return values
+
+
+def _is_plain(numbers: Sequence[str]) -> bool:
+    """Return whether numbers are written as everybody writes them: Python alone reads 1_000 and other digits."""
+    together = "".join(numbers)
+    return together.isascii() and "_" not in together
 
 
 def _number(cell: Any, missing: frozenset[str], column: Column) -> float | None:

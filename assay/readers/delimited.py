@@ -137,7 +137,7 @@ def _scan(
 ) -> _Layout:
     """Count the rows, and hold each to the header's number of cells."""
     scan = Scan(opened, encoding, separator, source)
-    n_rows = sum(len(batch.rows) for batch in scan.batches())
+    n_rows = sum(map(len, scan.batches()))
     if n_rows < 1:
         raise DataRefused(f"{source.name} has a header and no rows.")
     return _Layout(scan.header, n_rows, scan.n_blank)

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import cast
 
 from assay.errors import DataRefused
 from assay.readers.encoding import Encoding, lines_of
@@ -25,10 +26,49 @@ _MOST_CHARACTERS = 8 * 1024**2  # in memory at once, as lines
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that follow each other, and the line that each of them ends in."""
+    """Rows that follow each other, and the line that each of them ends in.
 
-    rows: list[list[str]]
+    Attributes
+    ----------
+    rows
+        Each as its cells; or, where no cell has a quote, as the line that it is.
+    """
+
+    rows: list[list[str]] | list[str]
     lines: list[int]
+    separator: str
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def row(self, place: int) -> list[str]:
+        """Return the cells of a row."""
+        row = self.rows[place]
+        return row.split(self.separator) if isinstance(row, str) else row
+
+    def widths(self) -> list[int]:
+        """Return how many cells each row has."""
+        separator = self.separator
+        return [
+            row.count(separator) + 1 if isinstance(row, str) else len(row)
+            for row in self.rows
+        ]
+
+    def columns(self) -> list[list[str]]:
+        """Return the cells by column, of rows that all have as many."""
+        first = self.rows[0]
+        if isinstance(first, str):
+            n = first.count(self.separator) + 1
+            flat = self.separator.join(cast("list[str]", self.rows)).split(
+                self.separator
+            )
+            return [flat[place::n] for place in range(n)]
+        return [list(column) for column in zip(*self.rows, strict=True)]
+
+    def taken(self, places: Sequence[int]) -> "Batch":
+        """Return some of the rows."""
+        rows = cast("list[str]", [self.rows[at] for at in places])
+        return Batch(rows, [self.lines[at] for at in places], self.separator)
 
 
 class Scan:
@@ -73,10 +113,9 @@ class Scan:
         if any('"' in line or len(line) >= MAX_CELL_CHARACTERS for line in some):
             return self._parted_by_csv(some, further, n_before)
         bare = [line.rstrip("\r\n") for line in some]
-        separator = self._separator
-        rows = [line.split(separator) if line else [] for line in bare]
-        n_lines = n_before + len(rows)
-        return Batch(rows, list(range(n_before + 1, n_lines + 1))), n_lines
+        n_lines = n_before + len(bare)
+        numbers = list(range(n_before + 1, n_lines + 1))
+        return Batch(bare, numbers, self._separator), n_lines
 
     def _parted_by_csv(
         self, some: list[str], further: Iterator[str], n_before: int
@@ -97,53 +136,49 @@ class Scan:
                 f"{self._source.name}, line {n_before + reader.line_num}: {first_line(error)}. Check the quotes of "
                 f"the row that begins in line {begun + 1}."
             ) from None
-        return Batch(rows, ends), n_before + reader.line_num
+        return Batch(rows, ends, self._separator), n_before + reader.line_num
 
     def _checked(self, batch: Batch) -> Batch:
         """Return a batch without blank lines and the header."""
         there = [at for at, row in enumerate(batch.rows) if row]
-        self.n_blank += len(batch.rows) - len(there)
-        if len(there) < len(batch.rows):
-            batch = _taken(batch, there)
-        if batch.rows and not self._n_rows:
+        self.n_blank += len(batch) - len(there)
+        if len(there) < len(batch):
+            batch = batch.taken(there)
+        if len(batch) and not self._n_rows:
             batch = self._begun(batch)
-        self._check_lengths(batch)
+        self._check_widths(batch)
         if not self._encoding.clean:
             self._check_cells(batch)
-        self._n_rows += len(batch.rows)
+        self._n_rows += len(batch)
         check_shape(self._n_rows, len(self.header), self._source)
         return batch
 
     def _begun(self, batch: Batch) -> Batch:
         """Take the header off the first rows, or see that there is none where names are declared."""
         if self._source.read.names:
-            check_no_header(batch.rows[0], self._source)
+            check_no_header(batch.row(0), self._source)
             return batch
         if not self.header:
-            self.header = batch.rows[0]
+            self.header = batch.row(0)
             check_shape(0, len(self.header), self._source)
             check_header(self.header, self._source)
-            return _taken(batch, list(range(1, len(batch.rows))))
+            return batch.taken(range(1, len(batch)))
         return batch
 
-    def _check_lengths(self, batch: Batch) -> None:
-        wanted = len(self.header)
-        if set(map(len, batch.rows)) <= {wanted}:
+    def _check_widths(self, batch: Batch) -> None:
+        wanted, widths = len(self.header), batch.widths()
+        if set(widths) <= {wanted}:
             return
-        row, line = next(
-            (row, line)
-            for row, line in zip(batch.rows, batch.lines, strict=True)
-            if len(row) != wanted
-        )
+        place = next(at for at, width in enumerate(widths) if width != wanted)
         declared = "names in the study" if self._source.read.names else "header"
         raise DataRefused(
-            f"{self._source.name}, line {line}: {len(row)} fields, but the {declared} has {wanted}. Check the quotes "
-            f"and separators of this line."
+            f"{self._source.name}, line {batch.lines[place]}: {widths[place]} fields, but the {declared} has {wanted}. "
+            f"Check the quotes and separators of this line."
         )
 
     def _check_cells(self, batch: Batch) -> None:
-        for row, line in zip(batch.rows, batch.lines, strict=True):
-            for name, cell in zip(self.header, row, strict=True):
+        for place, line in enumerate(batch.lines):
+            for name, cell in zip(self.header, batch.row(place), strict=True):
                 check_cell(cell, f"line {line}", name, self._source)
 
 
@@ -156,10 +191,6 @@ def _some(lines: Iterator[str], most: int) -> list[str]:
         if n_characters > _MOST_CHARACTERS:
             break
     return some
-
-
-def _taken(batch: Batch, places: list[int]) -> Batch:
-    return Batch([batch.rows[at] for at in places], [batch.lines[at] for at in places])
 
 
 def text_of(opened: Opened, encoding: Encoding) -> io.TextIOWrapper:
