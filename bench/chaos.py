@@ -20,13 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from assay.environment import program_digest
 from bench.disturbed import STAGES, Reference, Trial, undisturbed
 from bench.faults import CTRL_C, FAULTS, KILL, TERM, WORKER, Arena, Skipped
 from tests.flow_runs import prefect_running
 
-_LIVES = (KILL, TERM, CTRL_C)  # faults that go through the stages in turn
 _TIMES = {TERM: 20, CTRL_C: 20, WORKER: 6}  # at least; of others, what one round gives
 _MOST_OF_A_LIFE = 12
 
@@ -51,15 +51,13 @@ class Log:
         if not self._path.is_file():
             return []
         lines = self._path.read_text(encoding="utf-8").splitlines()
-        entries = [json.loads(line) for line in lines if line]
-        return [
-            Trial(
-                *(one[name] for name in ("fault", "stage", "code", "said")),
-                tuple(one["problems"]),
-            )
-            for one in entries
-            if one["program"] == self._program
-        ]
+        entries = [json.loads(line) for line in lines]
+        return [_trial(one) for one in entries if one["program"] == self._program]
+
+
+def _trial(entry: dict[str, Any]) -> Trial:
+    named = {name: entry[name] for name in ("fault", "stage", "code", "said")}
+    return Trial(**named, problems=tuple(entry["problems"]))
 
 
 def rarest(trials: Sequence[Trial], fault: str, draw: random.Random) -> list[str]:
@@ -116,7 +114,7 @@ def page(trials: Sequence[Trial], skipped: dict[str, str], seed: int) -> str:
         f"Written by `python -m bench.chaos --seed {seed}` (`make chaos`), of program `{program_digest()[:12]}`.",
         "A small study is checked and disturbed, then checked once more, plainly. Something is *lost* if that check",
         "has another digest than an undisturbed one, computes a stage again that had told of its end, leaves a held",
-        "lock or an unfinished file, ends in another exit code than 0, or if any check said more than one sentence.",
+        "lock or an unfinished file, or ends in another exit code than 0, and if any check said more than one sentence.",
         "",
         "| fault | times | stages hit | exit codes | lost |",
         "| --- | ---: | --- | --- | --- |",

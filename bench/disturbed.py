@@ -24,8 +24,6 @@ LINES = (
 STAGES = ("start", *dict.fromkeys(LINES), "publish")
 PATIENCE_S = 900.0  # a check that takes longer hangs
 
-Process = "subprocess.Popen[str]"
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -97,7 +95,7 @@ class Subject:
         return subprocess.Popen(
             [*command, *(options or ("--runner", "local"))],
             cwd=place.folder,
-            env=os.environ | {"TMPDIR": str(scratch)} | self.environment,
+            env={**os.environ, "TMPDIR": str(scratch), **self.environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -9,10 +9,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.disturbed import LINES, Reference, Seen, Subject, Trial
+from bench.disturbed import LINES, Reference, Subject, Trial
 from tests.flow_runs import prefect_running
 
 KILL, TERM, CTRL_C = "kill -9", "SIGTERM", "Ctrl-C"
@@ -90,10 +90,7 @@ def _judged(trials: list[Trial], after: tuple[str, ...]) -> list[Trial]:
     if not trials or not after:
         return trials
     *others, last = trials
-    return [
-        *others,
-        Trial(last.fault, last.stage, last.code, last.said, last.problems + after),
-    ]
+    return [*others, replace(last, problems=last.problems + after)]
 
 
 def kill(arena: Arena, targets: Sequence[str]) -> list[Trial]:
@@ -126,7 +123,7 @@ def kill_workers(arena: Arena, _: Sequence[str]) -> list[Trial]:
     seen = subject.disturbed(subject.start("--runner", "processes"), 6, 0.0, act)
     trials = [subject.trial(WORKER, seen, (0,)) for _ in range(hit)]
     return _judged(
-        [Trial(one.fault, "tune", one.code, one.said, one.problems) for one in trials],
+        [replace(one, stage="tune") for one in trials],
         subject.mended(),
     )
 
@@ -199,16 +196,13 @@ def sealed(arena: Arena, _: Sequence[str]) -> list[Trial]:
     subject.place.artifacts.mkdir()
     with _sealed(subject.place.artifacts):
         trials = [subject.trial(SEALED, subject.watched(), (2,))]
+    artifacts = subject.place.artifacts
     for stage in ("validate", "gate", "tune", "explain", "bundle"):
-        seals: list[object] = []
-
-        def act(_process: "subprocess.Popen[str]", seals: list[object] = seals) -> None:
-            seals.append(_seal(subject.place.artifacts, True))
-
         n_lines = LINES.index(stage)
-        seen = subject.disturbed(subject.start(), n_lines, 0.0, act)
-        if seals:
-            _seal(subject.place.artifacts, False)
+        seen = subject.disturbed(
+            subject.start(), n_lines, 0.0, lambda _: _seal(artifacts, on=True)
+        )
+        _seal(artifacts, on=False)
         if seen.code == 0:
             break
         trials.append(subject.trial(SEALING, seen, (1, 2)))
@@ -217,14 +211,14 @@ def sealed(arena: Arena, _: Sequence[str]) -> list[Trial]:
 
 @contextmanager
 def _sealed(folder: Path) -> Iterator[None]:
-    _seal(folder, True)
+    _seal(folder, on=True)
     try:
         yield
     finally:
-        _seal(folder, False)
+        _seal(folder, on=False)
 
 
-def _seal(folder: Path, on: bool) -> None:
+def _seal(folder: Path, *, on: bool) -> None:
     """Forbid to write into a folder and those below; root is not kept out by modes, but by a flag."""
     if os.geteuid() == 0:
         change = ["chattr", "+i" if on else "-i"]
@@ -294,7 +288,6 @@ def server_stopped(arena: Arena, _: Sequence[str]) -> list[Trial]:
     subject = arena.subject(before=stage)
     home = arena.folder / "home"
     home.mkdir(parents=True)
-    seen: Seen
     with prefect_running(home) as address:
         subject.environment = {"PREFECT_API_URL": address}
         process = subject.start()
@@ -357,12 +350,14 @@ def clock_back(arena: Arena, _: Sequence[str]) -> list[Trial]:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
-        seen = subject.disturbed(
-            subject.start(),
-            LINES.index(stage),
-            0.0,
-            lambda _, said=said, shift=shift: said.write_text(shift) and None,
-        )
+
+        def shifted(
+            _: "subprocess.Popen[str]", said: Path = said, shift: str = shift
+        ) -> None:
+            said.write_text(shift)
+
+        n_lines = LINES.index(stage)
+        seen = subject.disturbed(subject.start(), n_lines, 0.0, shifted)
         trial = subject.trial(CLOCK, seen, (0,))
         subject.environment = {}
         trials += _judged([trial], subject.mended())
@@ -383,10 +378,7 @@ def twice(arena: Arena, _: Sequence[str]) -> list[Trial]:
     )
     seen = subject.disturbed(going, -1, 0.0, lambda _: None)
     trial = subject.trial(TWICE, seen, (0,))
-    return _judged(
-        [Trial(trial.fault, first.stage, trial.code, trial.said, trial.problems)],
-        subject.mended(),
-    )
+    return _judged([replace(trial, stage=first.stage)], subject.mended())
 
 
 FAULTS: dict[str, Fault] = {
