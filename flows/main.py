@@ -1,5 +1,7 @@
 """The whole pipeline on one screen, and the way in for people and for Prefect."""
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -10,6 +12,8 @@ from typing import Any, cast
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # works from any folder
 
 if __name__ == "__main__":  # a finished run is answered without what stands below
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # no traceback yet
     from flows.command_line import app
 
     app()
