@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # works from any folder
 
@@ -19,6 +19,7 @@ if __name__ == "__main__":  # a finished run is answered without what stands bel
     app()
 
 from prefect import flow, tags
+from pydantic import Field
 
 from assay import runs
 from assay.behaviour import FoldBehaviour, behaviour_of
@@ -51,17 +52,20 @@ from tasks import (
 )
 from tasks.policies import Call
 
+Override = Annotated[str, Field(pattern=r"^[a-z][^=]*=")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
 
 @flow(name="check_hypothesis", flow_run_name=run_name, validate_parameters=True)
 def check_hypothesis(
     study: str = "hypotheses/digits.toml",
-    overrides: list[str] | None = None,
+    overrides: list[Override] | None = None,
     data: str | None = None,
     artifacts: str | None = None,
     runner: Runner = "auto",
     fresh: bool = False,
     multiverse: bool = False,
-    audit: float = 0.0,
+    audit: Share = 0.0,
 ) -> Verdict:
     """Check one declared hypothesis, from the study file to a verdict and a run folder.
 
