@@ -41,7 +41,7 @@ ONLY = {
     "keras_tuner": {"assay.search"},
     "onnx": {"assay.onnx_graph"},
     "onnxruntime": {"assay.export", "assay.predict.network"},
-    "PIL": {"assay.readers.pictures"},
+    "PIL": {"assay.readers.image_files"},
     "python_calamine": {"assay.readers.excel_worker"},
 }
 STAGES = {
