@@ -10,7 +10,7 @@ ifneq ($(wildcard $(SHARED)),)
 export ASSAY_DATA ?= $(abspath $(SHARED))
 endif
 
-.PHONY: run test check lint lock clean help
+.PHONY: run test check chaos lint lock clean help
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,9 @@ test: $(VENV)/dev  ## Run every test
 
 check: $(VENV)/dev  ## Run the quick tests: no Keras, no Prefect server
 	$(BIN)/python -m pytest $(TWO) -m "not slow and not flow"
+
+chaos: $(VENV)/dev  ## Disturb a check in every way a machine does, hundreds of times; writes docs/chaos.md (hours)
+	$(BIN)/python -m bench.chaos --kills 200 -o docs/chaos.md
 
 lint: $(VENV)/dev  ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -25,7 +25,8 @@ from assay.predict.form import Form
 from assay.predict.manifest import described
 from assay.preprocess import Preparation, unpack
 from assay.records import Cleaned, FinalFit, FoldResult
-from assay.report import render
+from assay.report.files import Seen, report_files
+from assay.report.findings import predicted
 from assay.samples import Labels
 from assay.store import Store
 from assay.study import Registration, Suite
@@ -89,11 +90,18 @@ def run_files(
         "verdict.json": _pretty(judgement.verdict.model_dump(mode="json")),
         "registration.json": _pretty(registration.model_dump(mode="json")),
         "study.toml": study_text(registration.study).encode(),
-        "report.html": render(registration, evidence, judgement).encode(),
         "trials.json": _pretty(_trials(scored.results if scored else ())),
         "requirements.txt": LOCK.read_bytes(),
     }
+    lock = LOCK.read_text(encoding="utf-8")
+    seen = _seen(scored, model)
+    files |= report_files(registration, evidence, judgement, seen, lock)
     in_bundle = {"suite.json": suite.text.encode()}
+    in_bundle |= {
+        name.removeprefix("bundle/"): files[name]
+        for name in files
+        if name.startswith("bundle/")
+    }
     if held is not None:
         in_bundle |= held.files
         manifest = _manifest(in_bundle, held, judgement.verdict, evidence.final)
@@ -249,6 +257,13 @@ def _predictions(scored: Scored) -> bytes:
         buffer, index=False, compression="zstd"
     )
     return buffer.getvalue()
+
+
+def _seen(scored: Scored | None, model: Model | None) -> Seen | None:
+    if scored is None or model is None:
+        return None
+    found = predicted(scored.labels, scored.outer, scored.predictions)
+    return Seen(found, model.tables.features)
 
 
 def _trials(results: Sequence[FoldResult]) -> list[dict[str, Any]]:

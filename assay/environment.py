@@ -156,8 +156,8 @@ def code_digest(*modules: str) -> str:
     """Return a digest of the source of ``modules`` and of every ``assay`` module they reach.
 
     Imports are read from the text, those inside functions too, so that the digest covers what a
-    stage can call whether or not it has been called yet. A template, and a table in ``data``, counts
-    with the module it is named for.
+    stage can call whether or not it has been called yet. A template or table beside a module, and a table in
+    ``data``, counts with the module it is named for.
     """
     reached: set[str] = set()
     waiting = list(modules)
@@ -192,10 +192,14 @@ def program_digest() -> str:
 
 
 def _read_by(source: Path) -> list[Path]:
-    """Return the files that a module reads when it runs: its templates, and a table in ``data``."""
-    templates = sorted(source.parent.glob(f"{source.stem}.*.jinja"))
+    """Return the files that a module reads when it runs: templates and tables named for it, one in ``data``."""
+    beside = sorted(
+        file
+        for ending in ("jinja", "toml")
+        for file in source.parent.glob(f"{source.stem}.*{ending}")
+    )
     table = ROOT / "data" / f"{source.stem}.toml"
-    return [*templates, table] if table.is_file() else templates
+    return [*beside, table] if table.is_file() else beside
 
 
 def _source_file(module: str) -> Path:

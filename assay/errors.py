@@ -7,7 +7,7 @@
     +-- CorruptObject         exit 1   a stored file no longer holds the bytes it is named for
     +-- TrainingFailed        exit 1   no trial of a search gave a finite score
     +-- ExportFailed          exit 1   a saved model does not predict what the trained one did
-    +-- Unreachable           exit 1   the network did not give a file that was asked for
+    +-- Unreachable           exit 1   a file on the network, or Prefect's server, did not answer
     +-- ProcessLost           exit 1   what computed a stage was ended from outside, again and again
 
 ``retryable`` says whether the same call can succeed a moment later. None of the errors above can:
@@ -67,7 +67,7 @@ class ExportFailed(AssayError):
 
 
 class Unreachable(AssayError):
-    """A file could not be downloaded, each time it was tried."""
+    """A file could not be downloaded, or Prefect's server does not answer, each time it was tried."""
 
 
 class ProcessLost(AssayError):

@@ -17,6 +17,14 @@ class Begun:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """So many calls of a stage lie ahead, stored ones among them."""
+
+    stage: str
+    total: int
+
+
+@dataclass(frozen=True)
 class Started:
     """A stage begins; ``label`` says which plan, repeat and fold."""
 
@@ -53,7 +61,7 @@ class Audited:
     seconds: float
 
 
-Event = Begun | Started | Step | Finished | Audited
+Event = Begun | Ahead | Started | Step | Finished | Audited
 Listener = Callable[[Event], None]
 
 _listeners: list[Listener] = []

@@ -1,13 +1,16 @@
 """Validate: hold a table to its Great Expectations suite, with a severity gate of our own.
 
 Great Expectations drops what it does not know, lets an empty suite pass, counts an ``info``
-failure as failure, and matches column names whatever their case. Each of these is caught here.
+failure as failure, and matches column names whatever their case. Each of these is caught here. A
+condition on rows written as text is run as code by pandas, and a JSON schema is fetched from where
+it points to: a suite may have come from anyone, so neither is let in.
 """
 
 import json
 import logging
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import pandas as pd
@@ -19,6 +22,8 @@ from assay.study import Suite
 _N_EXAMPLES = 3
 _LONGEST_ID = 100
 _KEYS = {"type", "kwargs", "meta", "notes", "severity", "id"}
+_CONDITION_KEYS = {"type", "column", "operator", "parameter", "is_null", "conditions"}
+_CONDITIONS = ("comparison", "nullity", "and", "or")
 
 
 def validate_table(
@@ -94,6 +99,8 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
             raise StudyError(
                 f"{place}, {meta['id']}: type names the expectation, and kwargs is a table of its arguments."
             )
+        if (wrong := _foreign(rule.get("kwargs", {}))) is not None:
+            raise StudyError(f"{place}, {meta['id']}: {wrong}")
         if rule.get("severity", "critical") not in ("critical", "warning", "info"):
             raise StudyError(
                 f"{place}, {meta['id']}: severity = {_short(rule['severity'])}, not critical, warning or info."
@@ -106,6 +113,47 @@ def _rules(suite: Suite) -> list[dict[str, Any]]:
     if repeated:
         raise StudyError(f"{place}: meta.id {repeated[0]!r} stands twice.")
     return rules
+
+
+def _foreign(kwargs: dict[str, Any]) -> str | None:
+    """Return what in an expectation's arguments would run code or reach for the network, in words."""
+    condition = kwargs.get("row_condition")
+    if condition is not None and not _is_plain_condition(condition):
+        return (
+            'row_condition is a table such as {"type": "comparison", "column": {"name": "age"}, "operator": ">", '
+            '"parameter": 18}, joined by "and" and "or"; a text would be run as code.'
+        )
+    address = next(_addresses(kwargs), None)
+    if address is not None:
+        return f'"$ref": {_short(address)} points out of the suite. Write the schema out, or point to "#/...".'
+    return None
+
+
+def _is_plain_condition(value: Any) -> bool:
+    """Return whether a condition only compares columns: their names go into what pandas runs."""
+    if not isinstance(value, dict) or value.keys() - _CONDITION_KEYS:
+        return False
+    parts, column = value.get("conditions", []), value.get("column", {})
+    name = column.get("name", "") if isinstance(column, dict) else None
+    return (
+        value.get("type") in _CONDITIONS
+        and isinstance(name, str)
+        and not set(name) & set("`\r\n")
+        and isinstance(parts, list)
+        and all(_is_plain_condition(part) for part in parts)
+    )
+
+
+def _addresses(value: Any) -> Iterator[Any]:
+    """Yield every ``$ref`` that leads out of the text it stands in."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if key in ("$ref", "$dynamicRef") and not str(one).startswith("#"):
+                yield one
+            yield from _addresses(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _addresses(one)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import errno
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -21,6 +22,24 @@ from flows.runner import as_runner
 from flows.terminal import Watcher, tell, tell_plan
 
 BUILT_IN = Path("hypotheses/digits.toml")
+
+_QUIET = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",  # each event that a stopped server does not take
+}
+_NEXT_STEP = {  # what a person can do about a system that refuses
+    errno.ENOSPC: "make room and run again",
+    errno.EDQUOT: "make room and run again",
+    errno.EFBIG: "allow larger files and run again",
+    errno.EROFS: "choose another folder with --artifacts",
+    errno.EACCES: "allow it, or choose another folder with --artifacts",
+    errno.EPERM: "allow it, or choose another folder with --artifacts",
+    errno.EIO: "see to the disk and run again",
+    errno.ESTALE: "see to the disk and run again",
+    errno.EMFILE: "allow more open files and run again",
+    errno.ENFILE: "allow more open files and run again",
+    errno.ENOMEM: "run again where there is more memory",
+}
 
 app = typer.Typer(
     help="Check a hypothesis on a dataset: signal above chance, the claim, and whether deep learning earns its cost.",
@@ -84,6 +103,16 @@ Artifacts = Annotated[
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Compute everything again, whatever is stored.")
 ]
+Lang = Annotated[
+    str, typer.Option(metavar="en|ko", help="The language it is written in.")
+]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's folder, its name, or a study, of which the newest run is taken.",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print the verdict record as the last line.")
 ]
@@ -109,8 +138,8 @@ def check(
     runner: Annotated[
         str,
         typer.Option(
-            metavar="auto|local|processes",
-            help="Where outer folds are computed: in one process, in one for each core, or as it pays.",
+            metavar="auto|local|processes|dask[=ADDRESS]",
+            help="Where outer folds are computed: in one process, in one for each core, as it pays, or on a Dask cluster.",
         ),
     ] = "auto",
     fresh: Fresh = False,
@@ -142,6 +171,7 @@ def check(
             wanted = Wanted(str(target), unit, order, tuple(read or ()))
             study, data = drafted_for_check(store, study, data, wanted)
         declared = load(study, tuple(set_ or ()), data)
+        store.sweep()
         register(store, declared)
         name = identify(declared, study, data, multiverse=multiverse).name
         with store.lock(
@@ -154,6 +184,8 @@ def check(
             verdict = None if asked_anew else runs.finished(store, name)
             stored = verdict is not None
             if verdict is None:
+                # What libraries write and throw away goes when a killed check is swept.
+                os.environ["TMPDIR"] = str(store.scratch())
                 verdict = _run(
                     study=str(study),
                     overrides=set_ or [],
@@ -346,14 +378,51 @@ def calibrate(
 
 
 @app.command()
-def reproduce(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help="A run's folder, its name, or a study, of which the newest run is taken.",
+def report(
+    run: Run,
+    lang: Lang = "en",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Default: a file named for the run, in the current folder.",
         ),
-    ],
+    ] = None,
+    artifacts: Artifacts = None,
+) -> None:
+    """Write the report of a finished run again, from its folder alone, every file verified first."""
+    with _errors_in_words():
+        from flows.reporting import report_again
+
+        report_again(store_of(artifacts), run, lang, output)
+
+
+@app.command()
+def compare(
+    one: Run,
+    other: Run,
+    lang: Lang = "en",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write a page of it too."),
+    ] = None,
+    artifacts: Artifacts = None,
+    json: Json = False,
+) -> None:
+    """Put two finished runs side by side: verdicts, intervals, and what differs in study, data, code and lock."""
+    with _errors_in_words():
+        from flows.comparing import compared
+
+        found = compared(store_of(artifacts), one, other, lang, output)
+        if json:
+            sys.stdout.write(found.model_dump_json() + "\n")
+
+
+@app.command()
+def reproduce(
+    run: Run,
     environment: Annotated[
         str,
         typer.Option(
@@ -511,8 +580,8 @@ def _run(**asked: Any) -> Verdict:
     quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
     settings = {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_CLIENT_MAX_RETRIES": "12",  # SQLite answers 503 under load
-        **({"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"} if quiet else {}),
+        "PREFECT_CLIENT_MAX_RETRIES": "6",  # a busy SQLite answers 503; two minutes, each wait twice the last
+        **(_QUIET if quiet else {}),
     }
     for key, value in settings.items():
         os.environ.setdefault(key, value)
@@ -529,15 +598,17 @@ def _run(**asked: Any) -> Verdict:
 def _errors_in_words() -> Iterator[None]:
     """End with one sentence and its exit code, not with a traceback, where the fault is not ours."""
     try:
-        yield
+        with _heeding_interrupts():
+            yield
     except AssayError as error:
         _say(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if error.errno not in _NEXT_STEP:
             raise
+        where = f"{error.filename}: " if error.filename else ""
         _say(
-            f"Nothing more can be written: {error.strerror}. What was finished is kept; make room and run again."
+            f"{where}{error.strerror}. What was finished is kept; {_NEXT_STEP[error.errno]}."
         )
         sys.exit(1)
     except KeyboardInterrupt:
@@ -545,6 +616,20 @@ def _errors_in_words() -> Iterator[None]:
             "Interrupted. What was finished is kept; the same command goes on from there."
         )
         sys.exit(130)
+
+
+@contextmanager
+def _heeding_interrupts() -> Iterator[None]:
+    """Let an interrupt raise inside the block; before and after, where nothing is at stake, it just ends."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+        signal.signal(signal.SIGINT, before)
 
 
 def _say(sentence: str) -> None:

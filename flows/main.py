@@ -1,20 +1,25 @@
 """The whole pipeline on one screen, and the way in for people and for Prefect."""
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # works from any folder
 
 if __name__ == "__main__":  # a finished run is answered without what stands below
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # no traceback yet
     from flows.command_line import app
 
     app()
 
 from prefect import flow, tags
+from pydantic import Field
 
 from assay import runs
 from assay.behaviour import FoldBehaviour, behaviour_of
@@ -22,13 +27,13 @@ from assay.environment import cores_allowed, memory_allowed
 from assay.errors import AssayError
 from assay.memory import n_inputs, processes_that_fit
 from assay.plans import Plan, PlanName, Study
-from assay.progress import Begun, announce, listening
+from assay.progress import Ahead, Begun, announce, listening
 from assay.records import Cleaned, SelfTest
 from assay.scope import DEEP, scope_of
 from assay.store import Store
 from assay.study import Identity, begin, identify, load, register, store_of
 from assay.verdict import Evidence, Judgement, Opened, Universe, Verdict
-from flows.logbook import note, show
+from flows.logbook import Logbook, run_name, show
 from flows.runner import Runner, records
 from tasks import (
     audit,
@@ -47,17 +52,20 @@ from tasks import (
 )
 from tasks.policies import Call
 
+Override = Annotated[str, Field(pattern=r"^[a-z][^=]*=")]
+Share = Annotated[float, Field(ge=0, le=1)]
 
-@flow(name="check_hypothesis", flow_run_name="check {study}", validate_parameters=True)
+
+@flow(name="check_hypothesis", flow_run_name=run_name, validate_parameters=True)
 def check_hypothesis(
     study: str = "hypotheses/digits.toml",
-    overrides: list[str] | None = None,
+    overrides: list[Override] | None = None,
     data: str | None = None,
     artifacts: str | None = None,
     runner: Runner = "auto",
     fresh: bool = False,
     multiverse: bool = False,
-    audit: float = 0.0,
+    audit: Share = 0.0,
 ) -> Verdict:
     """Check one declared hypothesis, from the study file to a verdict and a run folder.
 
@@ -67,7 +75,7 @@ def check_hypothesis(
         data: A file to read instead of the study's sources, or the folder they lie in.
         artifacts: Where runs and stored results go.
         runner: Where outer folds are computed: in one process (local), in one for each core
-            (processes), or as it pays (auto). The verdict is the same.
+            (processes), as it pays (auto), or on a Dask cluster (dask, dask=ADDRESS). The verdict is the same.
         fresh: Compute everything again, whatever is stored.
         multiverse: Ask again under every declared alternative of cleaning.
         audit: Share of the stored stages, from 0 to 1, that are computed again and compared.
@@ -80,7 +88,7 @@ def check_hypothesis(
     identity = identify(
         declared, Path(study), Path(data) if data else None, multiverse=multiverse
     )
-    with store.lock(f"run-{declared.name}"), listening(note):
+    with store.lock(f"run-{declared.name}"), listening(Logbook(declared.name).note):
         plan_a: Verdict | None = None
         for name in declared.plans():
             announce(Begun(name, declared.of(name).claim))
@@ -107,10 +115,12 @@ def check_hypothesis(
         files = bundle(
             store, registration, identity.suites[verdict.plan], evidence, judged
         )
-        runs.publish(
+        folder = runs.publish(
             store, identity.name, declared.name, files, time.perf_counter() - begun
         )
-        show(files.verdict, identity.name)
+        decided = declared.of(verdict.plan)
+        told = judged.model_copy(update={"verdict": files.verdict})
+        show(told, evidence, decided.claim, decided.margin, folder)
     return files.verdict
 
 
@@ -216,6 +226,7 @@ def compare(
     What is computed beside the self-test stays unheard until the self-test has raised no alarm.
     """
     cleaned, folds, tuning = evidence.cleaned, evidence.split, plan.tuning()
+    announce(Ahead("tune", len(folds.places())))
     calls: list[Call[Any]] = [
         self_test.of(store, cleaned, folds, tuning, plan.audit, seed),
         *(

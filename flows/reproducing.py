@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -143,13 +144,38 @@ def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
     """Make a virtual environment of the run's own lock, or of what the registry has newest, and return its Python."""
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / "bin" / "python"
-    locks = (run / "requirements.txt", run / "bundle" / "requirements.txt")
-    lock = next(one for one in locks if one.is_file())
-    locked = ["--require-hashes", "-r", str(lock)]
+    lock = run / "requirements.txt"
+    if not newest:
+        need_plain(lock)
+    locked = ["--require-hashes", "--only-binary=:all:", "-r", str(lock)]
     wanted = ["-r", str(ROOT / "requirements.in")] if newest else locked
     _called([sys.executable, "-m", "venv", str(folder)], {})
     _called([str(python), "-m", "pip", "install", "--quiet", *wanted], {})
     return python
+
+
+_PINNED = re.compile(
+    r"[A-Za-z0-9._-]+(\[[A-Za-z0-9,._-]+\])?==[^\s;@]+( *;[^\\#@]*)?( *\\)?"
+)
+_HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}( *\\)?")
+
+
+def need_plain(lock: Path) -> None:
+    """Refuse a lock that says more than packages, versions and hashes: it may have come with someone else's run.
+
+    Raises
+    ------
+    StudyError
+        If a line is an option, an address or a path.
+    """
+    for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), 1):
+        text = line.partition(" #")[0].strip()
+        known = not text or text.startswith("#") or _HASH.fullmatch(text)
+        if not known and not _PINNED.fullmatch(text):
+            raise StudyError(
+                f"{lock}, line {number}: {text[:80]!r} is neither a package with its version nor a hash. "
+                f"Take a lock that names only those."
+            )
 
 
 def _in_container(

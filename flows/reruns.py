@@ -2,14 +2,16 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # works from any folder
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
 
 from assay.errors import NotReproducible
-from assay.receipt import Receipt
+from assay.receipt import Environment, Receipt
 from assay.study import store_of
 from flows.reproducing import reproduced
 
@@ -19,8 +21,8 @@ def reproduce(
     run: str,
     data: str | None = None,
     artifacts: str | None = None,
-    environment: str = "here",
-    cpu: str | None = None,
+    environment: Environment = "here",
+    cpu: Literal["avx2", "avx512"] | None = None,
 ) -> Receipt:
     """Run a finished run again, compare every digest, and fail where it does not repeat.
 
@@ -42,6 +44,14 @@ def reproduce(
         description=f"Whether {found.study} repeats",
     )
     if found.tier is None:
+        emit_event(
+            "assay.run.differs",
+            {
+                "prefect.resource.id": f"assay.run.{found.run}",
+                "prefect.resource.name": found.run,
+            },
+            payload={"said": found.summary(), "receipt": str(path)},
+        )
         raise NotReproducible(found.summary())
     return found
 

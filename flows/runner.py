@@ -5,7 +5,9 @@ Nothing here can change what comes out. Each call is one task, whose seed belong
 
 from collections.abc import Generator, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from assay.behaviour import FoldBehaviour
 from assay.errors import StudyError
@@ -15,7 +17,8 @@ from flows.processes import side_by_side
 if TYPE_CHECKING:
     from tasks.policies import Call  # brings Prefect: the command line must stay light
 
-Runner = Literal["auto", "local", "processes"]
+# auto, local, processes, dask, or dask=ADDRESS of a scheduler
+Runner = Annotated[str, Field(pattern=r"^(auto|local|processes|dask(=\S+)?)$")]
 
 _START_S = 7.0  # CPU seconds until a process has loaded what computes
 _WORTH = 2.0  # how many times its start a process must have to do
@@ -39,6 +42,12 @@ def records(
         return
     found = [call.stored() for call in calls]
     missing = [record is None for record in found]
+    if runner.startswith("dask"):
+        from flows.cluster import on_cluster
+
+        _, _, address = runner.partition("=")
+        yield from on_cluster(calls, missing, address or None, most)
+        return
     for number, call in enumerate(calls):
         n = n_processes(runner, sum(missing[number:]), seconds(found), most)
         if n:
@@ -87,8 +96,9 @@ def as_runner(word: str) -> Runner:
     StudyError
         If it names none.
     """
-    if word not in get_args(Runner):
+    try:
+        return TypeAdapter(Runner).validate_python(word)
+    except ValidationError:
         raise StudyError(
-            f"--runner {word}: it is one of {', '.join(get_args(Runner))}."
-        )
-    return cast("Runner", word)
+            f"--runner {word}: it is one of auto, local, processes, dask, or dask=ADDRESS of a scheduler."
+        ) from None

@@ -7,6 +7,8 @@ code as well. This one reads its standard input, which closes when the parent is
 import asyncio
 import atexit
 import os
+import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -14,8 +16,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from assay.errors import StudyError, Unreachable
 
 if TYPE_CHECKING:
     import uvicorn
@@ -36,25 +42,110 @@ def prefect_server() -> Iterator[None]:
 
     Raises
     ------
-    RuntimeError
-        If the temporary server does not start; the message ends with what it said.
+    StudyError
+        If the named server is beyond this machine and no password is set for it.
+    Unreachable
+        If it does not answer, or the temporary server does not start; what it said is shortened to
+        its last line, without passwords.
     """
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_KEY,
+        PREFECT_API_URL,
+        temporary_settings,
+    )
 
-    if PREFECT_API_URL.value():
-        yield
+    address = PREFECT_API_URL.value()
+    if address:
+        need_password(
+            address, PREFECT_API_AUTH_STRING.value() or PREFECT_API_KEY.value()
+        )
+        with _loss_in_words(address):
+            yield
         return
-    with temporary_settings({PREFECT_API_URL: _start()}):
+    password = f"assay:{secrets.token_urlsafe(24)}"  # neither other people of this machine nor web pages have it
+    address = _start(password)
+    named = {PREFECT_API_URL: address, PREFECT_API_AUTH_STRING: password}
+    with temporary_settings(named), _loss_in_words(address):
         yield
 
 
-def _start() -> str:
+def need_password(address: str, password: object) -> None:
+    """Refuse a server beyond this machine that asks nobody who they are.
+
+    Whoever reaches such a server reads every flow run's parameters and starts programs on its workers.
+
+    Raises
+    ------
+    StudyError
+        If there is no password for an address beyond loopback.
+
+    Examples
+    --------
+    >>> need_password("http://127.0.0.1:4200/api", None)
+    """
+    host = urlsplit(address).hostname or ""
+    if not password and not is_loopback(host):
+        raise StudyError(
+            f"PREFECT_API_URL names {host}, a server beyond this machine, and no password is set: anyone who "
+            f"reaches it could start programs on its workers. Start it with PREFECT_SERVER_API_AUTH_STRING=user:password, "
+            f"and set PREFECT_API_AUTH_STRING to the same here."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host's name or address can only mean this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+@contextmanager
+def _loss_in_words(address: str) -> Iterator[None]:
+    """Say in a sentence that the server did not answer, or what it answered."""
+    import httpx
+
+    try:
+        yield
+    except (httpx.HTTPError, RuntimeError) as error:
+        cause = error if isinstance(error, httpx.HTTPError) else error.__cause__
+        if not isinstance(cause, httpx.HTTPError):
+            raise
+        status = (
+            cause.response.status_code
+            if isinstance(cause, httpx.HTTPStatusError)
+            else None
+        )
+        said = "does not answer" if status is None else f"answers {status}"
+        next_step = (
+            "set PREFECT_API_AUTH_STRING=user:password"
+            if status in (401, 403)
+            else "see to the server, or unset PREFECT_API_URL,"
+        )
+        raise Unreachable(
+            f"Prefect's server at {without_secrets(address)} {said}. What was finished is kept; {next_step} and run again."
+        ) from None
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the passwords of addresses in it.
+
+    Examples
+    --------
+    >>> without_secrets("could not reach postgresql://me:secret@db/prefect")
+    'could not reach postgresql://***@db/prefect'
+    """
+    return re.sub(r"://[^/\s]*@", "://***@", text)
+
+
+def _start(password: str) -> str:
     """Start the server, wait until it answers, and return its address."""
     log = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 (the server keeps it)
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.server"],
         cwd=_ROOT,
-        env=os.environ | _TEMPORARY,
+        env=os.environ | _TEMPORARY | {"PREFECT_SERVER_API_AUTH_STRING": password},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -68,8 +159,9 @@ def _start() -> str:
     port = process.stdout.readline().strip()
     if not port:
         log.seek(0)
-        raise RuntimeError(
-            f"Prefect's temporary server did not start. {log.read()[-2000:]}"
+        last = (log.read().strip().splitlines() or ["it said nothing"])[-1]
+        raise Unreachable(
+            f"Prefect's temporary server did not start: {without_secrets(last)[:500]}"
         )
     return f"http://127.0.0.1:{port}/api"
 

@@ -119,13 +119,9 @@ class Stage(Generic[P, R]):
         label = self.label(store, *args, **kwargs)
         announce(Started(self.name, label))
         begun = time.perf_counter()
-        task = self._task.with_options(
-            task_run_name=f"{self.name} {label}".strip(), refresh_cache=store.fresh
-        )
-        # Prefect wants a block saved on the server; a saved one would keep this machine's path there.
-        task.result_storage = ResultFiles(folder=str(store.folder))
+        task = self.task(store, label)
         state = cast("State[R]", task(store, *args, **kwargs, return_state=True))
-        record = cast("R", _normal(state.result()))
+        record = self.taken(state)
         stored = state.name == "Cached"
         announce(
             Finished(
@@ -162,6 +158,19 @@ class Stage(Generic[P, R]):
                 f"then run with --fresh."
             )
         announce(Audited(self.name, label, time.perf_counter() - begun))
+
+    def task(self, store: Store, label: str) -> Task[..., R]:
+        """Return the Prefect task of a call, which keeps its result in the store."""
+        task = self._task.with_options(
+            task_run_name=f"{self.name} {label}".strip(), refresh_cache=store.fresh
+        )
+        # Prefect wants a block saved on the server; a saved one would keep this machine's path there.
+        task.result_storage = ResultFiles(folder=str(store.folder))
+        return task
+
+    def taken(self, state: State[R]) -> R:
+        """Return the record that a finished task run came to, or raise its error."""
+        return cast("R", _normal(state.result()))
 
     def _guarded(
         self, function: Callable[Concatenate[Store, P], R]

@@ -63,9 +63,12 @@ ALWAYS = {
     "registration.json",
     "study.toml",
     "report.html",
+    "evidence.json",
     "trials.json",
     "requirements.txt",
     "bundle/suite.json",
+    "bundle/DATA_SHEET.md",
+    "bundle/REFORMS.md",
 }
 OF_A_MODEL = {
     "bundle/manifest.json",
@@ -187,13 +190,13 @@ def test_overrides_are_said_in_a_comment_and_cannot_leave_it(texts):
 # The files of a run ----------------------------------------------------------------------------
 
 
-def model_of(seed=0, n_members=2, n_outputs=2):
-    features, _ = line_table(60, seed)
+def model_of(seed=0, n_members=2, n_outputs=2, n=200):
+    features, _ = line_table(n, seed)
     features["colour"] = np.array(["red", "green", "blue"], dtype=object)[
-        np.arange(60) % 3
+        np.arange(n) % 3
     ]
     said = np.array(["a red house", "파란 바다", None, "green tree"], dtype=object)
-    features["title"] = said[np.arange(60) % 4]
+    features["title"] = said[np.arange(n) % 4]
     plan = CleanPlan(text=("title",), text_components=2)
     preparation = preprocess.fit(features, plan)
     shape = Shape(preparation.n_inputs, n_outputs, (8,))
@@ -440,7 +443,7 @@ def final_of(store, model):
 def test_what_the_evidence_names_is_opened_and_nothing_where_there_is_no_final_fit(
     tmp_path,
 ):
-    store, model = Store(tmp_path), model_of()
+    store, model = Store(tmp_path), model_of(n=60)
     labels = np.array([0, 1] * 30, dtype=np.int32)
     outer = np.zeros((1, 60), dtype=np.int16)
     bare = evidence_of(gate=gate_result("signal"), n=60, repeats=1)

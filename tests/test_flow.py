@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.program import PROGRAM, STORED, Run, computed
+from bench.program import PROGRAM, ROOT, STORED, Run, computed
 from tests.flow_runs import Workplace, make, prefect_running
 
 pytestmark = pytest.mark.flow
@@ -83,12 +85,78 @@ def test_a_run_leaves_every_file_it_names_and_a_verdict(
     assert files == {*manifest["files"], "manifest.json"}
     assert {
         "report.html",
+        "evidence.json",
         "predictions.parquet",
+        "bundle/MODEL_CARD.md",
         "bundle/model.keras",
         "bundle/net.onnx",
         "bundle/prep.json",
     } <= files
     assert "Traceback" not in run.err
+
+
+def test_prefect_shows_the_verdict_the_folds_the_trials_and_how_far_they_are(
+    undisturbed: tuple[Workplace, Run], server: str
+):
+    shown = {one["key"]: one for one in asked(server, "artifacts/latest/filter")}
+    (check,) = asked(server, "flow_runs/filter", name="check small", first=True)
+    tasks = {one["name"] for one in asked(server, "task_runs/filter", of=check["id"])}
+
+    assert {f"{what}-small" for what in ("verdict", "folds", "trials", "progress")} <= {
+        *shown
+    }
+    assert f"`{undisturbed[1].verdict['outcome']}`" in shown["verdict-small"]["data"]
+    assert "data:image/svg+xml;base64," in shown["verdict-small"]["data"]
+    assert len(json.loads(shown["folds-small"]["data"])) == 6 + 1
+    assert len(json.loads(shown["trials-small"]["data"])) == 6 * 3 * 2
+    assert shown["progress-small"]["data"] == 100.0
+    assert shown["progress-small"]["description"] == "plan a: 6 of 6 outer folds"
+    assert {"gate", "tune repeat 2 fold 3", "explain repeat 1 fold 1"} <= tasks
+
+
+def asked(
+    server: str, what: str, name: str = "", of: str = "", first: bool = False
+) -> list[dict[str, Any]]:
+    """Ask a Prefect server for records, of a name or of a flow run; the first in time alone."""
+    wanted: dict[str, Any] = {"limit": 200}
+    if name:
+        wanted |= {"flow_runs": {"name": {"any_": [name]}}, "sort": "START_TIME_ASC"}
+    if of:
+        wanted |= {"flow_runs": {"id": {"any_": [of]}}}
+    request = urllib.request.Request(
+        f"{server}/{what}",
+        json.dumps(wanted).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        found: list[dict[str, Any]] = json.load(answer)
+    return found[:1] if first else found
+
+
+REFUSED = """
+from prefect import flow
+from assay.progress import Ahead, Finished
+from flows.logbook import Logbook
+
+@flow
+def refused():
+    book = Logbook("no key: \\u0000")
+    book.note(Ahead("tune", 1))
+    book.note(Finished("tune", "", 1.0, False, "done"))
+    return "went on"
+
+print(refused())
+"""
+
+
+def test_a_page_that_prefect_refuses_is_missed_in_the_log_and_nothing_more():
+    run = subprocess.run(
+        [sys.executable, "-c", REFUSED], capture_output=True, text=True, cwd=ROOT
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[-1] == "went on"
+    assert "Prefect does not show how far the folds are" in run.stderr
 
 
 def test_the_same_study_on_a_temporary_server_gives_equal_digests(
@@ -271,6 +339,8 @@ def test_an_unchanged_study_is_answered_without_loading_what_computes(
         "sklearn",
         "great_expectations",
         "pandas",
+        "matplotlib",
+        "PIL",
     }
     assert json.loads(again.stdout.splitlines()[-1]) == first.verdict
 

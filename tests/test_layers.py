@@ -41,7 +41,18 @@ ONLY = {
     "keras_tuner": {"assay.search"},
     "onnx": {"assay.onnx_graph"},
     "onnxruntime": {"assay.export", "assay.predict.network"},
-    "PIL": {"assay.readers.image_files"},
+    "PIL": {"assay.readers.image_files", "assay.report.examples"},
+    "matplotlib": {
+        f"assay.report.{name}"
+        for name in (
+            "drawing",
+            "pictures",
+            "searching",
+            "curves",
+            "numbers",
+            "columns",
+        )
+    },
     "python_calamine": {"assay.readers.excel_worker"},
 }
 STAGES = {
@@ -76,6 +87,7 @@ FLOWS_MAY_READ = {
     "draft",
     "fetch",
     "ledger",
+    "report",
     "receipt",
     "rerun",
     "worlds",

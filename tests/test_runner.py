@@ -40,14 +40,14 @@ def test_auto_spreads_work_that_is_long_enough():
     assert n_processes("auto", 3, 10.0, most=8) == 2
 
 
+WORDS = ["auto", "local", "processes", "dask", "dask=tcp://10.0.0.1:8786"]
+
+
 def test_each_runner_is_named_by_its_word():
-    assert [as_runner(word) for word in ("auto", "local", "processes")] == [
-        "auto",
-        "local",
-        "processes",
-    ]
-    with pytest.raises(StudyError, match="auto, local, processes"):
-        as_runner("threads")
+    assert [as_runner(word) for word in WORDS] == WORDS
+    for word in ("threads", "dask=", "dask= tcp://a", ""):
+        with pytest.raises(StudyError, match="auto, local, processes, dask"):
+            as_runner(word)
 
 
 def test_a_word_that_is_no_runner_ends_in_one_sentence_and_exit_2(tmp_path: Path):
@@ -58,5 +58,7 @@ def test_a_word_that_is_no_runner_ends_in_one_sentence_and_exit_2(tmp_path: Path
     )
 
     assert run.code == 2
-    assert run.err == "--runner threads: it is one of auto, local, processes.\n"
+    assert run.err == (
+        "--runner threads: it is one of auto, local, processes, dask, or dask=ADDRESS of a scheduler.\n"
+    )
     assert not list(tmp_path.iterdir())

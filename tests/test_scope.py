@@ -40,7 +40,7 @@ def results(repeats: int = 3, **how: object) -> list[FoldResult]:
 
 
 def trainings(scope: Scope) -> float:
-    shares = {"1/8": 0.3, "1/4": 0.3, "1/2": 0.5, "1": 1.0}
+    shares = {"1/8": 0.4, "1/4": 0.4, "1/2": 0.5, "1": 1.0}
     return scope.folds * scope.networks * sum(shares[one] for one in scope.portions)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PARENT = "from flows.server import _start; print(_start(), flush=True); import time; time.sleep(600)"
+PARENT = "from flows.server import _start; print(_start('assay:secret'), flush=True); import time; time.sleep(600)"
 N_TRIES, BETWEEN_S = 120, 0.25
 
 

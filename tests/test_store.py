@@ -301,6 +301,59 @@ def test_publishing_leaves_no_file_of_what_was_there_before(store):
     assert (target / "both.txt").read_bytes() == b"2"
 
 
+class Killed(BaseException):
+    """What no code of ours catches, like a kill."""
+
+
+def killed_at(step: int, patch: pytest.MonkeyPatch) -> None:
+    """End whatever goes on just before its ``step``-th change of the disk."""
+    left = iter(range(step))
+
+    def ending(change: Callable[..., object]) -> Callable[..., object]:
+        def changed(*given: object, **named: object) -> object:
+            if next(left, None) is None:
+                raise Killed
+            return change(*given, **named)
+
+        return changed
+
+    for owner, name in (
+        (os, "fsync"),
+        (Path, "mkdir"),
+        (Path, "rename"),
+        (Path, "replace"),
+    ):
+        patch.setattr(owner, name, ending(getattr(owner, name)))
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "replaced"])
+def test_a_publication_killed_at_any_of_its_steps_shows_all_or_nothing(store, there):
+    """Before each change of the disk in turn; the next publication succeeds whatever is left."""
+    old, new = {"a.txt": b"1", "b/c.txt": b"2"}, {"a.txt": b"3", "b/c.txt": b"4"}
+    steps = 0
+    while True:
+        target = store.folder / "runs" / f"study-{steps}"
+        if there:
+            store.publish(old, target)
+        with pytest.MonkeyPatch.context() as patch:
+            killed_at(steps, patch)
+            try:
+                store.publish(new, target)
+            except Killed:
+                pass
+            else:
+                break
+        found = {
+            file.relative_to(target).as_posix(): file.read_bytes()
+            for file in target.rglob("*.txt")
+        }
+        assert found in ({}, old, new) if there else found in ({}, new)
+        store.publish(new, target)
+        steps += 1
+
+    assert steps > 5
+
+
 # Locks and sweeping --------------------------------------------------------------------------
 
 

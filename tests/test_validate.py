@@ -185,6 +185,51 @@ def test_arguments_that_no_expectation_takes_are_refused(kwargs):
     refusal(AGES, make_rule(*BETWEEN, **kwargs), error=StudyError)
 
 
+def comparing(name: str, parameter: object = 0) -> dict[str, object]:
+    return {"type": "comparison", "column": {"name": name}, "operator": ">", "parameter": parameter}  # fmt: skip
+
+
+ATTACK = "@pd.io.common.os.abort()"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "condition",
+    [
+        f"age > {ATTACK}",
+        {"type": "pass_through", "pass_through_filter": f"age > {ATTACK}"},
+        comparing(f"age` > {ATTACK} or `age"),
+        comparing("age") | {"pass_through_filter": f"age > {ATTACK}"},
+        {"type": "and", "conditions": [comparing("age"), f"age > {ATTACK}"]},
+    ],
+)
+def test_a_condition_that_pandas_would_run_as_code_is_refused(condition):
+    given = {"row_condition": condition, "condition_parser": "pandas"}
+    rule = make_rule(*BETWEEN, column="age", min_value=0, **given)
+
+    assert "would be run as code" in refusal(AGES, rule, error=StudyError)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parameter", [f"x` > {ATTACK} or `x", f"' + {ATTACK} + '"])
+def test_a_text_to_compare_with_is_never_run(parameter):
+    table = make_table()
+    condition = comparing("town", parameter) | {"operator": "=="}
+    rule = make_rule(*BETWEEN, column="height", row_condition=condition, min_value=0)
+
+    validate(table, rule)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/schema", "file:///etc/passwd"])
+def test_a_schema_that_points_out_of_the_suite_is_refused(address):
+    schema = {"properties": {"a": {"$ref": address}}}
+    name = "expect_column_values_to_match_json_schema"
+    rule = make_rule(name, "schema", column="town", json_schema=schema)
+
+    assert "points out of the suite" in refusal(AGES, rule, error=StudyError)
+
+
 @pytest.mark.slow
 def test_a_parameter_that_nobody_gives_is_refused():
     rule = make_rule(*BETWEEN, column="age", min_value={"$PARAMETER": "lowest"})

@@ -53,11 +53,11 @@ def written(
     """
     heads = _heads(copied, classes)
     if output is None:
-        with tempfile.TemporaryFile() as file:
-            with _finished(_Csv(file, copied, heads)) as writer:
+        with tempfile.TemporaryFile() as kept:
+            with _finished(_Csv(kept, copied, heads)) as writer:
                 yield writer
-            file.seek(0)
-            shutil.copyfileobj(file, sys.stdout.buffer)
+            kept.seek(0)
+            shutil.copyfileobj(kept, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         return
     kinds: dict[str, Callable[..., Writer]] = {

@@ -1,0 +1,199 @@
+"""Pictures of what was said of classes: ROC, precision and recall, calibration."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from assay.contributions import DEEP
+from assay.report.drawing import (
+    BLUE,
+    LINE,
+    NARROW,
+    PAGE,
+    SOFT,
+    VERMILION,
+    Canvas,
+    Picture,
+    short,
+)
+from assay.report.pictures import colours
+from assay.report.record import Bin, Curve, Findings
+from assay.report.wording import Say
+
+_NAMED_LINES = 4  # of many classes: those with the least area, by name
+
+
+def roc(found: Findings, say: Say) -> Picture | None:
+    """Return the ROC curves; None where there are none."""
+    if not found.roc:
+        return None
+    binary = len(found.base_rates) == 1
+    canvas = Canvas("roc", 240, NARROW)
+    axes = canvas.axes
+    axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
+    _curves(axes, found.roc, say, binary=binary)
+    _unit_square(
+        axes, say.plain("behaviour.false_axis"), say.plain("behaviour.true_axis")
+    )
+    canvas.margins(left=42, right=16, bottom=36)
+    caption = (
+        say("behaviour.roc_binary", name=next(iter(found.base_rates)))
+        if binary
+        else say("behaviour.roc_multiclass")
+    )
+    return Picture(
+        canvas.svg(say.plain("behaviour.roc_alt", said=_areas(found.roc, say))),
+        caption,
+        (say.plain("behaviour.of"), say.plain("behaviour.area")),
+        tuple((say.model(one.of), f"{one.area:.4f}") for one in found.roc),
+    )
+
+
+def precision(found: Findings, say: Say) -> Picture | None:
+    """Return precision over recall; None where there is none."""
+    if not found.precision:
+        return None
+    binary = len(found.base_rates) == 1
+    canvas = Canvas("precision", 240, NARROW)
+    axes = canvas.axes
+    for rate in list(found.base_rates.values())[: 1 if binary else 0]:
+        axes.axhline(rate, color=LINE, lw=1, ls=(0, (4, 3)))
+    _curves(axes, found.precision, say, binary=binary)
+    _unit_square(
+        axes,
+        say.plain("behaviour.recall_axis"),
+        say.plain("behaviour.precision_axis"),
+    )
+    canvas.margins(left=42, right=16, bottom=36)
+    rates = found.base_rates
+    return Picture(
+        canvas.svg(
+            say.plain("behaviour.precision_alt", said=_areas(found.precision, say))
+        ),
+        say("behaviour.precision_caption"),
+        (
+            say.plain("behaviour.of"),
+            say.plain("behaviour.average_precision"),
+            say.plain("behaviour.share"),
+        ),
+        tuple(
+            (
+                say.model(one.of),
+                f"{one.area:.4f}",
+                f"{rates.get(one.of, next(iter(rates.values()))):.3f}",
+            )
+            for one in found.precision
+        ),
+    )
+
+
+def _areas(curves: Sequence[Curve], say: Say) -> str:
+    return "; ".join(
+        say.plain(
+            "behaviour.curve_said", name=say.model(one.of), area=f"{one.area:.3f}"
+        )
+        for one in curves
+    )
+
+
+def _curves(axes: Axes, curves: Sequence[Curve], say: Say, *, binary: bool) -> None:
+    """Draw the lines and write a name at each, or at the weakest of many classes."""
+    colour = (
+        colours([one.of for one in curves])
+        if binary
+        else {one.of: SOFT for one in curves}
+    )
+    weakest = sorted(curves, key=lambda one: one.area)[:_NAMED_LINES]
+    named = list(curves) if binary else weakest
+    if not binary:
+        hues = (BLUE, VERMILION, "#009e73", "#cc79a7")
+        colour |= {one.of: hue for one, hue in zip(named, hues, strict=False)}
+    for one in sorted(curves, key=lambda one: one in named):
+        bold = one.of == DEEP or (not binary and one in named)
+        axes.plot(
+            one.x,
+            one.y,
+            color=colour[one.of],
+            lw=2.2 if bold else 1.3,
+            alpha=1 if one in named else 0.5,
+        )
+    start = 0.06 + 0.075 * len(named)
+    for place, one in enumerate(sorted(named, key=lambda one: -one.area)):
+        axes.annotate(
+            f"{short(say.model(one.of), 18)}  {one.area:.3f}",
+            (0.97, start - 0.075 * place),
+            ha="right",
+            va="top",
+            color=colour[one.of],
+            fontweight="bold" if one.of == DEEP else "normal",
+        )
+
+
+def _unit_square(axes: Axes, x: str, y: str) -> None:
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.03)
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
+    axes.set_xlabel(x)
+    axes.set_ylabel(y, labelpad=2)
+    axes.grid(color=LINE, lw=0.5)
+    axes.spines["left"].set_visible(False)
+
+
+def calibration(found: Findings, say: Say) -> Picture | None:
+    """Return said probabilities against what came true; None where no class was predicted."""
+    if not found.calibration:
+        return None
+    binary = len(found.base_rates) == 1
+    canvas = Canvas("calibration", 250)
+    canvas.axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
+    models = sorted(found.calibration, key=lambda name: name == DEEP)
+    for place, name in enumerate(models):
+        _draw_bins(canvas, found, name, 0.06 + 0.075 * (place + 1), say)
+    _unit_square(
+        canvas.axes, say.plain("behaviour.said_axis"), say.plain("behaviour.seen_axis")
+    )
+    canvas.margins(left=42, right=16, bottom=36)
+    said = "; ".join(
+        say.plain("behaviour.curve_said", name=say.model(name), area=f"{error:.3f}")
+        for name, error in found.calibration_error.items()
+    )
+    return Picture(
+        canvas.svg(say.plain("behaviour.calibration_alt", said=said)),
+        say("behaviour.calibration_binary", name=next(iter(found.base_rates)))
+        if binary
+        else say("behaviour.calibration_multiclass"),
+        (
+            say.plain("behaviour.of"),
+            say.plain("behaviour.bin_said"),
+            say.plain("behaviour.bin_seen"),
+            say.plain("data.rows"),
+        ),
+        tuple(
+            _bin(say.model(name), b)
+            for name in models[::-1]
+            for b in found.calibration[name]
+        ),
+    )
+
+
+def _draw_bins(
+    canvas: Canvas, found: Findings, name: str, height: float, say: Say
+) -> None:
+    """Draw a model's bins, their areas by their rows, and its name with its mean distance."""
+    bins, hue = found.calibration[name], colours(list(found.calibration))[name]
+    said, seen = [b.predicted for b in bins], [b.observed for b in bins]
+    sizes = [8 + 160 * b.n / found.n_rows for b in bins]
+    canvas.axes.plot(said, seen, color=hue, lw=1.2, alpha=0.45)
+    canvas.axes.scatter(said, seen, sizes, color=hue, edgecolor=PAGE, lw=0.8, zorder=3)
+    canvas.note(
+        f"{say.model(name)}  {found.calibration_error[name]:.3f}",
+        (0.97, height),
+        shift=-1,
+        colour=hue,
+        bold=name == DEEP,
+    )
+
+
+def _bin(name: str, one: Bin) -> tuple[str, ...]:
+    return name, f"{one.predicted:.3f}", f"{one.observed:.3f}", f"{one.n:,}"

@@ -1,0 +1,194 @@
+"""Disturb a check in every way a machine does, check again plainly, and see whether anything was lost.
+
+python -m bench.chaos [--kills 200] [--seed 1] [--log FILE] [-o docs/chaos.md] [--only FAULT] [--jobs 1]
+
+What is finished stands in the log, under the digest of the program: the same command goes on from
+there. Each disturbance begins at a random moment of a stage; the stages that were hit least come first.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from assay.environment import program_digest
+from bench.disturbed import STAGES, Reference, Trial, undisturbed
+from bench.faults import CTRL_C, FAULTS, KILL, TERM, WORKER, Arena, Skipped
+from tests.flow_runs import prefect_running
+
+_TIMES = {TERM: 20, CTRL_C: 20, WORKER: 6}  # at least; of others, what one round gives
+_MOST_OF_A_LIFE = 12
+
+
+class Log:
+    """The disturbances so far, a line each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._program = path, program_digest()
+        self._lock = Lock()
+
+    def add(self, trials: Sequence[Trial], seconds: float) -> None:
+        entries = [
+            asdict(one) | {"program": self._program, "seconds": seconds / len(trials)}
+            for one in trials
+        ]
+        with self._lock, self._path.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(entry) + "\n" for entry in entries))
+
+    def trials(self) -> list[Trial]:
+        """Return what this very program was put to."""
+        if not self._path.is_file():
+            return []
+        lines = self._path.read_text(encoding="utf-8").splitlines()
+        entries = [json.loads(line) for line in lines]
+        return [_trial(one) for one in entries if one["program"] == self._program]
+
+
+def _trial(entry: dict[str, Any]) -> Trial:
+    named = {name: entry[name] for name in ("fault", "stage", "code", "said")}
+    return Trial(**named, problems=tuple(entry["problems"]))
+
+
+def rarest(trials: Sequence[Trial], fault: str, draw: random.Random) -> list[str]:
+    """Return the stages that a fault has hit least, in the order a check goes through them."""
+    hit = Counter(one.stage for one in trials if one.fault == fault)
+    order = sorted(STAGES, key=lambda stage: (hit[stage], draw.random()))
+    return sorted(order[:_MOST_OF_A_LIFE], key=STAGES.index)
+
+
+def wanted(trials: Sequence[Trial], fault: str, kills: int) -> bool:
+    """Return whether a fault has not yet happened as often as it should, or has missed a stage."""
+    found = [one for one in trials if one.fault.startswith(fault)]
+    times = kills if fault == KILL else _TIMES.get(fault, 1)
+    if len(found) < times:
+        return True
+    return fault == KILL and not set(STAGES) <= {one.stage for one in found}
+
+
+def put_to(
+    fault: str, reference: Reference, log: Log, kills: int, seed: int, folder: Path
+) -> str | None:
+    """Disturb until a fault has happened often enough; return why it could not, if it could not."""
+    number = 0
+    while wanted(trials := log.trials(), fault, kills):
+        draw = random.Random(f"{seed} {fault} {folder.name} {len(trials)} {number}")
+        arena = Arena(reference, folder / f"{fault.replace(' ', '-')}-{number}", draw)
+        begun = time.monotonic()
+        try:
+            found = FAULTS[fault](arena, rarest(trials, fault, draw))
+        except Skipped as reason:
+            return str(reason)
+        shutil.rmtree(arena.folder, ignore_errors=True)
+        if found:
+            log.add(found, time.monotonic() - begun)
+            _tell(found)
+        number += 1
+    return None
+
+
+def _tell(found: Sequence[Trial]) -> None:
+    for one in found:
+        wrong = "; ".join(one.problems) or "nothing lost"
+        sys.stderr.write(f"{one.fault} in {one.stage or 'the store'}: {wrong}\n")
+
+
+def page(trials: Sequence[Trial], skipped: dict[str, str], seed: int) -> str:
+    """Return the table of what happened, as Markdown."""
+    kinds: dict[str, list[Trial]] = defaultdict(list)
+    for one in trials:
+        kinds[one.fault].append(one)
+    lines = [
+        "# Chaos",
+        "",
+        f"Written by `python -m bench.chaos --seed {seed}` (`make chaos`), of program `{program_digest()[:12]}`.",
+        "A small study is checked and disturbed, then checked once more, plainly. Something is *lost* if that check",
+        "has another digest than an undisturbed one, computes a stage again that had told of its end, leaves a held",
+        "lock or an unfinished file, or ends in another exit code than 0, and if any check said more than one sentence.",
+        "",
+        "| fault | times | stages hit | exit codes | lost |",
+        "| --- | ---: | --- | --- | --- |",
+    ]
+    for fault, found in kinds.items():
+        hit = Counter(one.stage for one in found if one.stage)
+        where = ", ".join(f"{stage} {hit[stage]}" for stage in STAGES if hit[stage])
+        codes = ", ".join(str(code) for code in sorted({one.code for one in found}))
+        lost = sum(bool(one.problems) for one in found)
+        lines.append(
+            f"| {fault} | {len(found)} | {where or 'the store'} | {codes} | {lost or 'none'} |"
+        )
+    lines += [
+        f"| {fault} | 0 | | | not tried: {why} |" for fault, why in skipped.items()
+    ]
+    said = sorted({(one.fault, _plain(one.said)) for one in trials if one.said})
+    lines += ["", "What was said:", ""]
+    lines += [f"- {fault}: {sentence}" for fault, sentence in said]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(said: str) -> str:
+    """Return a sentence without the folder that a path in it happened to lie in."""
+    words = [
+        f"…/{word.rsplit('/', 1)[1]}" if word.startswith("/") else word
+        for word in said.split(" ")
+    ]
+    return " ".join(words)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.chaos")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--log", type=Path, default=Path("artifacts/chaos.jsonl"))
+    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--only", action="append", choices=list(FAULTS))
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = arguments()
+    asked.log.parent.mkdir(parents=True, exist_ok=True)
+    log = Log(asked.log)
+    with tempfile.TemporaryDirectory(prefix="chaos-") as name:
+        skipped = disturb_all(asked, log, Path(name))
+    found = log.trials()
+    text = page(found, skipped, asked.seed)
+    if asked.output is not None:
+        asked.output.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+    sys.exit(any(one.problems for one in found))
+
+
+def disturb_all(asked: argparse.Namespace, log: Log, folder: Path) -> dict[str, str]:
+    """Go through the faults, the kills in several lives at once; return which could not be, and why."""
+    (folder / "home").mkdir()
+    with prefect_running(folder / "home") as address:
+        os.environ["PREFECT_API_URL"] = address
+        reference = undisturbed(folder / "reference")
+
+        def one(fault: str, job: int) -> tuple[str, str | None]:
+            place = folder / f"job-{job}"
+            return fault, put_to(fault, reference, log, asked.kills, asked.seed, place)
+
+        faults = asked.only or list(FAULTS)
+        jobs = [(fault, 0) for fault in faults]
+        if KILL in faults:
+            jobs += [(KILL, job) for job in range(1, asked.jobs)]
+        with ThreadPoolExecutor(asked.jobs) as pool:
+            found = dict(pool.map(lambda job: one(*job), jobs))
+    return {fault: why for fault, why in found.items() if why is not None}
+
+
+if __name__ == "__main__":
+    main()

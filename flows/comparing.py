@@ -1,0 +1,59 @@
+"""Two finished runs side by side."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from assay.report.comparison import Comparison, compare
+from assay.report.folder import open_run
+from assay.report.side import sentences, side_by_side, tables
+from assay.report.wording import Say, language_of
+from assay.rerun import find_run
+from assay.store import Store
+
+
+def compared(
+    store: Store, one: str, other: str, language: str, output: Path | None
+) -> Comparison:
+    """Compare two runs, say what came of it, and write a page of it where one is asked for.
+
+    Raises
+    ------
+    StudyError
+        If there is no such run or language.
+    CorruptObject
+        If a file of a run is not what its manifest names.
+    """
+    said = language_of(language)
+    runs = [open_run(find_run(store, name)) for name in (one, other)]
+    found = compare(*runs)
+    if output is not None:
+        output.write_text(side_by_side(found, said), encoding="utf-8")
+    _tell(found, Say(said))
+    return found
+
+
+def _tell(found: Comparison, say: Say) -> None:
+    console = Console(highlight=False)
+    for sentence in sentences(found, say):
+        console.print(escape(sentence.striptags()), soft_wrap=True)
+    for name, lines in tables(found).items():
+        console.print(f"\n[bold]{say.plain(f'compare.{name}')}[/]")
+        table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+        for head in ("", say.plain("compare.one"), say.plain("compare.other")):
+            table.add_column(head, overflow="fold")
+        for line in lines:
+            cells = [_short(value) for value in (line.one, line.other)]
+            table.add_row(f"{'=' if line.equal else '≠'} {escape(line.what)}", *cells)
+        console.print(table)
+
+
+def _short(value: str | None, most: int = 60) -> str:
+    """Return a value as a cell: of a digest the beginning, of a long text too."""
+    if value is None:
+        return "–"
+    is_digest = len(value) == 64 and set(value) <= set("0123456789abcdef")
+    most = 12 if is_digest else most
+    return escape(value if len(value) <= most else value[: most - 1] + "…")

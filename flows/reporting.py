@@ -1,0 +1,47 @@
+"""A finished run's page, written again from its folder alone."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from assay.report.folder import open_run
+from assay.report.page import render
+from assay.report.wording import language_of
+from assay.rerun import find_run
+from assay.store import Store
+
+
+def report_again(store: Store, run: str, language: str, output: Path | None) -> Path:
+    """Write a run's report in a language and say where; the run's folder is only read.
+
+    Parameters
+    ----------
+    run
+        A run's folder, or the name of a study, which stands for its newest finished run.
+    output
+        Default: a file named for the run in the current folder.
+
+    Raises
+    ------
+    StudyError
+        If there is no such run or language.
+    CorruptObject
+        If a file of the run is not what its manifest names.
+    """
+    said = language_of(language)
+    opened = open_run(find_run(store, run))
+    page = render(
+        opened.registration, opened.verdict, opened.account, opened.lock, said
+    ).encode()
+    ending = "html" if said == "en" else f"{said}.html"
+    path = output or Path(f"{opened.folder.resolve().name}.{ending}")
+    path.write_bytes(page)
+    name = f"report.{ending}"
+    own = opened.folder / name
+    same = own.is_file() and own.read_bytes() == page
+    note = f", the same bytes as the run's own {name}" if same else ""
+    Console(highlight=False, soft_wrap=True).print(
+        f"{escape(str(path))} ({len(page) / 1000:.0f} kB{note})"
+    )
+    return path

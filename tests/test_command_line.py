@@ -1,0 +1,93 @@
+"""How a command ends when it is not its own fault: in one sentence, and with the exit code of the design."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from assay.errors import DataRefused
+from bench.program import PROGRAM
+from flows.command_line import _NEXT_STEP, _errors_in_words
+
+
+def ended(capsys: pytest.CaptureFixture[str], error: BaseException) -> tuple[int, str]:
+    """Return the exit code and what is said when a command ends with an error."""
+    with pytest.raises(SystemExit) as raised, _errors_in_words():
+        raise error
+    assert isinstance(raised.value.code, int)
+    return raised.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", _NEXT_STEP, ids=errno.errorcode.get)
+def test_what_the_system_refuses_is_told_with_its_place_and_the_next_step(
+    capsys: pytest.CaptureFixture[str], number: int
+):
+    code, said = ended(capsys, OSError(number, os.strerror(number), "a/file"))
+
+    assert code == 1
+    assert said.startswith(f"a/file: {os.strerror(number)}. ")
+    assert said.endswith(f"{_NEXT_STEP[number]}.\n")
+    assert said.count("\n") == 1
+
+
+def test_a_refusal_without_a_place_is_told_without_one(capsys):
+    code, said = ended(capsys, OSError(errno.ENOSPC, "No space left on device"))
+
+    assert (code, said.split(". ")[0]) == (1, "No space left on device")
+
+
+def test_a_fault_of_ours_keeps_its_traceback():
+    with pytest.raises(FileNotFoundError), _errors_in_words():
+        raise FileNotFoundError(errno.ENOENT, "gone", "a/file")
+
+
+def test_an_error_of_ours_ends_with_its_own_code(capsys):
+    assert ended(capsys, DataRefused("No.")) == (3, "No.\n")
+
+
+def test_an_interrupt_is_told_inside_a_command_and_left_alone_outside(capsys):
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        with pytest.raises(SystemExit) as raised, _errors_in_words():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert raised.value.code == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_who_is_to_ignore_interrupts_goes_on_ignoring_them():
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with _errors_in_words():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("loaded", ["typer", "pydantic", "rich.console"])
+def test_an_interrupt_while_the_program_is_loaded_shows_no_traceback(loaded: str):
+    """As soon as a package is imported; Python's own start is not ours to answer for."""
+    with subprocess.Popen(
+        [sys.executable, "-v", str(PROGRAM), "--help"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if f"import '{loaded}'" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.stderr.read()
+
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in said
