@@ -135,7 +135,13 @@ def lock_digest() -> str:
     """
     content = LOCK.read_bytes()
     names = sorted(
-        set(re.findall(r"^([A-Za-z0-9._-]+)==", content.decode(), flags=re.MULTILINE))
+        set(
+            re.findall(
+                r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==",
+                content.decode(),
+                flags=re.MULTILINE,
+            )
+        )
     )
     installed = {name: _installed_version(name) for name in names}
     python = f"{sys.version_info.major}.{sys.version_info.minor}"

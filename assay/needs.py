@@ -11,7 +11,7 @@ _HEAD = """\
 #   python -m pip install --require-hashes --only-binary=:all: -r requirements.txt
 """
 _BLOCK = re.compile(
-    r"^(?P<name>[A-Za-z0-9._-]+)==[^\n]*(?:\n[ \t]+[^\n]*)*", re.MULTILINE
+    r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==[^\n]*(?:\n[ \t]+[^\n]*)*", re.MULTILINE
 )
 
 

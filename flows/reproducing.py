@@ -155,7 +155,7 @@ def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
 
 
 _PINNED = re.compile(
-    r"[A-Za-z0-9._-]+(\[[A-Za-z0-9,._-]+\])?==[^\s;@]+( *;[^\\#@]*)?( *\\)?"
+    r"[A-Za-z0-9._-]+(\[[A-Za-z0-9,. _-]+\])?==[^\s;@]+( *;[^\\#@]*)?( *\\)?"
 )
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}( *\\)?")
 

@@ -123,7 +123,7 @@ def more_rows(found: Sequence[AtRows], metric: Metric, say: Say) -> Picture | No
         axes.plot(x, y, color=colour[name], marker="o", ms=4.5, mec=PAGE, mew=0.8, lw=2)
     ends = [(name, float(x[-1]), y[-1]) for name, y in lines.items()]
     name_lines(axes, ends, colour, say, x[-1])
-    axes.set_xlim(0, x[-1])
+    axes.set_xlim(0, 1.02 * x[-1])
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     canvas.heights()
     axes.set_xlabel(say.plain("behaviour.rows_axis"))
