@@ -18,7 +18,7 @@ from assay.environment import LOCK
 from assay.errors import ExportFailed
 from assay.export import N_PARITY_ROWS, Exported, Parity, exported
 from assay.form import Tables, both_ways, columns_read, form_of
-from assay.needs import subset
+from assay.needs import PACKAGES, WITH_IMAGES, subset
 from assay.network import unpack_nets
 from assay.plans import Plan, Study
 from assay.predict.form import Form
@@ -173,7 +173,9 @@ def _model_files(
     parity = {"prep.json": _prepared_alike(files, plan, preparation, tables.raw)}
     parity |= networks.parity
     files |= networks.files
-    files["requirements.txt"] = subset(LOCK.read_text(encoding="utf-8")).encode()
+    needed = PACKAGES if plan.images is None else (*PACKAGES, *WITH_IMAGES)
+    lock = LOCK.read_text(encoding="utf-8")
+    files["requirements.txt"] = subset(lock, needed).encode()
     return Exported(files, parity)
 
 

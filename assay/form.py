@@ -17,7 +17,16 @@ from assay.plans import CleanPlan, LabelRule, Plan, PlanName
 from assay.predict.cells import number_in
 from assay.predict.dates import CIRCLES, part_names
 from assay.predict.features import features as made_of
-from assay.predict.form import Column, Dated, Form, Kind, Reading, Role, Seen
+from assay.predict.form import (
+    Column,
+    Dated,
+    Form,
+    Images,
+    Kind,
+    Reading,
+    Role,
+    Seen,
+)
 from assay.predict.levels import ABSENT
 from assay.predict.remarks import Remarks
 from assay.predict.typed import Cells, Chunk, Words, typed
@@ -67,9 +76,17 @@ def form_of(
         dates=dates,
         copied=tuple(_copied(plan, tables, frozenset(needed))),
         pixels=pixels,
+        images=_images(plan),
         seen=_seen(tables.features, preparation, pixels, _circles(dates)),
         preparation=preparation,
     )
+
+
+def _images(plan: Plan) -> Images | None:
+    source = plan.images
+    if source is None:
+        return None
+    return Images(source.column, source.height, source.width, source.channels)
 
 
 def columns_needed(plan: Plan, preparation: Preparation) -> tuple[str, ...]:

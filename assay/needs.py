@@ -3,6 +3,7 @@
 import re
 
 # Of onnxruntime's own needs those that predicting loads are NumPy alone; pip wants them all.
+WITH_IMAGES = ("pillow",)
 PACKAGES = ("flatbuffers", "numpy", "onnxruntime", "packaging", "protobuf", "pyarrow")
 _HEAD = """\
 # What predicting from this bundle needs beside the program's own source: NumPy, onnxruntime and what it

@@ -269,6 +269,13 @@ def predict(
             help="Ends in .csv, .jsonl or .parquet; default: CSV on the standard output.",
         ),
     ] = "-",
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A folder, .tar, .tar.gz or .zip of the images that rows name.",
+        ),
+    ] = None,
     verbose: Annotated[
         bool,
         typer.Option(
@@ -283,7 +290,8 @@ def predict(
     with _errors_in_words():
         from flows.predicting import predicted, tell_prediction
 
-        summary = predicted(bundle, table, None if output == "-" else Path(output))
+        where = None if output == "-" else Path(output)
+        summary = predicted(bundle, table, where, images)
         tell_prediction(summary, fully=verbose)
         if json:
             sys.stdout.write(summary.as_json() + "\n")

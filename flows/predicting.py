@@ -12,7 +12,9 @@ from rich.status import Status
 from assay.predict.command import Summary, predict_file
 
 
-def predicted(bundle: Path, table: Path, output: Path | None) -> Summary:
+def predicted(
+    bundle: Path, table: Path, output: Path | None, images: Path | None
+) -> Summary:
     """Predict a table, and say how far it is while that lasts."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with _status(console) as status:
@@ -21,7 +23,7 @@ def predicted(bundle: Path, table: Path, output: Path | None) -> Summary:
             if status is not None:
                 status.update(f"{n_rows:,} rows")
 
-        return predict_file(bundle, table, output, hear)
+        return predict_file(bundle, table, output, images, hear)
 
 
 def tell_prediction(summary: Summary, *, fully: bool) -> None:

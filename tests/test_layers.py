@@ -41,7 +41,7 @@ ONLY = {
     "keras_tuner": {"assay.search"},
     "onnx": {"assay.onnx_graph"},
     "onnxruntime": {"assay.export", "assay.predict.network"},
-    "PIL": {"assay.readers.pictures", "assay.report.examples"},
+    "PIL": {"assay.readers.image_files", "assay.report.examples"},
     "matplotlib": {
         f"assay.report.{name}"
         for name in (

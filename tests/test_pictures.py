@@ -226,7 +226,7 @@ def test_what_is_no_whole_image_is_refused_by_name(beside, content, said):
 def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(
     beside, monkeypatch
 ):
-    monkeypatch.setattr("assay.readers.pictures.MAX_IMAGE_PIXELS", 299)
+    monkeypatch.setattr("assay.readers.image_files.MAX_IMAGE_PIXELS", 299)
 
     said = beside.refusal(zipped(PICTURES), "images.zip")
     assert "has 300 pixels, and this reader takes 299 at most" in said

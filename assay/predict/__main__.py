@@ -12,8 +12,9 @@ def main(words: list[str] | None = None) -> int:
     """Predict a table as the command line says, and return the exit code."""
     asked = _parser().parse_args(words)
     output = None if asked.output in (None, "-") else Path(asked.output)
+    images = None if asked.images is None else Path(asked.images)
     try:
-        summary = predict_file(Path(asked.bundle), Path(asked.table), output)
+        summary = predict_file(Path(asked.bundle), Path(asked.table), output, images)
         tell(summary, as_json=asked.json, fully=asked.verbose)
     except AssayError as error:
         sys.stderr.write(f"{error}\n")
@@ -48,6 +49,11 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         metavar="FILE",
         help="ends in .csv, .jsonl or .parquet; default: CSV on the standard output",
+    )
+    parser.add_argument(
+        "--images",
+        metavar="PATH",
+        help="a folder, .tar, .tar.gz or .zip of the images that rows name",
     )
     parser.add_argument(
         "--json", action="store_true", help="print a record as the last line"

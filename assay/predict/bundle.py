@@ -159,22 +159,28 @@ class Bundle:
             tuple(remarks.joined(chunk.n_rows)),
         )
 
-    def check_columns(self, names: Sequence[str], table: str) -> None:
-        """Refuse a table without the columns that are needed.
+    def check_columns(
+        self, names: Sequence[str], table: str, needed: Sequence[str] | None = None
+    ) -> None:
+        """Refuse a table without the columns that are needed: all that the form has, or those given.
 
         Raises
         ------
         DataRefused
             If one is missing; the message names it and the one of the table most like it.
         """
-        there = frozenset(names)
-        missing = [name for name in self.needed if name not in there]
+        there, needed = frozenset(names), self.needed if needed is None else needed
+        missing = [name for name in needed if name not in there]
         if not missing:
             return
+        images = self.form.images
+        if images is not None and missing[0] in self.form.pixels:
+            raise DataRefused(
+                f"{table} has no pixels, such as {missing[0]}. Its column {cut(images.column)} may name images: say with "
+                f"--images where they lie."
+            )
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        close = _closest(
-            missing[0], [name for name in names if name not in self.needed]
-        )
+        close = _closest(missing[0], [name for name in names if name not in needed])
         hint = (
             f"its {cut(close)!r} is the closest"
             if close

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from assay.errors import StudyError
 from assay.predict.bundle import Bundle, Predictions
+from assay.predict.pictures import Pictures
 from assay.predict.results import check_output, written
 from assay.predict.tables import open_table
 from assay.predict.typed import Chunk
@@ -67,6 +68,7 @@ def predict_file(
     bundle: Path,
     table: Path,
     output: Path | None,
+    images: Path | None = None,
     hear: Callable[[int], None] = lambda _: None,
 ) -> Summary:
     """Predict every row of a table, in its order.
@@ -77,6 +79,8 @@ def predict_file(
         A bundle, or the folder of the run that left it.
     output
         Where the predictions go; None: to the standard output.
+    images
+        A folder or an archive of the images that rows name, for a model that looks at them.
     hear
         Told how many rows are done, now and then.
 
@@ -95,7 +99,8 @@ def predict_file(
                 f"-o {output}: that is the table itself. Write the predictions to another file."
             )
     opened = Bundle.open(bundle)
-    read = open_table(table, opened)
+    pictures = None if images is None else Pictures(images, opened.form)
+    read = open_table(table, opened, pictures)
     n_rows = n_marked = 0
     with written(output, read.copied, opened.form.classes) as writer:
         for chunk, found in _predicted(opened, read.chunks):

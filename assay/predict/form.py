@@ -91,6 +91,16 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Files that a column names, and what they are resized to; an image's pixels are the columns ``pixels``."""
+
+    column: str
+    height: int
+    width: int
+    channels: int
+
+
+@dataclass(frozen=True)
 class Form:
     """All that prediction knows of a table.
 
@@ -102,6 +112,8 @@ class Form:
         Columns that only name a row; they stand in the output where a table has them.
     pixels
         Names of the columns that are an image's pixels, in their order.
+    images
+        Where these came from files; None: the table itself had them.
     """
 
     study: str
@@ -114,6 +126,7 @@ class Form:
     dates: tuple[Dated, ...]
     copied: tuple[str, ...]
     pixels: tuple[str, ...]
+    images: Images | None
     seen: Seen
     preparation: Preparation
 
@@ -136,6 +149,7 @@ class Form:
             "dates": [asdict(one) for one in self.dates],
             "copied": self.copied,
             "pixels": self.pixels,
+            "images": None if self.images is None else asdict(self.images),
             "seen": asdict(self.seen),
             "preparation": self.preparation.form(),
         }
@@ -184,6 +198,7 @@ class Form:
             ),
             copied=tuple(form["copied"]),
             pixels=tuple(form["pixels"]),
+            images=None if form["images"] is None else Images(**form["images"]),
             seen=Seen(
                 numbers={k: (low, high) for k, (low, high) in seen["numbers"].items()},
                 gaps=tuple(seen["gaps"]),

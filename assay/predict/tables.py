@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from assay.errors import DataRefused
 from assay.predict.bundle import Bundle
+from assay.predict.form import Form
+from assay.predict.pictures import Pictures
 from assay.predict.source import Found, TableFile
 from assay.predict.typed import Cells, Chunk
 from assay.readers.encoding import Encoding, find_encoding, lines_of
@@ -56,8 +58,31 @@ class Table:
     notes: list[str]
 
 
-def open_table(path: Path, bundle: Bundle) -> Table:
+@dataclass(frozen=True)
+class Wants:
+    """What a bundle wants of a table: all that it needs, or the names of images instead of their pixels."""
+
+    bundle: Bundle
+    needed: tuple[str, ...]
+
+    @property
+    def form(self) -> Form:
+        return self.bundle.form
+
+    def rows_at_once(self, n_columns: int = 0) -> int:
+        return self.bundle.rows_at_once(n_columns)
+
+    def check(self, names: Sequence[str], table: str) -> None:
+        self.bundle.check_columns(names, table, self.needed)
+
+
+def open_table(path: Path, bundle: Bundle, pictures: Pictures | None = None) -> Table:
     """Open a table for a bundle.
+
+    Parameters
+    ----------
+    pictures
+        Images that the rows name, where the table has not their pixels.
 
     Raises
     ------
@@ -65,6 +90,16 @@ def open_table(path: Path, bundle: Bundle) -> Table:
         If the file cannot be read, or a column that is needed is missing; while its rows are read, if
         one of them is not what it must be.
     """
+    if pictures is None:
+        return _opened(path, Wants(bundle, bundle.needed))
+    pixels = frozenset(pictures.pixels)
+    others = (name for name in bundle.needed if name not in pixels)
+    needed = tuple(dict.fromkeys([pictures.images.column, *others]))
+    table = _opened(path, Wants(bundle, needed))
+    return replace(table, chunks=pictures.beside(table.chunks))
+
+
+def _opened(path: Path, wants: Wants) -> Table:
     source = TableFile(str(path), str(path))
     ending = path.suffix.lower()
     try:
@@ -81,28 +116,28 @@ def open_table(path: Path, bundle: Bundle) -> Table:
     if n_bytes == 0:
         raise DataRefused(f"{path} is empty.")
     if ending == ".parquet":
-        return _parquet(source, bundle)
+        return _parquet(source, wants)
     if ending == ".npz":
-        return _arrays(source, bundle)
+        return _arrays(source, wants)
     if ending in (*_TEXT, *_JSON, *_PACKED):
         opened, inner = opener(source)
         if inner in _TEXT:
-            return _delimited(source, opened, inner, bundle)
+            return _delimited(source, opened, inner, wants)
         if inner in _JSON:
-            return _json_lines(source, opened, bundle)
+            return _json_lines(source, opened, wants)
     raise DataRefused(
         f"{path}: the ending is not one of {', '.join(ENDINGS)}; the text files among them may be packed as .gz or .zip."
     )
 
 
 def _chosen(
-    names: Sequence[str], bundle: Bundle, source: TableFile, notes: list[str]
+    names: Sequence[str], wants: Wants, source: TableFile, notes: list[str]
 ) -> tuple[str, ...]:
     """Return the columns that are copied, once a table has those that are needed."""
-    bundle.check_columns(names, source.name)
+    wants.check(names, source.name)
     there = frozenset(names)
-    copied = tuple(name for name in bundle.form.copied if name in there)
-    _note_further(there - {*bundle.needed, *copied}, notes)
+    copied = tuple(name for name in wants.form.copied if name in there)
+    _note_further(there - {*wants.needed, *copied}, notes)
     return copied
 
 
@@ -118,20 +153,20 @@ def _note_further(further: "frozenset[str] | set[str]", notes: list[str]) -> Non
 # Text tables ---------------------------------------------------------------------------------------
 
 
-def _delimited(source: TableFile, opened: Opened, ending: str, bundle: Bundle) -> Table:
+def _delimited(source: TableFile, opened: Opened, ending: str, wants: Wants) -> Table:
     with explained(source):
-        encoding = find_encoding(opened, source, bundle.form.read.encoding or "cp949")
-        source, separator, names = _layout(source, opened, encoding, ending, bundle)
+        encoding = find_encoding(opened, source, wants.form.read.encoding or "cp949")
+        source, separator, names = _layout(source, opened, encoding, ending, wants)
     notes = [encoding.remark]
     if source.read.names:
         notes.append("no header: the columns are named as in the study")
     check_header(names, source)
-    copied = _chosen(names, bundle, source, notes)
+    copied = _chosen(names, wants, source, notes)
     scan = Scan(opened, encoding, separator, source)
-    wanted = dict.fromkeys([*bundle.needed, *copied])
+    wanted = dict.fromkeys([*wants.needed, *copied])
     places = {name: names.index(name) for name in wanted}
     return Table(
-        _chunks_of_rows(scan, places, bundle.rows_at_once(len(names)), source),
+        _chunks_of_rows(scan, places, wants.rows_at_once(len(names)), source),
         copied,
         notes,
     )
@@ -142,10 +177,10 @@ def _layout(
     opened: Opened,
     encoding: Encoding,
     ending: str,
-    bundle: Bundle,
+    wants: Wants,
 ) -> tuple[TableFile, str, list[str]]:
     """Return the separator and the names of the columns: the header's, or the study's if it has none."""
-    declared, needed = bundle.form.read, frozenset(bundle.needed)
+    declared, needed = wants.form.read, frozenset(wants.needed)
     separator = separator_of(opened, encoding, ending)
     first = first_row(opened, encoding, separator)
     if declared.separator is not None and not needed <= frozenset(first):
@@ -180,11 +215,11 @@ def _chunks_of_rows(
 # JSON lines ----------------------------------------------------------------------------------------
 
 
-def _json_lines(source: TableFile, opened: Opened, bundle: Bundle) -> Table:
+def _json_lines(source: TableFile, opened: Opened, wants: Wants) -> Table:
     with explained(source):
-        encoding = find_encoding(opened, source, bundle.form.read.encoding or "cp949")
+        encoding = find_encoding(opened, source, wants.form.read.encoding or "cp949")
     notes = ["JSON lines", encoding.remark]
-    reader = _Objects(source, opened, encoding.codec, bundle, notes)
+    reader = _Objects(source, opened, encoding.codec, wants, notes)
     return Table(reader.chunks(), reader.copied, notes)
 
 
@@ -196,22 +231,22 @@ class _Objects:
         source: TableFile,
         opened: Opened,
         codec: str,
-        bundle: Bundle,
+        wants: Wants,
         notes: list[str],
     ) -> None:
         self._source, self._opened, self._codec = source, opened, codec
-        self._bundle, self._notes = bundle, notes
+        self._wants, self._notes = wants, notes
         self._keys: set[str] = set()
-        first = next(self._some(bundle.rows_at_once()), None)
+        first = next(self._some(wants.rows_at_once()), None)
         if first is None:
             raise DataRefused(f"{source.name} has no rows.")
-        bundle.check_columns(sorted(self._keys), source.name)
-        self.copied = tuple(n for n in bundle.form.copied if n in self._keys)
+        wants.check(sorted(self._keys), source.name)
+        self.copied = tuple(n for n in wants.form.copied if n in self._keys)
 
     def chunks(self) -> Iterator[Chunk]:
         n_before = 0
-        wanted = (*self._bundle.needed, *self.copied)
-        for rows, lines in self._some(self._bundle.rows_at_once()):
+        wanted = (*self._wants.needed, *self.copied)
+        for rows, lines in self._some(self._wants.rows_at_once()):
             cells: dict[str, Cells] = {
                 name: [row.get(name) for row in rows] for name in wanted
             }
@@ -255,7 +290,7 @@ class _Objects:
 # Parquet -------------------------------------------------------------------------------------------
 
 
-def _parquet(source: TableFile, bundle: Bundle) -> Table:
+def _parquet(source: TableFile, wants: Wants) -> Table:
     try:
         from assay.readers import parquet_file
     except ModuleNotFoundError as error:
@@ -266,9 +301,9 @@ def _parquet(source: TableFile, bundle: Bundle) -> Table:
     notes = ["Parquet"]
     with parquet_file.opened(source) as file:
         names = parquet_file.names_of(file, source)
-    copied = _chosen(names, bundle, source, notes)
-    wanted = list(dict.fromkeys([*bundle.needed, *copied]))
-    size = bundle.rows_at_once(len(wanted))
+    copied = _chosen(names, wants, source, notes)
+    wanted = list(dict.fromkeys([*wants.needed, *copied]))
+    size = wants.rows_at_once(len(wanted))
 
     def chunks() -> Iterator[Chunk]:
         n_before = 0
@@ -300,7 +335,7 @@ def _check_characters(
 # NumPy archives ------------------------------------------------------------------------------------
 
 
-def _arrays(source: TableFile, bundle: Bundle) -> Table:
+def _arrays(source: TableFile, wants: Wants) -> Table:
     notes = ["NumPy arrays"]
     try:
         with warnings.catch_warnings(), zipfile.ZipFile(source.path) as archive:
@@ -311,16 +346,16 @@ def _arrays(source: TableFile, bundle: Bundle) -> Table:
         raise _unreadable(source, error) from None
     of_arrays = {name: names_of(name, head.shape) for name, head in heads.items()}
     names = [one for some in of_arrays.values() for one in some]
-    declared = bundle.form.read.names
-    if len(declared) == len(names) and not set(bundle.needed) <= set(names):
+    declared = wants.form.read.names
+    if len(declared) == len(names) and not set(wants.needed) <= set(names):
         further = iter(declared)
         of_arrays = {k: [next(further) for _ in some] for k, some in of_arrays.items()}
         names = list(declared)
     check_header(names, source)
-    copied = _chosen(names, bundle, source, notes)
-    wanted = frozenset((*bundle.needed, *copied))
+    copied = _chosen(names, wants, source, notes)
+    wanted = frozenset((*wants.needed, *copied))
     some = {k: held for k, held in of_arrays.items() if wanted & set(held)}
-    size = bundle.rows_at_once(len(names))
+    size = wants.rows_at_once(len(names))
     return Table(_chunks_of_arrays(source, some, wanted, n_rows, size), copied, notes)
 
 

@@ -1,0 +1,76 @@
+"""Images beside a table to predict: a row names its own, whose pixels become columns."""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from assay.errors import StudyError
+from assay.predict.form import Form, Images
+from assay.predict.source import TableFile
+from assay.predict.typed import Chunk
+from assay.readers.archives import Archive
+from assay.readers.image_files import by_key, pixels_of
+
+
+class Pictures:
+    """A folder or an archive of images, for a form whose pixels came from files."""
+
+    def __init__(self, path: Path, form: Form) -> None:
+        """Look at the names of the images.
+
+        Raises
+        ------
+        StudyError
+            If there is no such folder or archive, or the model is not one of images in files.
+        DataRefused
+            If it cannot be read.
+        """
+        if form.images is None:
+            raise StudyError(
+                f"--images {path}: this model looks at no image files. Leave it out."
+            )
+        if not path.exists():
+            raise StudyError(
+                f"--images {path} is not there. Give a folder, .tar, .tar.gz or .zip of images."
+            )
+        if importlib.util.find_spec("PIL") is None:
+            raise StudyError(
+                "Pillow is needed to read images. Install the bundle's requirements.txt."
+            )
+        self.images: Images = form.images
+        self._source = TableFile(str(path), str(path))
+        self._archive = Archive(path, str(path), self._source)
+        self._names = by_key(self._archive.names())
+        self.pixels = form.pixels
+
+    def beside(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Yield chunks with the pixels of the images that their rows name.
+
+        Raises
+        ------
+        DataRefused
+            If a row's image is missing, ambiguous, too large, or none.
+        """
+        for chunk in chunks:
+            source = TableFile(chunk.table, chunk.table)
+            pixels, _ = pixels_of(
+                _named(chunk, self.images.column),
+                self.images,
+                self._archive,
+                self._names,
+                source,
+                chunk.place,
+            )
+            columns = dict(zip(self.pixels, pixels.T, strict=True))
+            yield Chunk(
+                chunk.table,
+                chunk.n_rows,
+                {**chunk.cells, **columns},
+                chunk.as_text,
+                chunk.first,
+                chunk.lines,
+            )
+
+
+def _named(chunk: Chunk, column: str) -> Sequence[str | None]:
+    return [None if cell in (None, "") else str(cell) for cell in chunk.cells[column]]
