@@ -25,11 +25,12 @@ from assay.predict.form import Form
 from assay.predict.manifest import described
 from assay.preprocess import Preparation, unpack
 from assay.records import Cleaned, FinalFit, FoldResult
+from assay.registration import Registration
 from assay.report.files import Seen, report_files
 from assay.report.findings import predicted
 from assay.samples import Labels
+from assay.sources import Suite
 from assay.store import Store
-from assay.study import Registration, Suite
 from assay.toml import study_text
 from assay.verdict import Evidence, Judgement, Verdict
 

@@ -43,6 +43,11 @@ def artifacts_folder() -> Path:
     return Path(os.environ.get("ASSAY_ARTIFACTS") or ROOT / "artifacts")
 
 
+def shown(path: Path) -> str:
+    """Return a path as a sentence names it: within the project without what leads there."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
 def package_file(package: str, inside: str) -> Path:
     """Return a file that an installed package brings, without importing the package.
 

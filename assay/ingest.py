@@ -14,7 +14,7 @@ from assay.errors import DataRefused
 from assay.readers.choose import read_file
 from assay.readers.table import Table, check_values, sampled
 from assay.records import Column, Ref, Snapshot
-from assay.study import Source
+from assay.sources import Source
 
 __all__ = ["Table", "read_source", "snapshot"]
 

@@ -34,7 +34,7 @@ from assay.records import (
     Task,
 )
 from assay.samples import Samples
-from assay.study import Identity
+from assay.sources import Identity
 from assay.verdict import (
     Against,
     Claim,

@@ -10,8 +10,9 @@ from assay.canonical import digest_file
 from assay.differences import first_difference, moved_scores
 from assay.errors import CorruptObject, NotReproducible, StudyError
 from assay.receipt import Environment, Receipt, tier_of
+from assay.registration import Registration
+from assay.sources import Identity
 from assay.store import Store
-from assay.study import Identity, Registration
 from assay.verdict import Manifest, Verdict
 
 _OTHERS = {

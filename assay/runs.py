@@ -5,10 +5,32 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from assay.canonical import digest_bytes, digest_file
-from assay.environment import circumstances
-from assay.errors import NotReproducible
+from assay.environment import artifacts_folder, circumstances, shown
+from assay.errors import NotReproducible, StudyError
 from assay.store import Store
 from assay.verdict import Bundle, Manifest, Verdict
+
+
+def store_of(
+    artifacts: Path | None = None, *, fresh: bool = False, audit: float = 0.0
+) -> Store:
+    """Open the store in ``artifacts``, or in the default folder.
+
+    ``fresh``: trust no stored result; ``audit``: the share of them to be computed again and compared.
+
+    Raises
+    ------
+    StudyError
+        If nothing can be written there.
+    """
+    store = Store(artifacts or artifacts_folder(), fresh=fresh, audit=audit)
+    try:
+        store.scratch()
+    except OSError as error:
+        raise StudyError(
+            f"{shown(store.folder)} cannot hold what a run leaves: {error.strerror}. Choose another with --artifacts."
+        ) from None
+    return store
 
 
 def run_folder(store: Store, name: str) -> Path:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from assay.errors import DataRefused, StudyError
 from assay.records import ExpectationOutcome, Snapshot, ValidationReport
-from assay.study import Suite
+from assay.sources import Suite
 
 _N_EXAMPLES = 3
 _LONGEST_ID = 100

@@ -19,8 +19,8 @@ from assay.plans import Accept, Study, TunePlan
 from assay.records import Cleaned, Sentinel, Snapshot, ValidationReport
 from assay.samples import Samples, opened
 from assay.seeds import generator_for, seed_for
+from assay.sources import Source
 from assay.store import Store
-from assay.study import Source
 
 Kind = Literal["null", "family", "signal", "comparison", "leak"]
 

@@ -33,7 +33,8 @@ from assay.errors import DataRefused, StudyError
 from assay.ingest import Table, read_source, snapshot
 from assay.plans import ImageSource
 from assay.records import Ref
-from assay.study import LocatedImages, Source, Suite, load
+from assay.sources import LocatedImages, Source, Suite
+from assay.study import load
 from assay.validate import validate_table
 from bench import independent, valid_files
 from bench.mutate import damaged, mutated

@@ -18,8 +18,8 @@ import pandas as pd
 from assay.clean import clean_table
 from assay.ingest import read_source, snapshot
 from assay.plans import Plan
+from assay.sources import Suite, source_of
 from assay.store import Store
-from assay.study import Suite, source_of
 from assay.validate import validate_table
 
 _AT_ONCE = 100_000

@@ -20,8 +20,8 @@ from assay.errors import StudyError
 from assay.ledger import Ledger, Repetition, repetition
 from assay.plans import PlanName, Study
 from assay.seeds import seed_for
+from assay.sources import Identity
 from assay.store import Store
-from assay.study import Identity
 from assay.verdict import Evidence, Opened, Verdict
 from assay.worlds import WORLDS, World, own_world, relabelled_samples, snapshot_of
 from flows.processes import follow

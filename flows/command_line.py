@@ -16,7 +16,10 @@ import typer
 from assay import runs
 from assay.environment import cores_allowed, data_folder
 from assay.errors import AssayError, NotReproducible, StudyError
-from assay.study import identify, load, register, store_of
+from assay.registration import register
+from assay.runs import store_of
+from assay.sources import identify
+from assay.study import load
 from assay.verdict import Verdict
 from flows.runner import as_runner
 from flows.terminal import Watcher, tell, tell_plan

@@ -29,9 +29,12 @@ from assay.memory import n_inputs, processes_that_fit
 from assay.plans import Plan, PlanName, Study
 from assay.progress import Ahead, Begun, announce, listening
 from assay.records import Cleaned, SelfTest
+from assay.registration import begin, register
+from assay.runs import store_of
 from assay.scope import DEEP, scope_of
+from assay.sources import Identity, identify
 from assay.store import Store
-from assay.study import Identity, begin, identify, load, register, store_of
+from assay.study import load
 from assay.verdict import Evidence, Judgement, Opened, Universe, Verdict
 from flows.logbook import Logbook, run_name, show
 from flows.runner import Runner, records

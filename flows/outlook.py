@@ -7,8 +7,8 @@ from assay.environment import cores_allowed
 from assay.plans import Plan, PlanName, Study
 from assay.records import Cleaned, FoldResult, Split
 from assay.scope import scope_of
+from assay.sources import Identity
 from assay.store import Store
-from assay.study import Identity
 from flows.runner import n_processes
 from tasks import (
     audit,

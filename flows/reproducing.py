@@ -23,8 +23,10 @@ from assay.rerun import (
     open_run,
     receipt,
 )
+from assay.runs import store_of
+from assay.sources import identify
 from assay.store import Store
-from assay.study import identify, load, store_of
+from assay.study import load
 
 Check = Callable[[list[str]], None]  # the words after `python flows/main.py`
 _CPUS = {  # instruction sets left in place, by the settings of oneDNN, OpenBLAS and NumPy
@@ -148,6 +150,7 @@ def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
     if not newest:
         need_plain(lock)
     locked = ["--require-hashes", "--only-binary=:all:", "-r", str(lock)]
+    locked += ["-c", str(lock)]  # before pip 24 a pin with extras counts only so
     wanted = ["-r", str(ROOT / "requirements.in")] if newest else locked
     _called([sys.executable, "-m", "venv", str(folder)], {})
     _called([str(python), "-m", "pip", "install", "--quiet", *wanted], {})

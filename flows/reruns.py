@@ -12,7 +12,7 @@ from prefect.events import emit_event
 
 from assay.errors import NotReproducible
 from assay.receipt import Environment, Receipt
-from assay.study import store_of
+from assay.runs import store_of
 from flows.reproducing import reproduced
 
 

@@ -1,7 +1,8 @@
 """The task of the stage ``bundle``."""
 
+from assay.registration import Registration
+from assay.sources import Suite
 from assay.store import Store
-from assay.study import Registration, Suite
 from assay.verdict import Bundle, Evidence, Judgement
 from tasks.policies import stage
 

@@ -1,8 +1,8 @@
 """The task of the stage ``ingest``."""
 
 from assay.records import Snapshot
+from assay.sources import Source
 from assay.store import Store
-from assay.study import Source
 from tasks.policies import stage
 
 

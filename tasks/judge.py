@@ -1,8 +1,8 @@
 """The task of the stage ``judge``."""
 
 from assay.plans import Judging
+from assay.sources import Identity
 from assay.store import Store
-from assay.study import Identity
 from assay.verdict import Evidence, Judgement
 from tasks.policies import stage
 

@@ -1,8 +1,8 @@
 """The task of the stage ``validate``."""
 
 from assay.records import Snapshot, ValidationReport
+from assay.sources import Suite
 from assay.store import Store
-from assay.study import Suite
 from tasks.policies import stage
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from assay.canonical import digest_bytes
 from assay.draft import Draft, draft_table
 from assay.plans import Study
-from assay.study import Source
+from assay.sources import Source
 
 
 def every_kind(n: int = 240) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from assay.ingest import Table, snapshot
 from assay.plans import Cleaning, CleanPlan, LabelRule, Study
 from assay.records import Cleaned, ExpectationOutcome, Ref, Snapshot, ValidationReport
 from assay.samples import Samples
-from assay.study import Source, Suite
+from assay.sources import Source, Suite
 
 NOWHERE = Ref(kind="bytes", digest="0" * 64, size=0)
 

@@ -36,8 +36,9 @@ from assay.records import (
     Trial,
     ValidationReport,
 )
+from assay.registration import Registration
 from assay.samples import Labels, Samples
-from assay.study import Identity, Registration
+from assay.sources import Identity
 from assay.verdict import Evidence
 
 steady = settings(deadline=None, derandomize=True, max_examples=60)

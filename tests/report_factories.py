@@ -15,11 +15,12 @@ from assay.canonical import digest_bytes
 from assay.environment import LOCK, circumstances
 from assay.judge import judge_evidence
 from assay.plans import Study
+from assay.registration import Registration
 from assay.report.files import Seen, account_of
 from assay.report.findings import predicted
 from assay.report.page import render
 from assay.report.wording import Language
-from assay.study import Registration, Suite
+from assay.sources import Suite
 from assay.verdict import Evidence, Judgement, Manifest
 from tests.model_factories import (
     Case,

@@ -33,8 +33,9 @@ from assay.network import (
 from assay.plans import CleanPlan, LabelRule, SplitPlan, Study, TunePlan
 from assay.records import FinalFit, ModelFit, Trial
 from assay.saved_model import from_archive
+from assay.sources import Suite
 from assay.store import Store
-from assay.study import Suite, load
+from assay.study import load
 from assay.toml import study_text
 from assay.train import predict
 from tests.model_factories import (

@@ -6,9 +6,9 @@ import pytest
 
 from assay.environment import LOCK
 from assay.records import FinalFit, ModelFit, Trial
+from assay.registration import Registration
 from assay.report.cards import cards, markdown
 from assay.report.files import account_of, report_files
-from assay.study import Registration
 from tests.model_factories import (
     digest,
     number_case,

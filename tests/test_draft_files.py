@@ -12,8 +12,9 @@ from assay.draft.files import find_table, keep_draft, study_name, write_draft
 from assay.environment import ROOT
 from assay.errors import DataRefused, StudyError
 from assay.ingest import read_source
+from assay.sources import identify, source_of
 from assay.store import Store
-from assay.study import identify, load, source_of
+from assay.study import load
 from tests.draft_tables import every_kind
 
 

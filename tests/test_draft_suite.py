@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from assay.draft.suite import draft_suite
-from assay.study import Suite
+from assay.sources import Suite
 from assay.validate import validate_table
 from tests.draft_tables import drafted, every_kind
 from tests.factories import make_snapshot

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import StudyError
-from assay.study import Suite, load
+from assay.sources import Suite
+from assay.study import load
 from assay.validate import _rules
 from bench import fuzz
 from tests.factories import make_rule, write_study

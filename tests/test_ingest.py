@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from assay.errors import DataRefused
 from assay.ingest import Table, read_source, snapshot
+from assay.sources import Source
 from assay.store import Store
-from assay.study import Source
 from tests.factories import NOWHERE, make_source, make_table
 
 PLAIN = "city,height\nSeoul,1.5\nBusan,2.5\n"

@@ -68,6 +68,8 @@ STAGES = {
 }
 FLOWS_MAY_READ = {
     "study",
+    "sources",
+    "registration",
     "records",
     "errors",
     "store",

@@ -11,7 +11,8 @@ from assay.bundle import study_text
 from assay.errors import AssayError, DataRefused, StudyError
 from assay.ingest import Table, read_source
 from assay.plans import Plan
-from assay.study import identify, load, source_of
+from assay.sources import identify, source_of
+from assay.study import load
 from bench.valid_files import picture, tarred, zipped
 from tests.factories import make_plan, make_rule, make_study, make_suite, write_study
 from tests.reading import said_by
@@ -327,7 +328,7 @@ def test_the_skin_images_are_those_that_were_derived_before(catalogue):
         pytest.skip("there are no skin images under ASSAY_DATA")
     from assay.plans import ImageSource
     from assay.readers.pictures import with_pixels
-    from assay.study import LocatedImages, Source
+    from assay.sources import LocatedImages, Source
 
     known = pd.read_csv(folder / "ham10000_28_28_RGB.csv.gz", nrows=200)
     images = LocatedImages(

@@ -16,8 +16,9 @@ import pytest
 from assay.errors import CorruptObject, ProcessLost
 from assay.progress import Event, Finished, Started, listening
 from assay.records import FoldResult
+from assay.sources import identify
 from assay.store import Store
-from assay.study import identify, load
+from assay.study import load
 from bench.program import PROGRAM
 from flows.processes import _Job, _outcome, side_by_side
 from flows.runner import records

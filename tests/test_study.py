@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from assay.environment import ROOT
 from assay.errors import DataRefused, StudyError
 from assay.plans import Study
+from assay.registration import begin, register
+from assay.sources import identify, source_of, suite_of
 from assay.store import Store
-from assay.study import begin, identify, load, register, source_of, suite_of
+from assay.study import load
 from tests.factories import make_plan, make_rule, make_study, make_suite, write_study
 
 STUDIES = sorted((ROOT / "hypotheses").glob("*.toml"))

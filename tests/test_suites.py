@@ -13,7 +13,7 @@ from assay.environment import ROOT
 from assay.errors import DataRefused
 from assay.ingest import read_source
 from assay.records import ExpectationOutcome
-from assay.study import Suite
+from assay.sources import Suite
 from assay.validate import validate_table
 from tests.factories import make_snapshot, make_source
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assay.errors import DataRefused, StudyError
 from assay.records import ValidationReport
-from assay.study import Suite
+from assay.sources import Suite
 from assay.validate import _rules, validate_table
 from tests.factories import make_rule, make_snapshot, make_suite, make_table
 
@@ -335,7 +335,7 @@ def test_names_with_signs_and_other_scripts_are_found():
 def test_the_projects_suites_hold_for_the_tables_they_are_for():
     from assay.environment import ROOT
     from assay.ingest import read_source
-    from assay.study import Source
+    from assay.sources import Source
 
     for name in ("digits", "breast-cancer"):
         text = (ROOT / "expectations" / f"{name}.json").read_text(encoding="utf-8")

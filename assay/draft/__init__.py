@@ -18,7 +18,7 @@ from assay.draft.target import aim_at
 from assay.errors import DataRefused, StudyError
 from assay.ingest import read_source
 from assay.plans import SplitPlan
-from assay.study import Source
+from assay.sources import Source
 
 __all__ = ["Draft", "Role", "draft_source", "draft_table", "picture_in", "question_of"]
 

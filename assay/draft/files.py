@@ -17,8 +17,8 @@ from assay.draft import Draft
 from assay.environment import ROOT, data_folder, package_file
 from assay.errors import DataRefused, StudyError
 from assay.plans import ReadPlan
+from assay.sources import BUILT_IN, Source
 from assay.store import Store
-from assay.study import BUILT_IN, Source
 
 _MOST_LETTERS = 63
 _ENDINGS = re.compile(r"(\.[A-Za-z0-9]{1,7}){1,2}$")

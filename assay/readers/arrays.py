@@ -20,7 +20,7 @@ from assay.readers.heads import (
 )
 from assay.readers.rules import check_cell, check_header, first_line, words_remark
 from assay.readers.table import Table, blank_words, only_for, sampled
-from assay.study import Source
+from assay.sources import Source
 
 
 def read_arrays(source: Source) -> Table:

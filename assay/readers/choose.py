@@ -11,7 +11,7 @@ from assay.readers.limits import check_file_size
 from assay.readers.parquet import read_parquet
 from assay.readers.table import Table
 from assay.readers.unpack import opener
-from assay.study import Source
+from assay.sources import Source
 
 _TEXT, _JSON = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson")
 _WORKBOOK, _PACKED = (".xlsx", ".xls", ".xlsb", ".ods"), (".gz", ".zip")

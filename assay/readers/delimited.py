@@ -27,7 +27,7 @@ from assay.readers.rules import (
 from assay.readers.scan import Scan, separator_of, text_of
 from assay.readers.table import Table, beyond_a_word, drawn, only_for, told
 from assay.readers.unpack import Opened, explained
-from assay.study import Source
+from assay.sources import Source
 
 
 @dataclass(frozen=True)

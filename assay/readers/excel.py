@@ -28,7 +28,7 @@ from assay.readers.rules import (
     words_remark,
 )
 from assay.readers.table import Table, only_for, sampled
-from assay.study import Source
+from assay.sources import Source
 
 
 def read_workbook(source: Source, n_bytes: int) -> Table:

@@ -19,7 +19,7 @@ from assay.readers.rules import (
 )
 from assay.readers.table import Table, drawn, only_for, told
 from assay.readers.unpack import Opened, explained
-from assay.study import Source
+from assay.sources import Source
 
 _ROWS_BETWEEN_CHECKS = 10_000
 

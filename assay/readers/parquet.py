@@ -14,7 +14,7 @@ from assay.readers.rules import (
     words_remark,
 )
 from assay.readers.table import Table, blank_words, drawn, only_for, told
-from assay.study import Source
+from assay.sources import Source
 
 # The last range in the characters themselves: two engines, which escape it differently, may read it.
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f" + "\x80-\x9f]"

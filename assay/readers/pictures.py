@@ -11,7 +11,7 @@ from assay.readers.image_files import by_key, is_image, pixels_of
 from assay.readers.limits import check_shape
 from assay.readers.rules import pixel_names
 from assay.readers.table import Table
-from assay.study import Source
+from assay.sources import Source
 
 
 def with_pixels(table: Table, source: Source) -> Table:

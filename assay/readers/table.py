@@ -11,7 +11,7 @@ from assay.errors import DataRefused, StudyError
 from assay.plans import ReadPlan
 from assay.readers.rules import MAX_NUMBER, cut, is_number
 from assay.seeds import generator_for
-from assay.study import Source
+from assay.sources import Source
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import jinja2
 from markupsafe import Markup
 
 from assay.plans import LabelRule, Plan
+from assay.registration import Registration
 from assay.report.record import Account
 from assay.report.statements import answers, claimed, not_said, reason
 from assay.report.wording import Say
-from assay.study import Registration
 from assay.verdict import Verdict
 from assay.words import METRICS, figure, size
 

@@ -9,13 +9,13 @@ import pandas as pd
 
 from assay.catalogue import licence_of
 from assay.plans import Plan
+from assay.registration import Registration
 from assay.report.cards import cards
 from assay.report.examples import pixels_of
 from assay.report.findings import Predicted, findings
 from assay.report.page import render
 from assay.report.record import Account, Findings
 from assay.report.wording import has_hangul
-from assay.study import Registration
 from assay.verdict import Evidence, Judgement
 
 

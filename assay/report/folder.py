@@ -6,9 +6,9 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from assay.errors import CorruptObject
+from assay.registration import Registration
 from assay.report.record import Account
 from assay.rerun import open_run as open_verified
-from assay.study import Registration
 from assay.verdict import Manifest, Verdict
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from assay.plans import LOSSES, LabelRule, Plan
 from assay.records import FoldResult, Hyperparameters
+from assay.registration import Registration
 from assay.report import columns, curves, numbers, pictures, searching
 from assay.report.drawing import Picture, drawing
 from assay.report.record import Account
@@ -25,7 +26,6 @@ from assay.report.statements import (
     reason,
 )
 from assay.report.wording import Language, Say
-from assay.study import Registration
 from assay.verdict import Verdict
 from assay.words import HEADLINES, figure, size
 
