@@ -1,48 +1,39 @@
 """The command line. What is loaded here must stay light: an unchanged study is answered from its run."""
 
-import errno
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
 from assay import runs
 from assay.environment import cores_allowed, data_folder
-from assay.errors import AssayError, NotReproducible, StudyError
+from assay.errors import StudyError
 from assay.registration import register
 from assay.runs import store_of
 from assay.sources import identify
 from assay.study import load
-from assay.verdict import Verdict
+from flows import left_commands
+from flows.options import (
+    Artifacts,
+    Data,
+    Fresh,
+    Json,
+    Order,
+    Read,
+    Set,
+    StudyFile,
+    StudyOrTable,
+    Target,
+    Unit,
+)
+from flows.program import errors_in_words, run_check, say
 from flows.runner import as_runner
-from flows.terminal import Watcher, tell, tell_plan
+from flows.terminal import tell, tell_plan
 
 BUILT_IN = Path("hypotheses/digits.toml")
-
-_QUIET = {
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",  # each event that a stopped server does not take
-}
-_NEXT_STEP = {  # what a person can do about a system that refuses
-    errno.ENOSPC: "make room and run again",
-    errno.EDQUOT: "make room and run again",
-    errno.EFBIG: "allow larger files and run again",
-    errno.EROFS: "choose another folder with --artifacts",
-    errno.EACCES: "allow it, or choose another folder with --artifacts",
-    errno.EPERM: "allow it, or choose another folder with --artifacts",
-    errno.EIO: "see to the disk and run again",
-    errno.ESTALE: "see to the disk and run again",
-    errno.EMFILE: "allow more open files and run again",
-    errno.ENFILE: "allow more open files and run again",
-    errno.ENOMEM: "run again where there is more memory",
-}
 
 app = typer.Typer(
     help="Check a hypothesis on a dataset: signal above chance, the claim, and whether deep learning earns its cost.",
@@ -50,75 +41,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-StudyFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="STUDY", help="A study file, such as hypotheses/digits.toml."
-    ),
-]
-StudyOrTable = Annotated[
-    Path,
-    typer.Argument(
-        metavar="STUDY|TABLE",
-        help="A study file, which ends in .toml, or a table of your own, with --target.",
-    ),
-]
-Target = Annotated[
-    str | None,
-    typer.Option(metavar="COLUMN", help="Of a table: the column to predict."),
-]
-Unit = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Of a table: the column that says which rows belong together.",
-    ),
-]
-Order = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN", help="Of a table: the column that puts rows in order of time."
-    ),
-]
-Read = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="KEY=VALUE",
-        help="Of a table: how it is read, such as sheet=Orders or encoding=cp949; repeatable.",
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change a value of the study; repeatable."
-    ),
-]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        help="A file to read instead of the study's sources, or the folder they lie in."
-    ),
-]
-Artifacts = Annotated[
-    Path | None, typer.Option(help="Where runs and stored results go.")
-]
-Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Compute everything again, whatever is stored.")
-]
-Lang = Annotated[
-    str, typer.Option(metavar="en|ko", help="The language it is written in.")
-]
-Run = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN",
-        help="A run's folder, its name, or a study, of which the newest run is taken.",
-    ),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print the verdict record as the last line.")
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -165,7 +87,7 @@ def check(
 
     Of a table a study is drafted first and kept below drafts/ of the artifacts.
     """
-    with _errors_in_words():
+    with errors_in_words():
         begun, where = time.perf_counter(), as_runner(runner)
         store = store_of(artifacts)
         if not _is_study(study, target, unit, order, read):
@@ -179,7 +101,7 @@ def check(
         name = identify(declared, study, data, multiverse=multiverse).name
         with store.lock(
             f"run-{declared.name}",
-            waiting=lambda: _say(
+            waiting=lambda: say(
                 f"Another check of {declared.name} is running; waiting for it."
             ),
         ):
@@ -189,7 +111,7 @@ def check(
             if verdict is None:
                 # What libraries write and throw away goes when a killed check is swept.
                 os.environ["TMPDIR"] = str(store.scratch())
-                verdict = _run(
+                verdict = run_check(
                     study=str(study),
                     overrides=set_ or [],
                     data=str(data) if data else None,
@@ -241,63 +163,11 @@ def draft(
     ] = None,
 ) -> None:
     """Write a study and an expectation suite for a table of your own, ready to check and to edit."""
-    with _errors_in_words():
+    with errors_in_words():
         from flows.drafting import Wanted, drafted, tell_draft
 
         wanted = Wanted(target, unit, order, tuple(read or ()))
         tell_draft(*drafted(table, data, wanted, output))
-
-
-@app.command()
-def predict(
-    bundle: Annotated[
-        Path,
-        typer.Argument(
-            metavar="BUNDLE",
-            help="The folder that a check leaves below artifacts/runs, or the bundle in it.",
-        ),
-    ],
-    table: Annotated[
-        Path,
-        typer.Argument(
-            metavar="TABLE", help="Rows to predict: CSV, TSV, JSON lines, Parquet, npz."
-        ),
-    ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Ends in .csv, .jsonl or .parquet; default: CSV on the standard output.",
-        ),
-    ] = "-",
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="A folder, .tar, .tar.gz or .zip of the images that rows name.",
-        ),
-    ] = None,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "-v", "--verbose", help="Say what was decided, and which rules not asked."
-        ),
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print a record as the last line.")
-    ] = False,
-) -> None:
-    """Predict the rows of a table with the model that a check left."""
-    with _errors_in_words():
-        from flows.predicting import predicted, tell_prediction
-
-        where = None if output == "-" else Path(output)
-        summary = predicted(bundle, table, where, images)
-        tell_prediction(summary, fully=verbose)
-        if json:
-            sys.stdout.write(summary.as_json() + "\n")
 
 
 @app.command()
@@ -310,7 +180,7 @@ def fetch(
     ] = None,
 ) -> None:
     """Put a catalogued data set in place, every file verified, or list what is there and what is missing."""
-    with _errors_in_words():
+    with errors_in_words():
         from flows.fetching import fetch as fetched
         from flows.fetching import tell_catalogue
 
@@ -354,7 +224,7 @@ def calibrate(
     Tables are drawn whose truth is known, and each is taken to its verdict by the stages that check
     runs. What is finished is kept: the same command goes on from there.
     """
-    with _errors_in_words():
+    with errors_in_words():
         from flows.calibration import Wanted, calibrated, open_own
         from flows.tally import Tally, tell_rates
 
@@ -381,166 +251,11 @@ def calibrate(
 
 
 @app.command()
-def report(
-    run: Run,
-    lang: Lang = "en",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Default: a file named for the run, in the current folder.",
-        ),
-    ] = None,
-    artifacts: Artifacts = None,
-) -> None:
-    """Write the report of a finished run again, from its folder alone, every file verified first."""
-    with _errors_in_words():
-        from flows.reporting import report_again
-
-        report_again(store_of(artifacts), run, lang, output)
-
-
-@app.command()
-def compare(
-    one: Run,
-    other: Run,
-    lang: Lang = "en",
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write a page of it too."),
-    ] = None,
-    artifacts: Artifacts = None,
-    json: Json = False,
-) -> None:
-    """Put two finished runs side by side: verdicts, intervals, and what differs in study, data, code and lock."""
-    with _errors_in_words():
-        from flows.comparing import compared
-
-        found = compared(store_of(artifacts), one, other, lang, output)
-        if json:
-            sys.stdout.write(found.model_dump_json() + "\n")
-
-
-@app.command()
-def reproduce(
-    run: Run,
-    environment: Annotated[
-        str,
-        typer.Option(
-            metavar="here|venv|newest|container",
-            help="Where it is run again: in another process, in a fresh environment of the run's lock or of newer "
-            "versions, in the image.",
-        ),
-    ] = "here",
-    cpu: Annotated[
-        str | None,
-        typer.Option(
-            metavar="avx2|avx512",
-            help="Leave the processor only so much of its instruction set, to see what another one changes.",
-        ),
-    ] = None,
-    data: Data = None,
-    artifacts: Artifacts = None,
-    key: Annotated[
-        Path | None,
-        typer.Option("--sign", metavar="KEY", help="Sign the receipt with an SSH key."),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Run a finished run again, compare every digest, and write a receipt."""
-    with _errors_in_words():
-        from flows.reproducing import reproduced, sign, tell_receipt
-
-        receipt, path = reproduced(store_of(artifacts), run, data, environment, cpu)
-        tell_receipt(receipt, path, None if key is None else sign(path, key))
-        if json:
-            sys.stdout.write(receipt.model_dump_json() + "\n")
-        if receipt.tier is None:
-            sys.exit(NotReproducible.exit_code)
-
-
-@app.command(name="verify-receipt")
-def verify_receipt(
-    receipt: Annotated[
-        Path, typer.Argument(metavar="RECEIPT", help="A receipt's file.")
-    ],
-    signers: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE",
-            help="Who may sign, as ssh-keygen has it: a line of name and key each.",
-        ),
-    ],
-) -> None:
-    """Say who signed a receipt, or that nobody known did."""
-    with _errors_in_words():
-        from flows.reproducing import signer_of
-
-        sys.stdout.write(f"✓ signed by {signer_of(receipt, signers)}\n")
-
-
-@app.command(name="verify-cache")
-def verify_cache(
-    study: StudyFile,
-    share: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, help="Of the stored stages that are computed again."
-        ),
-    ] = 0.2,
-    set_: Set = None,
-    data: Data = None,
-    artifacts: Artifacts = None,
-) -> None:
-    """Compute a random share of a study's stored stages again, and compare."""
-    with _errors_in_words():
-        from flows.auditing import audited
-
-        check_again = partial(
-            _run,
-            study=str(study),
-            overrides=set_ or [],
-            data=str(data) if data else None,
-            artifacts=str(artifacts) if artifacts else None,
-            audit=share,
-        )
-        with store_of(artifacts).lock(f"run-{load(study, tuple(set_ or ())).name}"):
-            sys.stdout.write(audited(check_again).sentence() + "\n")
-
-
-@app.command()
-def serve(
-    bundle: Annotated[
-        Path,
-        typer.Argument(
-            metavar="BUNDLE", help="A bundle's folder, or that of the run that left it."
-        ),
-    ],
-    host: Annotated[
-        str,
-        typer.Option(help="Beyond this machine it takes a token in ASSAY_TOKEN."),
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(help="A host name by which it may be called; repeatable."),
-    ] = None,
-) -> None:
-    """Answer predictions from a bundle over HTTP: /predict, /health, /card, /openapi.json."""
-    with _errors_in_words():
-        from flows.serving import serve as served
-
-        served(bundle, host, port, os.environ.get("ASSAY_TOKEN"), tuple(name or ()))
-
-
-@app.command()
 def plan(
     study: StudyFile, set_: Set = None, data: Data = None, artifacts: Artifacts = None
 ) -> None:
     """Show what a check would compute and what is stored already."""
-    with _errors_in_words():
+    with errors_in_words():
         store, declared = store_of(artifacts), load(study, tuple(set_ or ()), data)
         identity = identify(declared, study, data)
         finished = runs.finished(store, identity.name) is not None
@@ -603,62 +318,4 @@ def _asked(
     return said + [f"--seed {seed}"] * (seed != 1)
 
 
-def _run(**asked: Any) -> Verdict:
-    """Run the flow with the settings a person at a terminal needs; those already set are kept."""
-    quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
-    settings = {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_CLIENT_MAX_RETRIES": "6",  # a busy SQLite answers 503; two minutes, each wait twice the last
-        **(_QUIET if quiet else {}),
-    }
-    for key, value in settings.items():
-        os.environ.setdefault(key, value)
-    with Watcher():
-        from flows.server import prefect_server
-
-        with prefect_server():
-            from flows.main import check_hypothesis
-
-            return cast("Verdict", check_hypothesis(**asked))
-
-
-@contextmanager
-def _errors_in_words() -> Iterator[None]:
-    """End with one sentence and its exit code, not with a traceback, where the fault is not ours."""
-    try:
-        with _heeding_interrupts():
-            yield
-    except AssayError as error:
-        _say(str(error))
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if error.errno not in _NEXT_STEP:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        _say(
-            f"{where}{error.strerror}. What was finished is kept; {_NEXT_STEP[error.errno]}."
-        )
-        sys.exit(1)
-    except KeyboardInterrupt:
-        _say(
-            "Interrupted. What was finished is kept; the same command goes on from there."
-        )
-        sys.exit(130)
-
-
-@contextmanager
-def _heeding_interrupts() -> Iterator[None]:
-    """Let an interrupt raise inside the block; before and after, where nothing is at stake, it just ends."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            sys.stdout.flush()
-        signal.signal(signal.SIGINT, before)
-
-
-def _say(sentence: str) -> None:
-    sys.stderr.write(sentence + "\n")
+app.add_typer(left_commands.app)

@@ -10,18 +10,18 @@ import pytest
 
 from assay.errors import DataRefused
 from bench.program import PROGRAM
-from flows.command_line import _NEXT_STEP, _errors_in_words
+from flows.program import NEXT_STEP, errors_in_words
 
 
 def ended(capsys: pytest.CaptureFixture[str], error: BaseException) -> tuple[int, str]:
     """Return the exit code and what is said when a command ends with an error."""
-    with pytest.raises(SystemExit) as raised, _errors_in_words():
+    with pytest.raises(SystemExit) as raised, errors_in_words():
         raise error
     assert isinstance(raised.value.code, int)
     return raised.value.code, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", _NEXT_STEP, ids=errno.errorcode.get)
+@pytest.mark.parametrize("number", NEXT_STEP, ids=errno.errorcode.get)
 def test_what_the_system_refuses_is_told_with_its_place_and_the_next_step(
     capsys: pytest.CaptureFixture[str], number: int
 ):
@@ -29,7 +29,7 @@ def test_what_the_system_refuses_is_told_with_its_place_and_the_next_step(
 
     assert code == 1
     assert said.startswith(f"a/file: {os.strerror(number)}. ")
-    assert said.endswith(f"{_NEXT_STEP[number]}.\n")
+    assert said.endswith(f"{NEXT_STEP[number]}.\n")
     assert said.count("\n") == 1
 
 
@@ -40,7 +40,7 @@ def test_a_refusal_without_a_place_is_told_without_one(capsys):
 
 
 def test_a_fault_of_ours_keeps_its_traceback():
-    with pytest.raises(FileNotFoundError), _errors_in_words():
+    with pytest.raises(FileNotFoundError), errors_in_words():
         raise FileNotFoundError(errno.ENOENT, "gone", "a/file")
 
 
@@ -52,7 +52,7 @@ def test_an_interrupt_is_told_inside_a_command_and_left_alone_outside(capsys):
     before = signal.getsignal(signal.SIGINT)
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        with pytest.raises(SystemExit) as raised, _errors_in_words():
+        with pytest.raises(SystemExit) as raised, errors_in_words():
             signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     finally:
@@ -66,7 +66,7 @@ def test_who_is_to_ignore_interrupts_goes_on_ignoring_them():
     before = signal.getsignal(signal.SIGINT)
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with _errors_in_words():
+        with errors_in_words():
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
