@@ -508,6 +508,31 @@ def verify_cache(
 
 
 @app.command()
+def serve(
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            metavar="BUNDLE", help="A bundle's folder, or that of the run that left it."
+        ),
+    ],
+    host: Annotated[
+        str,
+        typer.Option(help="Beyond this machine it takes a token in ASSAY_TOKEN."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="A host name by which it may be called; repeatable."),
+    ] = None,
+) -> None:
+    """Answer predictions from a bundle over HTTP: /predict, /health, /card, /openapi.json."""
+    with _errors_in_words():
+        from flows.serving import serve as served
+
+        served(bundle, host, port, os.environ.get("ASSAY_TOKEN"), tuple(name or ()))
+
+
+@app.command()
 def plan(
     study: StudyFile, set_: Set = None, data: Data = None, artifacts: Artifacts = None
 ) -> None:

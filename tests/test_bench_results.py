@@ -42,7 +42,9 @@ def test_a_line_names_the_strongest_simple_model_and_what_the_net_gains_over_it(
         "| +0.0020 (-0.0080 to +0.0120) | 3.0, 1.5 | 61 | 71 | 1.2 |"
     ) in text
     assert "Alarms answered in the study: row_order." in text
-    assert "were not checked for it: voice-gender, music-genre" in text
+    assert (
+        "were not checked for it: voice-gender (plan A), voice-gender (plan B)" in text
+    )
 
 
 def test_what_a_leak_is_worth_is_the_difference_of_two_splits():

@@ -14,6 +14,7 @@ from assay.readers.limits import GIB
 from assay.readers.rules import shown
 
 VERSION = 1
+CARD = "MODEL_CARD.md"  # what a person should know of the model
 MANIFEST = "manifest.json"
 NEEDED = ("net.onnx", "prep.json", "prep.npz", "suite.json")
 _MOST_BYTES = {MANIFEST: 1024**2, "suite.json": 64 * 1024**2}
@@ -70,7 +71,7 @@ def verified(path: Path) -> Held:
     contents = {}
     for name, said in sorted(files.items()):
         content = _checked(folder, name, said)
-        if name in NEEDED:
+        if name in (*NEEDED, CARD):
             contents[name] = content
     missing = [name for name in NEEDED if name not in contents]
     if missing:
