@@ -173,12 +173,18 @@ def test_a_moment_becomes_days_and_places_in_circles():
     np.testing.assert_allclose(found["x cosine in week"], np.cos(2 * np.pi * 5.25 / 7))
 
 
-@pytest.mark.parametrize("form", ["%Q", "%d%d", "%G-%V", "%Y-%m-%d %"])
+@pytest.mark.parametrize("form", ["%d%d", "%G-%V"])
 def test_a_format_that_is_none_is_refused_in_a_sentence(form):
     with pytest.raises(StudyError, match="is no format for 'x'"):
         as_read(
             column("2020-01-01", "2020-01-02"), dates=[{"column": "x", "format": form}]
         )
+
+
+@pytest.mark.parametrize("form", ["%Q", "%Y-%m-%d %", "%d.%m.%Y %Z", "%c"])
+def test_a_format_that_means_nothing_certain_is_refused_before_any_data(form):
+    with pytest.raises(ValueError, match="format has %"):
+        CleanPlan(dates=[{"column": "x", "format": form}])
 
 
 def test_a_format_is_not_guessed():

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from assay.predict.command import predict_file
 from bench.program import PROGRAM, ROOT, STORED, Run, computed
 from tests.flow_runs import Workplace, make, prefect_running
 
@@ -93,6 +95,22 @@ def test_a_run_leaves_every_file_it_names_and_a_verdict(
         "bundle/prep.json",
     } <= files
     assert "Traceback" not in run.err
+
+
+def test_what_a_run_leaves_predicts_the_table_it_was_made_from(
+    undisturbed: tuple[Workplace, Run], tmp_path: Path
+):
+    workplace, _ = undisturbed
+    (run,) = workplace.artifacts.glob("runs/*")
+    table = workplace.folder / "table.csv"
+    summary = predict_file(run, table, tmp_path / "out.parquet")
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    parity = json.loads((run / "bundle" / "manifest.json").read_bytes())["parity"]
+
+    assert summary.rows == len(found) == len(pd.read_csv(table))
+    assert set(parity) >= {"prep.json", "net.onnx", "model.keras"}
+    assert parity["prep.json"]["largest"] <= 1e-6
+    assert found.filter(like="p:").sum(axis=1).between(0.999, 1.001).all()
 
 
 def test_prefect_shows_the_verdict_the_folds_the_trials_and_how_far_they_are(

@@ -68,7 +68,7 @@ def _formatted(text: str, format_: str) -> int | None:
         text, format_ = f"{text} 1900", f"{format_} %Y"
     try:
         found = datetime.strptime(text, format_)
-    except ValueError:
+    except (ValueError, re.error):  # of which the latter says that a format is none
         return None
     if found.tzinfo is not None:
         found = found.astimezone(UTC).replace(tzinfo=None)

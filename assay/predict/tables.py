@@ -28,10 +28,10 @@ from assay.readers.heads import (
     heads_of,
     names_of,
 )
-from assay.readers.limits import check_file_size
+from assay.readers.limits import check_file_size, check_shape
 from assay.readers.objects import kind_of, object_in, row_of
 from assay.readers.rules import CONTROL, check_cell, check_header, cut, first_line
-from assay.readers.scan import Scan, first_row, separator_of
+from assay.readers.scan import MOST_CHARACTERS, Scan, first_row, separator_of
 from assay.readers.unpack import Opened, explained, opener
 
 _TEXT, _JSON, _PACKED = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson"), (".gz", ".zip")
@@ -257,6 +257,7 @@ class _Objects:
     def _some(self, most: int) -> Iterator[tuple[list[dict[str, Any]], list[int]]]:
         rows: list[dict[str, Any]] = []
         lines: list[int] = []
+        n_characters = 0
         with (
             explained(self._source),
             io.TextIOWrapper(
@@ -268,9 +269,11 @@ class _Objects:
                     continue
                 rows.append(self._row(line, number))
                 lines.append(number)
-                if len(rows) == most:
+                n_characters += len(line)
+                if len(rows) == most or n_characters > MOST_CHARACTERS:
+                    check_shape(0, len(self._keys), self._source)
                     yield rows, lines
-                    rows, lines = [], []
+                    rows, lines, n_characters = [], [], 0
         if rows:
             yield rows, lines
 

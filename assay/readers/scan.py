@@ -21,7 +21,7 @@ from assay.readers.rules import (
 from assay.readers.unpack import Opened
 
 _N_CHARACTERS_SNIFFED, _N_ROWS_SNIFFED = 1 << 16, 50
-_MOST_CHARACTERS = 8 * 1024**2  # in memory at once, as lines
+MOST_CHARACTERS = 8 * 1024**2  # in memory at once, as lines
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _some(lines: Iterator[str], most: int) -> list[str]:
     for line in islice(lines, most):
         some.append(line)
         n_characters += len(line)
-        if n_characters > _MOST_CHARACTERS:
+        if n_characters > MOST_CHARACTERS:
             break
     return some
 
