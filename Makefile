@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+TOOLS  := $(VENV)-tools
 SHARED := ../shared/data
 TWO    := -n 2 --dist loadscope  # modules of tests in two processes side by side
 
@@ -10,10 +11,10 @@ ifneq ($(wildcard $(SHARED)),)
 export ASSAY_DATA ?= $(abspath $(SHARED))
 endif
 
-.PHONY: run test check chaos lint lock clean help
+.PHONY: run test check chaos lint lock serve deploy image image-test sbom licences audit clean help
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/runtime  ## Check the built-in study (offline, real data)
 	$(BIN)/python flows/main.py
@@ -38,9 +39,36 @@ lock: $(VENV)/runtime  ## Compile requirements.in into requirements.txt, every p
 	  --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links containers/tools.in -o containers/tools.txt
+
+serve: $(VENV)/runtime  ## A Prefect server, every deployment and a worker, for one person; Ctrl-C ends them
+	@$(BIN)/python -m flows.serving
+
+deploy: $(VENV)/runtime  ## Register deployments with the server that PREFECT_API_URL names
+	@$(BIN)/python -m flows.deploying
+
+image: | $(BIN)/python  ## Build the images localhost/assay and localhost/assay-predict
+	PYTHON=$(BIN)/python containers/build.sh
+
+image-test: image $(VENV)/runtime  ## Build both images, and run them with everything taken away
+	PYTHON=$(BIN)/python containers/test.sh
+
+sbom: $(TOOLS)/installed  ## Write artifacts/sbom/assay.cdx.json: what the lock holds, as CycloneDX
+	@mkdir -p artifacts/sbom
+	$(TOOLS)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON \
+	  -o artifacts/sbom/assay.cdx.json requirements.txt
+
+licences: $(TOOLS)/installed $(VENV)/runtime  ## Write artifacts/sbom/licences.md: under which licence each package comes
+	@mkdir -p artifacts/sbom
+	$(TOOLS)/bin/pip-licenses --python=$(BIN)/python --from=mixed --format=markdown --with-urls \
+	  --packages $$(sed -n 's/^\([a-zA-Z0-9._-]*\)==.*/\1/p' requirements.txt | sort -u) --output-file=artifacts/sbom/licences.md
+
+audit: $(TOOLS)/installed  ## Look up known vulnerabilities of what the lock holds (needs their database on the network)
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
 
 clean:  ## Remove the environment, caches and everything runs have left
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find artifacts -mindepth 1 ! -name README.md -delete
 
@@ -55,4 +83,9 @@ $(VENV)/runtime: requirements.txt | $(BIN)/python
 
 $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements-dev.txt -c requirements.txt
+	@touch $@
+
+$(TOOLS)/installed: containers/tools.txt
+	@$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r containers/tools.txt
 	@touch $@

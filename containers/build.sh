@@ -28,7 +28,7 @@ fi
 
 given=()
 if "$ENGINE" image inspect "$base" | grep -q '"assay.stand-in"'; then
-  "$python" -m pip download --quiet --no-deps --require-hashes --only-binary=:all: -d "$folder/wheels" -r requirements.txt
+  "$python" -m pip download -qq --no-deps --require-hashes --only-binary=:all: -d "$folder/wheels" -r requirements.txt
   printf '[global]\nno-index = true\nfind-links = /wheels\n' > "$folder/pip.conf"
   given=(--network none --secret "id=pip,src=$folder/pip.conf" --build-context "wheels=$folder/wheels")
 fi

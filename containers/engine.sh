@@ -12,7 +12,7 @@ if [ "$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && [ -z "${CONTAINERS_CONF
 [engine]
 $(command -v runc >/dev/null && echo 'runtime = "runc"')
 cgroup_manager = "cgroupfs"
-events_logger = "none"
+events_logger = "file"
 [containers]
 default_ulimits = ["nofile=$(ulimit -Hn):$(ulimit -Hn)", "nproc=4096:4096"]
 CONF

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -50,6 +51,7 @@ def register(settings: Mapping[str, str]) -> None:
     """
     known = settings_of(settings)
     need_server(known["PREFECT_API_URL"], known.get("PREFECT_API_AUTH_STRING"))
+    Path(known["ASSAY_DATA"]).mkdir(parents=True, exist_ok=True)  # containers mount it
     for pool, kind in POOLS.items():
         if not _exists(known, pool):
             _prefect(known, "work-pool", "create", pool, "--type", kind)
@@ -112,22 +114,19 @@ def need_server(address: str, password: str | None) -> None:
 
 
 def automations(webhook: str | None = None) -> list[dict[str, Any]]:
-    """Return what automations.yaml declares; each also posts to a webhook's block, where its id is given."""
+    """Return what automations.yaml declares; where a webhook's block is named, it is called instead of nothing done."""
     text = (ROOT / "automations.yaml").read_text(encoding="utf-8")
     declared: list[dict[str, Any]] = yaml.safe_load(text)["automations"]
-    if webhook is None:
-        return declared
-    post = {"type": "call-webhook", "block_document_id": webhook}
-    return [
-        one
-        | {
-            "actions": [
-                *(act for act in one["actions"] if act["type"] != "do-nothing"),
-                post | {"payload": _SAID.replace("NAME", one["name"])},
-            ]
+    for one in declared if webhook else ():
+        post = {
+            "type": "call-webhook",
+            "block_document_id": webhook,
+            "payload": _SAID.replace("NAME", one["name"]),
         }
-        for one in declared
-    ]
+        one["actions"] = [
+            post if act["type"] == "do-nothing" else act for act in one["actions"]
+        ]
+    return declared
 
 
 def _exists(settings: Mapping[str, str], pool: str) -> bool:

@@ -219,6 +219,6 @@ def serve(
 ) -> None:
     """Answer predictions from a bundle over HTTP: /predict, /health, /card, /openapi.json."""
     with errors_in_words():
-        from flows.serving import serve as served
+        from flows.answering import serve as served
 
         served(bundle, host, port, os.environ.get("ASSAY_TOKEN"), tuple(name or ()))

@@ -34,6 +34,9 @@ _CPUS = {  # instruction sets left in place, by the settings of oneDNN, OpenBLAS
     "avx512": ("AVX512_CORE", "SkylakeX", ""),
 }
 
+# Set outside, they decide which kernels multiply matrices, and so bits: inside they are set alike.
+_KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NPY_DISABLE_CPU_FEATURES")
+
 
 def reproduced(
     store: Store,
@@ -185,20 +188,43 @@ def _in_container(
     place: Path, data: Path | None, settings: dict[str, str], words: list[str]
 ) -> None:
     """Check inside the image, with no network, the rerun's folder and the data at their own paths."""
-    engine = next(filter(shutil.which, ("podman", "docker")), None)
-    if engine is None:
+    engine = _engine()
+    image = os.environ.get("ASSAY_IMAGE") or "localhost/assay"
+    if not _answers(engine, "image", "inspect", image):
         raise StudyError(
-            "--environment container needs podman or docker, and neither is installed."
+            f"{engine} has no image {image}: make image, or name another with ASSAY_IMAGE."
         )
     source = (data or data_folder()).resolve()
     seen = {place.resolve(): "rw"} | ({source: "ro"} if source.exists() else {})
-    known = settings | {"ASSAY_DATA": str(data_folder().resolve())}
+    known = {name: os.environ[name] for name in _KERNELS if name in os.environ}
+    known |= settings | {"ASSAY_DATA": str(data_folder().resolve())}
     command = [engine, "run", "--rm", "--network", "none", "--read-only"]
     command += ["--cap-drop", "all", "--user", f"{os.getuid()}:{os.getgid()}"]
     command += ["--tmpfs", "/app/artifacts:mode=1777"]
     command += [word for at, how in seen.items() for word in ("-v", f"{at}:{at}:{how}")]
     command += [word for one in known.items() for word in ("-e", "=".join(one))]
-    _called([*command, os.environ.get("ASSAY_IMAGE", "localhost/assay"), *words], {})
+    _called([*command, image, *words], {})
+
+
+def _engine() -> str:
+    """Return the container engine that answers: a client without its engine is installed often enough.
+
+    Raises
+    ------
+    StudyError
+        If there is none.
+    """
+    for engine in ("docker", "podman"):
+        if shutil.which(engine) and _answers(engine, "info"):
+            return engine
+    raise StudyError(
+        "--environment container needs Docker or podman, and neither answers. "
+        "As root without systemd, call `. containers/engine.sh` first."
+    )
+
+
+def _answers(*command: str) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def _called(command: list[str], settings: dict[str, str]) -> None:

@@ -1,306 +1,128 @@
-"""A small service that predicts from one bundle: the answers of ``predict``, over HTTP.
+"""A Prefect server, its deployments and a worker for one person on this machine: ``make serve``.
 
-It listens on this machine alone, or asks for a token. What it takes and gives is described at
-``/openapi.json``, made from the bundle's own columns.
+Only programs of this machine reach it, and of web pages only its own. Ctrl-C ends the worker, then the server.
 """
 
-import ipaddress
-import secrets
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
-from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    create_model,
-)
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from assay.environment import artifacts_folder
+from assay.errors import AssayError, StudyError
+from flows.deploying import POOLS, need_server, register
 
-from assay.errors import DataRefused, StudyError
-from assay.predict.bundle import Bundle
-from assay.predict.form import Column
-from assay.predict.manifest import CARD, verified
-
-MOST_ROWS = 10_000  # of a request
-MOST_BYTES = 16 * 2**20
-_MOST_AT_ONCE = 32  # requests; the others are told to come again
-_FEWEST_LETTERS = 16  # of a token
-_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+_STARTS_S, _ENDS_S, _BETWEEN_S = 180, 30, 0.5
+_PORT = "4200"
 
 
-class Health(BaseModel):
-    """That it answers, and for what."""
-
-    status: str
-    study: str
-    plan: str
-
-
-class Predicted(BaseModel):
-    """What is predicted of one row."""
-
-    row: int = Field(description="Its number in the request, from 1.")
-    prediction: str | float
-    probabilities: dict[str, float] = Field(
-        description="Of each class; empty where a number is predicted."
-    )
-    remarks: str = Field(
-        description="What is outside of what training saw; empty where nothing is."
-    )
-
-
-class Answer(BaseModel):
-    """What is predicted of every row, in the order of the request."""
-
-    rows: list[Predicted]
-
-
-class Refusal(BaseModel):
-    """Why nothing is predicted, in a sentence."""
-
-    detail: str
-
-
-def application(
-    bundle: Path, token: str | None, hosts: tuple[str, ...] = ()
-) -> FastAPI:
-    """Return the service of a bundle.
-
-    Parameters
-    ----------
-    token
-        What every caller must send as ``Authorization: Bearer``; None: nobody is asked.
-    hosts
-        Names by which it may be called; none: those of this machine. A page of the web that was
-        given this machine's address under another name is not answered.
-
-    Raises
-    ------
-    StudyError, DataRefused
-        If there is no bundle, or it was altered.
-    """
-    opened, card = Bundle.open(bundle), _card(bundle)
-    asked = [Depends(_need(token))] if token is not None else []
-    app = FastAPI(
-        title=f"{opened.form.study}, plan {opened.form.plan}",
-        description=f"Predicts {opened.form.label}.",
-        version=str(opened.manifest.get("format", 1)),
-        docs_url=None,  # their pages load scripts from elsewhere
-        redoc_url=None,
-        openapi_url=None if token is not None else "/openapi.json",
-        responses={422: {"model": Refusal}},
-    )
-    app.add_middleware(Limited)
-    if "*" not in hosts:
-        app.add_middleware(
-            TrustedHostMiddleware, allowed_hosts=[*(hosts or _THIS_MACHINE)]
-        )
-    _speak_in_sentences(app)
-    rows = _rows_of(opened)
-
-    @app.post("/predict", dependencies=asked)
-    def predict(table: rows) -> Answer:  # type: ignore[valid-type]
-        """Predict rows."""
-        return _answered(opened, table.rows)  # type: ignore[attr-defined]
-
-    @app.get("/health")
-    def health() -> Health:
-        """Say that it answers; nobody needs a token for that."""
-        return Health(status="ok", study=opened.form.study, plan=opened.form.plan)
-
-    @app.get("/card", response_class=PlainTextResponse, dependencies=asked)
-    def model_card() -> PlainTextResponse:
-        """Return the model card, in Markdown."""
-        return PlainTextResponse(card, media_type="text/markdown; charset=utf-8")
-
-    if token is not None:
-
-        @app.get("/openapi.json", include_in_schema=False, dependencies=asked)
-        def described() -> JSONResponse:
-            return JSONResponse(app.openapi())
-
-    return app
-
-
-def _answered(bundle: Bundle, rows: list[Any]) -> Answer:
-    """Predict rows as ``predict`` does.
-
-    Raises
-    ------
-    HTTPException
-        If a cell is not what it must be; the detail is the sentence.
-    """
-    columns = {
-        column.name: [getattr(row, f"c{number}") for row in rows]
-        for number, column in enumerate(bundle.form.columns)
-    }
+def main() -> int:
+    """Serve until Ctrl-C or until server or worker end by themselves, and return the exit code."""
+    settings = settings_of_one_person(os.environ.get("ASSAY_PORT") or _PORT)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        found = bundle.predict(columns)
-    except DataRefused as refused:
-        raise HTTPException(422, str(refused)) from None
-    shares = found.probabilities.tolist()
-    return Answer(
-        rows=[
-            Predicted(
-                row=number + 1,
-                prediction=found.prediction[number],
-                probabilities=dict(zip(found.classes, shares[number], strict=True)),
-                remarks=found.remarks[number],
-            )
-            for number in range(len(rows))
-        ]
-    )
+        with ExitStack() as running:
+            return _serve(os.environ | settings, running)
+    except AssayError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
 
 
-def _rows_of(bundle: Bundle) -> type[BaseModel]:
-    """Return what a request holds: rows with a cell for each column that prediction needs."""
-    cells: dict[str, Any] = {
-        f"c{number}": (_cell(column), Field(alias=column.name))
-        for number, column in enumerate(bundle.form.columns)
+def settings_of_one_person(port: str) -> dict[str, str]:
+    """Return the settings of a server that nobody else can use, and of its clients."""
+    address = f"http://127.0.0.1:{port}"
+    return {
+        "PREFECT_HOME": str(artifacts_folder().resolve() / ".prefect"),
+        "PREFECT_API_URL": f"{address}/api",
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": port,
+        "PREFECT_SERVER_UI_API_URL": f"{address}/api",
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": address,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_CLIENT_MAX_RETRIES": "12",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",  # nobody else asks: a run need not wait for ten
     }
-    row = create_model("Row", __config__=ConfigDict(extra="ignore"), **cells)
-    return create_model(
-        "Table",
-        __config__=ConfigDict(extra="forbid"),
-        rows=(
-            Annotated[list[row], Field(min_length=1, max_length=MOST_ROWS)],
-            ...,
-        ),
+
+
+def _serve(settings: dict[str, str], running: ExitStack) -> int:
+    address = settings["PREFECT_API_URL"]
+    _need_free(int(settings["PREFECT_SERVER_API_PORT"]))
+    server = running.enter_context(_started(settings, "server", "start"))
+    _await(server, address)
+    register(settings)
+    pool = next(iter(POOLS))
+    worker = running.enter_context(
+        _started(settings, "worker", "start", "--pool", pool)
     )
+    sys.stdout.write(
+        f"Open {address.removesuffix('/api')} in a browser. Other commands need:\n"
+        f"  export PREFECT_API_URL={address}\n"
+        "Ctrl-C ends everything.\n"
+    )
+    sys.stdout.flush()
+    while server.poll() is None and worker.poll() is None:
+        time.sleep(_BETWEEN_S)
+    who = "server" if server.poll() is not None else "worker"
+    raise AssayError(f"The {who} ended by itself; what it said stands above.")
 
 
-def _cell(column: Column) -> Any:
-    number = Annotated[StrictInt | StrictFloat, Field(allow_inf_nan=False)]
-    match column.kind:
-        case "boolean":
-            return StrictBool | None
-        case "number" | "whole":
-            return number | None
-        case _:
-            return Annotated[StrictStr, Field(max_length=2**20)] | None
+def _need_free(port: int) -> None:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise StudyError(
+            f"Port {port} of this machine is taken ({error.strerror}). Name another: make serve ASSAY_PORT=4311"
+        ) from None
 
 
-# Who may ask, and how much -----------------------------------------------------------------------
-
-
-def _need(token: str) -> Callable[..., None]:
-    bearer = HTTPBearer(auto_error=False)
-
-    def check(
-        said: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    ) -> None:
-        given = said.credentials if said else ""
-        if not secrets.compare_digest(given.encode(), token.encode()):
-            raise HTTPException(
-                401,
-                "This service asks for its token: send it as Authorization: Bearer.",
-                {"WWW-Authenticate": "Bearer"},
-            )
-
-    return check
-
-
-def token_for(host: str, given: str | None) -> str | None:
-    """Return the token that callers must send: what is given, none where only this machine can call.
+def _await(server: "subprocess.Popen[bytes]", address: str) -> None:
+    """Wait until the server answers.
 
     Raises
     ------
-    StudyError
-        If other machines could call without one, or it is short enough to guess.
+    AssayError
+        If it ends first or takes too long.
     """
-    if given is not None and len(given) < _FEWEST_LETTERS:
-        raise StudyError(
-            f"The token has {len(given)} characters; take {_FEWEST_LETTERS} or more, for instance from `openssl rand -hex 16`."
-        )
-    if given is None and not is_loopback(host):
-        raise StudyError(
-            f"--host {host} can be called from other machines. Set ASSAY_TOKEN to a token that callers must send, or leave "
-            f"--host out."
-        )
-    return given
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address is of this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-class Limited:
-    """Refuse a body of more than ``MOST_BYTES``, whatever its head says of its length."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
+    last = time.monotonic() + _STARTS_S
+    while server.poll() is None and time.monotonic() < last:
+        try:
+            need_server(address, os.environ.get("PREFECT_API_AUTH_STRING"))
+        except AssayError:
+            time.sleep(_BETWEEN_S)
+        else:
             return
-        taken, parts, more = 0, [], True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            parts.append(message.get("body", b""))
-            taken += len(parts[-1])
-            more = message.get("more_body", False)
-            if taken > MOST_BYTES:
-                said = (
-                    f"The request is larger than {MOST_BYTES:,} bytes. Send fewer rows."
-                )
-                await JSONResponse({"detail": said}, 413)(scope, receive, send)
-                return
-        whole = iter([{"type": "http.request", "body": b"".join(parts)}])
-
-        async def again() -> Message:
-            return next(whole, None) or await receive()
-
-        await self.app(scope, again, send)
+    raise AssayError("The server did not start; what it said stands above.")
 
 
-def _speak_in_sentences(app: FastAPI) -> None:
-    """Answer a request that does not fit the description with a sentence, not with what it held."""
-
-    @app.exception_handler(RequestValidationError)
-    async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        place = [str(part) for part in first["loc"] if part != "body"]
-        where = " ".join(place[:4])[:200] or "the body"
-        said = f"{where}: {first['msg']}."
-        return JSONResponse({"detail": said}, 422)
-
-
-def _card(bundle: Path) -> str:
-    return verified(bundle).contents.get(CARD, b"").decode()
-
-
-def serve(
-    bundle: Path, host: str, port: int, token: str | None, hosts: tuple[str, ...]
-) -> None:
-    """Answer until interrupted."""
-    import uvicorn
-
-    needed = token_for(host, token)
-    names = hosts or (_THIS_MACHINE if is_loopback(host) else ("*",))
-    app: Any = application(bundle, needed, names)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        limit_concurrency=_MOST_AT_ONCE,
-        log_level="warning",
-        server_header=False,
+@contextmanager
+def _started(
+    settings: dict[str, str], *words: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a part of Prefect that Ctrl-C does not reach by itself, and end it in its turn."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prefect", *words],
+        env=settings,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL if words[0] == "server" else None,
     )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=_ENDS_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

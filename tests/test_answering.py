@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from assay.errors import DataRefused, StudyError
-from flows.serving import MOST_BYTES, MOST_ROWS, application, token_for
+from flows.answering import MOST_BYTES, MOST_ROWS, application, token_for
 from tests.bundle_factories import make_bundle
 from tests.factories import make_table
 
