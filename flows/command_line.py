@@ -1,6 +1,7 @@
 """The command line. What is loaded here must stay light: an unchanged study is answered from its run."""
 
 import errno
+import logging
 import os
 import signal
 import sys
@@ -15,7 +16,8 @@ import typer
 
 from assay import runs
 from assay.environment import cores_allowed, data_folder
-from assay.errors import AssayError, NotReproducible, StudyError
+from assay.errors import AssayError, NotReproducible, StudyError, Unreachable
+from assay.store import Store
 from assay.study import identify, load, register, store_of
 from assay.verdict import Verdict
 from flows.runner import as_runner
@@ -176,7 +178,9 @@ def check(
             if verdict is None:
                 # What libraries write and throw away goes when a killed check is swept.
                 os.environ["TMPDIR"] = str(store.scratch())
-                verdict = _run(
+                verdict = _run_even_if_the_server_goes(
+                    store,
+                    None if asked_anew else name,
                     study=str(study),
                     overrides=set_ or [],
                     data=str(data) if data else None,
@@ -481,11 +485,13 @@ def _run(**asked: Any) -> Verdict:
     quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
     settings = {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_CLIENT_MAX_RETRIES": "6",  # a busy SQLite answers 503; two minutes, each wait twice the last
+        "PREFECT_CLIENT_MAX_RETRIES": "5",  # a busy SQLite answers 503; a minute, each wait twice the last
         **(_QUIET if quiet else {}),
     }
     for key, value in settings.items():
         os.environ.setdefault(key, value)
+    # A server that is gone would be told of at every line that it was to log.
+    logging.raiseExceptions = not quiet
     with Watcher():
         from flows.server import prefect_server
 
@@ -493,6 +499,20 @@ def _run(**asked: Any) -> Verdict:
             from flows.main import check_hypothesis
 
             return cast("Verdict", check_hypothesis(**asked))
+
+
+def _run_even_if_the_server_goes(
+    store: Store, name: str | None, **asked: Any
+) -> Verdict:
+    """Run the flow. If its server is lost when the run has been published already, say so, and take its verdict."""
+    try:
+        return _run(**asked)
+    except Unreachable as lost:
+        verdict = None if name is None else runs.finished(store, name)
+        if verdict is None:
+            raise
+        _say(str(lost))
+        return verdict
 
 
 @contextmanager
