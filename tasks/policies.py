@@ -37,9 +37,7 @@ R = TypeVar("R", bound=Record)
 
 _RETRY_DELAYS_S = [1.0, 5.0]
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
-_not_kept: dict[
-    str, OSError
-] = {}  # results that could not be written: Prefect only logs it
+_not_kept: dict[Path, OSError] = {}  # by file; Prefect only logs it
 
 
 @contextmanager
