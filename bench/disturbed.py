@@ -139,6 +139,8 @@ class Subject:
             os.killpg(process.pid, signal.SIGKILL)
             lines.append("It never came to an end.")
         reader.join()
+        assert process.stderr is not None
+        process.stderr.close()
         return Seen(
             process.wait(), tuple(lines), tuple(at_s), time.perf_counter() - begun
         )

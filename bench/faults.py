@@ -299,7 +299,8 @@ def server_stopped(arena: Arena, _: Sequence[str]) -> list[Trial]:
             lambda _: os.kill(pid, signal.SIGKILL),
         )
     subject.environment = {}
-    return _judged([subject.trial(STOPPED, seen, (0, 1))], subject.mended())
+    trial = replace(subject.trial(STOPPED, seen, (0, 1)), stage=stage)
+    return _judged([trial], subject.mended())
 
 
 def database_locked(arena: Arena, _: Sequence[str]) -> list[Trial]:
@@ -320,7 +321,8 @@ def database_locked(arena: Arena, _: Sequence[str]) -> list[Trial]:
         subject.environment = {"PREFECT_API_URL": address}
         seen = subject.disturbed(subject.start(), LINES.index(stage), 0.0, act)
     subject.environment = {}
-    return _judged([subject.trial(LOCKED, seen, (0, 1))], subject.mended())
+    trial = replace(subject.trial(LOCKED, seen, (0, 1)), stage=stage)
+    return _judged([trial], subject.mended())
 
 
 def _listener(address: str) -> int:
@@ -350,7 +352,8 @@ def clock_back(arena: Arena, _: Sequence[str]) -> list[Trial]:
         subject.start(), LINES.index(stage), 0.0, lambda _: back.touch()
     )
     subject.environment = {}
-    return _judged([subject.trial(CLOCK, seen, (0,))], subject.mended())
+    trial = replace(subject.trial(CLOCK, seen, (0,)), stage=stage)
+    return _judged([trial], subject.mended())
 
 
 def twice(arena: Arena, _: Sequence[str]) -> list[Trial]:
