@@ -7,7 +7,6 @@ proposes depends on the seed and the scores alone: a search that was killed star
 to the same trials.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any, get_args
@@ -66,11 +65,8 @@ def search(
     if n_left <= 0:
         scores = try_all(told)
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            oracle = _oracle(tuner, space, n_left, seed, epochs)
-            oracle._set_project_dir(folder, "search")  # where it keeps its own notes
-            oracle.verbose = 0
-            told, scores = _run(oracle, tuner, told, try_all, _settled(space))
+        oracle = _oracle(tuner, space, n_left, seed, epochs)
+        told, scores = _run(oracle, tuner, told, try_all, _settled(space))
     trials = tuple(
         Trial(number=number, hyperparameters=known, score=score, message=message)
         for number, (known, (score, message)) in enumerate(
@@ -93,6 +89,7 @@ def _winner(trials: tuple[Trial, ...]) -> int:
 def _oracle(
     tuner: Tuner, space: Space, n_trials: int, seed: int, epochs: int
 ) -> kt.Oracle:
+    """Return an oracle that says nothing and writes nothing: a fold is searched again or not at all."""
     settings: dict[str, Any] = {
         "objective": kt.Objective(_OBJECTIVE, "max"),
         "seed": seed or 1,  # 0 would mean "random"
@@ -101,15 +98,18 @@ def _oracle(
     }
     match tuner:
         case "hyperband":
-            return kt.oracles.HyperbandOracle(
+            oracle = kt.oracles.HyperbandOracle(
                 max_epochs=epochs, factor=_FACTOR, **settings
             )
         case "bayesian":
-            return kt.oracles.BayesianOptimizationOracle(
+            oracle = kt.oracles.BayesianOptimizationOracle(
                 max_trials=n_trials, **settings
             )
         case "random":
-            return kt.oracles.RandomSearchOracle(max_trials=n_trials, **settings)
+            oracle = kt.oracles.RandomSearchOracle(max_trials=n_trials, **settings)
+    oracle.save = oracle._save_trial = lambda *_: None
+    oracle.verbose = 0
+    return oracle
 
 
 def _run(

@@ -24,10 +24,30 @@ from typing import Any
 
 from assay.environment import program_digest
 from bench.disturbed import STAGES, Reference, Trial, undisturbed
-from bench.faults import CTRL_C, FAULTS, KILL, TERM, WORKER, Arena, Skipped
+from bench.faults import (
+    CLOCK,
+    CTRL_C,
+    FAULTS,
+    KILL,
+    LOCKED,
+    STOPPED,
+    TERM,
+    TWICE,
+    WORKER,
+    Arena,
+    Skipped,
+)
 from tests.flow_runs import prefect_running
 
-_TIMES = {TERM: 20, CTRL_C: 20, WORKER: 6}  # at least; of others, what one round gives
+_TIMES = {
+    TERM: 20,
+    CTRL_C: 20,
+    WORKER: 6,
+    CLOCK: 3,
+    STOPPED: 3,
+    LOCKED: 2,
+    TWICE: 5,
+}  # at least; of others, what one round gives
 _MOST_OF_A_LIFE = 12
 
 

@@ -139,6 +139,8 @@ class Subject:
             os.killpg(process.pid, signal.SIGKILL)
             lines.append("It never came to an end.")
         reader.join()
+        assert process.stderr is not None
+        process.stderr.close()
         return Seen(
             process.wait(), tuple(lines), tuple(at_s), time.perf_counter() - begun
         )
@@ -189,7 +191,8 @@ def wording(seen: Seen) -> list[str]:
     said = [line for line in seen.said if "is running; waiting" not in line and line]
     if any("Traceback" in line for line in said):
         return [f"a traceback: {said[-1]}"]
-    most = 0 if seen.code in (0, -signal.SIGKILL, -signal.SIGTERM) else 1
+    quiet = seen.code in (0, -signal.SIGKILL, -signal.SIGTERM)
+    most = 0 if quiet and not any("does not answer" in line for line in said) else 1
     if len(said) > most:
         return [f"{len(said)} lines: {said[-1][:200]}"]
     if seen.code in (1, 2, 3, 4, 130) and not said:

@@ -29,7 +29,7 @@ from flows.options import (
     Target,
     Unit,
 )
-from flows.program import errors_in_words, run_check, say
+from flows.program import errors_in_words, run_even_if_the_server_goes, say
 from flows.runner import as_runner
 from flows.terminal import tell, tell_plan
 
@@ -111,7 +111,9 @@ def check(
             if verdict is None:
                 # What libraries write and throw away goes when a killed check is swept.
                 os.environ["TMPDIR"] = str(store.scratch())
-                verdict = run_check(
+                verdict = run_even_if_the_server_goes(
+                    store,
+                    None if asked_anew else name,
                     study=str(study),
                     overrides=set_ or [],
                     data=str(data) if data else None,

@@ -5,6 +5,7 @@ if it is ended itself, only the call it was at is made again. Prefect's own pool
 call under way when one process is lost (docs/decisions/0011-runner.md).
 """
 
+import logging
 import os
 import pickle
 import signal
@@ -195,6 +196,7 @@ def follow(lifeline: Connection) -> None:
 def _serve(channel: Connection, lifeline: Connection, context: dict[str, Any]) -> None:
     """Make the calls that come, as part of the flow run they belong to, until there are no more."""
     follow(lifeline)
+    logging.raiseExceptions = False  # a server that is gone is told of once, elsewhere
     from prefect.context import hydrated_context
     from prefect.events.worker import EventsWorker
 

@@ -1,6 +1,7 @@
 """A check as a program runs it: Prefect's settings, Ctrl-C, and errors in one sentence."""
 
 import errno
+import logging
 import os
 import signal
 import sys
@@ -8,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
-from assay.errors import AssayError
+from assay import runs
+from assay.errors import AssayError, Unreachable
+from assay.store import Store
 from assay.verdict import Verdict
 from flows.terminal import Watcher
 
@@ -36,11 +39,13 @@ def run_check(**asked: Any) -> Verdict:
     quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
     settings = {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_CLIENT_MAX_RETRIES": "6",  # a busy SQLite answers 503; two minutes, each wait twice the last
+        "PREFECT_CLIENT_MAX_RETRIES": "5",  # a busy SQLite answers 503; a minute, each wait twice the last
         **(_QUIET if quiet else {}),
     }
     for key, value in settings.items():
         os.environ.setdefault(key, value)
+    # A server that is gone would be told of at every line that it was to log.
+    logging.raiseExceptions = not quiet
     with Watcher():
         from flows.server import prefect_server
 
@@ -48,6 +53,20 @@ def run_check(**asked: Any) -> Verdict:
             from flows.main import check_hypothesis
 
             return cast("Verdict", check_hypothesis(**asked))
+
+
+def run_even_if_the_server_goes(
+    store: Store, name: str | None, **asked: Any
+) -> Verdict:
+    """Run the flow. If its server is lost when the run has been published already, say so, and take its verdict."""
+    try:
+        return run_check(**asked)
+    except Unreachable as lost:
+        verdict = None if name is None else runs.finished(store, name)
+        if verdict is None:
+            raise
+        say(str(lost))
+        return verdict
 
 
 @contextmanager

@@ -37,6 +37,7 @@ R = TypeVar("R", bound=Record)
 
 _RETRY_DELAYS_S = [1.0, 5.0]
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
+_not_kept: dict[Path, OSError] = {}  # by file; Prefect only logs it
 
 
 @contextmanager
@@ -122,6 +123,11 @@ class Stage(Generic[P, R]):
         task = self.task(store, label)
         state = cast("State[R]", task(store, *args, **kwargs, return_state=True))
         record = self.taken(state)
+        bound = self.signature.bind(store, *args, **kwargs).arguments
+        if _not_kept and (
+            error := _not_kept.pop(self._path(store, self.key(bound)), None)
+        ):
+            raise error
         stored = state.name == "Cached"
         announce(
             Finished(
@@ -132,7 +138,6 @@ class Stage(Generic[P, R]):
                 record.summary(),
             )
         )
-        bound = self.signature.bind(store, *args, **kwargs).arguments
         if stored and store.is_audited(self.key(bound)):
             self._audit(record, label, store, *args, **kwargs)
         return record
@@ -313,7 +318,12 @@ class ResultFiles(WritableFileSystem):
     def write_path(  # type: ignore[override]
         self, path: str, content: bytes, _sync: bool = True
     ) -> None:
-        Store(Path(self.folder)).write_checked(self._resolve_path(path), content)
+        file = self._resolve_path(path)
+        try:
+            Store(Path(self.folder)).write_checked(file, content)
+        except OSError as error:
+            _not_kept[file] = error
+            raise
 
 
 def _read(store: Store, path: Path) -> tuple[Record, bytes]:

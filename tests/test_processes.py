@@ -140,6 +140,16 @@ def test_auto_begins_here_and_spreads_the_rest_once_a_fold_has_shown_its_length(
     assert [essence(record) for record in made] == in_one_process(calls[:4])
 
 
+def test_a_result_that_cannot_be_kept_is_told_as_such(calls: list[Any]):
+    """Prefect only logs it; a stage would have told of its end, and be computed again."""
+    heard: list[Event] = []
+    (calls[0].handed[0].folder / "results").write_bytes(b"in the way")
+
+    with listening(heard.append), pytest.raises(OSError, match="results"):
+        calls[0]()
+    assert not any(isinstance(event, Finished) for event in heard)
+
+
 def test_a_stored_result_is_answered_without_another_process(calls: list[Any]):
     calls[1]()
     heard: list[Event] = []
