@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -169,12 +170,9 @@ def page(trials: Sequence[Trial], skipped: dict[str, str], seed: int) -> str:
 
 
 def _plain(said: str) -> str:
-    """Return a sentence without the folder that a path in it happened to lie in."""
-    words = [
-        f"…/{word.rsplit('/', 1)[1]}" if word.startswith("/") else word
-        for word in said.split(" ")
-    ]
-    return " ".join(words)
+    """Return a sentence without the path and the port that it happened to name."""
+    without_path = re.sub(r"(?<!\S)/\S+?(?=:?(\s|$))", "FILE", said)
+    return re.sub(r"(?<=127\.0\.0\.1:)\d\d+", "PORT", without_path)
 
 
 def arguments() -> argparse.Namespace:
