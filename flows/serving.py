@@ -23,7 +23,10 @@ _PORT = "4200"
 def main() -> int:
     """Serve until Ctrl-C or until server or worker end by themselves, and return the exit code."""
     settings = settings_of_one_person(os.environ.get("ASSAY_PORT") or _PORT)
-    for one in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
+    for one in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a shell's background jobs ignore SIGINT
         signal.signal(one, signal.default_int_handler)
     try:
         with ExitStack() as running:

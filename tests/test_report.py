@@ -36,6 +36,8 @@ from tests.report_factories import (
     text_of,
 )
 
+pytestmark = pytest.mark.slow  # pages are drawn
+
 OUTCOMES = typing.get_args(OutcomeWord)
 ATTACK = "<script>alert('1')</script><img src=x onerror=alert(2)>"
 PNG = "data:image/png;base64,"

@@ -15,6 +15,8 @@ from bench.program import run_program
 from tests.model_factories import number_case, plan, registration, scored_case, study
 from tests.report_factories import case_of, tags_of, text_of, write_run
 
+pytestmark = pytest.mark.slow  # pages are drawn
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
