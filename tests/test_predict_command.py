@@ -288,3 +288,13 @@ def test_memory_does_not_grow_with_the_table(made, tmp_path):
 
     assert (tmp_path / "t.csv").stat().st_size > 12e6
     assert peaks[1] - peaks[0] < 10e6
+
+
+@pytest.mark.parametrize("cell", ["a,b", 'say "so"', "two\nlines", "a\rb", '"', " b "])
+def test_ids_with_marks_of_csv_come_back_as_they_were(cell, made, tmp_path):
+    rows().assign(case=cell).to_csv(
+        tmp_path / "t.csv", quoting=csv.QUOTE_ALL, index=False
+    )
+    predict_file(made.folder, tmp_path / "t.csv", tmp_path / "o.csv")
+    with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as file:
+        assert {row["case"] for row in csv.DictReader(file)} == {cell}

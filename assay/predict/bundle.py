@@ -138,14 +138,24 @@ class Bundle:
 
     def predict_chunk(self, chunk: Chunk) -> Predictions:
         """Predict rows that were read together."""
+        inputs, remarks = self.prepared(chunk)
+        return self.predictions(chunk, self.network.predict(inputs), remarks)
+
+    def prepared(self, chunk: Chunk) -> tuple[NDArray[np.float32], Remarks]:
+        """Return what the network sees of rows, shape (n_rows, n_inputs), and the remarks on them."""
         remarks, form = Remarks(), self.form
         values = {
             column.name: typed(column, chunk, self._words) for column in form.columns
         }
         self.rules.check(values, chunk, remarks)
         made = features(form, values, chunk, remarks)
-        inputs = form.preparation.inputs(made, chunk.n_rows).astype(np.float32)
-        found = self.network.predict(inputs)
+        inputs = form.preparation.inputs(made, chunk.n_rows)
+        return inputs.astype(np.float32), remarks
+
+    def predictions(
+        self, chunk: Chunk, found: NDArray[np.float32], remarks: Remarks
+    ) -> Predictions:
+        """Return what the network found of rows under the names of their classes."""
         if not np.isfinite(found).all():
             row = int((~np.isfinite(found)).any(axis=1).argmax())
             raise DataRefused(
@@ -154,8 +164,8 @@ class Bundle:
             )
         return Predictions(
             self._named(found),
-            found[:, : len(form.classes)],
-            form.classes,
+            found[:, : len(self.form.classes)],
+            self.form.classes,
             tuple(remarks.joined(chunk.n_rows)),
         )
 

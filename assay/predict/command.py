@@ -7,16 +7,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assay.errors import StudyError
 from assay.predict.bundle import Bundle, Predictions
 from assay.predict.pictures import Pictures
+from assay.predict.remarks import Remarks
 from assay.predict.results import check_output, written
 from assay.predict.tables import open_table
 from assay.predict.typed import Chunk
 
+_TURN_S = 2e-4  # a network's thread, between two of its calls, waits at most so long for the one that reads
 _MOST_CORES = 8  # each holds a chunk; one process reads and writes for all
 
 
@@ -124,18 +130,37 @@ def predict_file(
 def _predicted(
     bundle: Bundle, chunks: Iterator[Chunk]
 ) -> Iterator[tuple[Chunk, Predictions]]:
-    """Yield each chunk with its predictions, made on all cores while others are read and written."""
+    """Yield each chunk with its predictions.
+
+    Networks calculate on all cores; what Python does for a row (reading, preparing, writing) is done by
+    the caller's thread alone, as several would wait for each other.
+    """
     n_cores = min(_MOST_CORES, _cores())
-    begun: deque[tuple[Chunk, Future[Predictions]]] = deque()
-    with ThreadPoolExecutor(n_cores) as pool:
+    begun: deque[tuple[Chunk, Remarks, Future[NDArray[np.float32]]]] = deque()
+
+    def first() -> tuple[Chunk, Predictions]:
+        chunk, remarks, found = begun.popleft()
+        return chunk, bundle.predictions(chunk, found.result(), remarks)
+
+    with _turns_of(_TURN_S), ThreadPoolExecutor(n_cores) as pool:
         for chunk in chunks:
-            begun.append((chunk, pool.submit(bundle.predict_chunk, chunk)))
-            if len(begun) > n_cores:
-                first, found = begun.popleft()
-                yield first, found.result()
+            inputs, remarks = bundle.prepared(chunk)
+            begun.append((chunk, remarks, pool.submit(bundle.network.predict, inputs)))
+            if len(begun) > n_cores + 1:
+                yield first()
         while begun:
-            first, found = begun.popleft()
-            yield first, found.result()
+            yield first()
+
+
+@contextmanager
+def _turns_of(seconds: float) -> Iterator[None]:
+    """Let threads of Python take turns of a length, and as before afterwards."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _cores() -> int:
