@@ -43,6 +43,11 @@ def artifacts_folder() -> Path:
     return Path(os.environ.get("ASSAY_ARTIFACTS") or ROOT / "artifacts")
 
 
+def shared_store() -> str | None:
+    """Return the address of the store that machines share, if ``ASSAY_STORE`` names one."""
+    return os.environ.get("ASSAY_STORE") or None
+
+
 def shown(path: Path) -> str:
     """Return a path as a sentence names it: within the project without what leads there."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

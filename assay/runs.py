@@ -1,5 +1,7 @@
 """Finished runs: the folder a run leaves, published in one step and verified before it is believed."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -7,23 +9,34 @@ from pydantic import ValidationError
 from assay.canonical import digest_bytes, digest_file
 from assay.environment import artifacts_folder, circumstances, shown
 from assay.errors import NotReproducible, StudyError
+from assay.shared import shared_at
 from assay.store import Store
 from assay.verdict import Bundle, Manifest, Verdict
 
 
 def store_of(
-    artifacts: Path | None = None, *, fresh: bool = False, audit: float = 0.0
+    artifacts: Path | None = None,
+    *,
+    fresh: bool = False,
+    audit: float = 0.0,
+    shared: str | None = None,
 ) -> Store:
     """Open the store in ``artifacts``, or in the default folder.
 
-    ``fresh``: trust no stored result; ``audit``: the share of them to be computed again and compared.
+    ``fresh``: trust no stored result; ``audit``: the share of them to be computed again and compared;
+    ``shared``: the address where other machines find what stages come to. It is not asked anything yet.
 
     Raises
     ------
     StudyError
-        If nothing can be written there.
+        If nothing can be written there, or ``shared`` is no address.
     """
-    store = Store(artifacts or artifacts_folder(), fresh=fresh, audit=audit)
+    store = Store(
+        artifacts or artifacts_folder(),
+        fresh=fresh,
+        audit=audit,
+        shared=shared_at(shared) if shared else None,
+    )
     try:
         store.scratch()
     except OSError as error:
@@ -31,6 +44,31 @@ def store_of(
             f"{shown(store.folder)} cannot hold what a run leaves: {error.strerror}. Choose another with --artifacts."
         ) from None
     return store
+
+
+class Roaming(Store):
+    """A store that another machine opens in its own artifacts folder; what is shared is the same."""
+
+    def __reduce__(self) -> tuple[Callable[[], Store], tuple[()]]:
+        assert self.shared is not None
+        return (
+            partial(
+                store_of,
+                fresh=self.fresh,
+                audit=self.audit,
+                shared=self.shared.address,
+            ),
+            (),
+        )
+
+
+def for_other_machines(store: Store) -> Store:
+    """Return a store as machines with folders of their own open it; one that shares nothing stays as it is."""
+    if store.shared is None:
+        return store
+    return Roaming(
+        store.folder, fresh=store.fresh, audit=store.audit, shared=store.shared
+    )
 
 
 def run_folder(store: Store, name: str) -> Path:

@@ -6,6 +6,9 @@ registrations/       studies as they were before their data was read
 runs/                finished runs, moved into place in one step
 tmp/PID-TOKEN/       files being written; the owner holds a lock on its folder
 locks/               held by a living process or by nobody
+
+Objects and results may be shared with other machines (``assay/shared.py``): what is not here, or not
+whole, is then looked for there, and what is kept here is kept there too. The rest stays here.
 """
 
 import atexit
@@ -26,6 +29,7 @@ from numpy.typing import NDArray
 from assay.canonical import digest_bytes
 from assay.errors import CorruptObject
 from assay.records import Record, Ref
+from assay.shared import Shared
 
 if TYPE_CHECKING:
     import pandas as pd  # loaded only where a table is: an answer from a finished run needs none
@@ -39,9 +43,15 @@ class Store:
     """The folder that runs share. Equal content is kept once; a half-written file is never seen."""
 
     def __init__(
-        self, folder: Path, *, fresh: bool = False, audit: float = 0.0
+        self,
+        folder: Path,
+        *,
+        fresh: bool = False,
+        audit: float = 0.0,
+        shared: Shared | None = None,
     ) -> None:
         self.folder = folder.resolve()
+        self.shared = shared
         self.fresh = fresh  # results of earlier runs are written over, not read
         self.audit = (
             audit  # share of the stored results that are computed again and compared
@@ -56,9 +66,10 @@ class Store:
     def put(self, content: bytes, kind: str = "bytes") -> Ref:
         """Keep ``content`` and return the reference that names it."""
         ref = Ref(kind=kind, digest=digest_bytes(content), size=len(content))
-        path = self.object_path(ref)
-        if not self.holds(ref):
-            self.write(path, content)
+        if self._here(ref) is None:
+            self.write(self.object_path(ref), content)
+        if self.shared is not None:
+            self.shared.put(_object_name(ref), content)
         return ref
 
     def get(self, ref: Ref) -> bytes:
@@ -69,18 +80,27 @@ class Store:
         CorruptObject
             If the file is missing or its bytes no longer have that digest.
         """
-        path = self.object_path(ref)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            raise CorruptObject(
-                f"{path} is missing. Run the study again to have it made anew."
-            ) from None
-        if digest_bytes(content) != ref.digest:
+        content = self._here(ref)
+        if content is None and self.shared is not None:
+            content = self.shared.get(_object_name(ref), _digested(ref.digest))
+            if content is not None:
+                self.write(self.object_path(ref), content)
+        if content is None:
+            path = self.object_path(ref)
             raise CorruptObject(
                 f"{path} no longer holds the bytes it is named for. Delete it and run again."
+                if path.exists()
+                else f"{path} is missing. Run the study again to have it made anew."
             )
         return content
+
+    def _here(self, ref: Ref) -> bytes | None:
+        """Return an object if it is whole in the folder."""
+        try:
+            content = self.object_path(ref).read_bytes()
+        except FileNotFoundError:
+            return None
+        return content if digest_bytes(content) == ref.digest else None
 
     def holds(self, ref: Ref) -> bool:
         """Return whether the object is there and whole."""
@@ -91,7 +111,7 @@ class Store:
         return True
 
     def object_path(self, ref: Ref) -> Path:
-        return self.folder / "objects" / ref.digest[:2] / ref.digest
+        return self.folder / _object_name(ref)
 
     def put_table(self, table: "pd.DataFrame") -> Ref:
         """Keep a table as Parquet. Equal tables give equal bytes under one lock."""
@@ -145,11 +165,77 @@ class Store:
         drawn = int(digest_bytes(f"{self._draw}{key}".encode())[:13], 16) / 16**13
         return drawn < self.audit
 
-    # Checksummed files under a name ------------------------------------------------------------
+    # Results, named by all that decides them ---------------------------------------------------
+
+    def result_path(self, name: str) -> Path:
+        return self.folder / _result_name(name)
+
+    def put_result(self, name: str, content: bytes) -> None:
+        """Keep what a stage came to; the objects it refers to must be kept before."""
+        self.write_checked(self.result_path(name), content)
+        if self.shared is not None:
+            self.shared.put(_result_name(name), _checked(content))
+
+    def get_result(self, name: str) -> bytes:
+        """Return what :meth:`put_result` kept.
+
+        Raises
+        ------
+        CorruptObject
+            If it is missing, cut short, or altered.
+        """
+        path = self.result_path(name)
+        try:
+            return self.read_checked(path)
+        except CorruptObject:
+            found = self.shared and self.shared.get(
+                _result_name(name), lambda kept: _content(kept) is not None
+            )
+            if not found:
+                raise
+        self.write(path, found)
+        return self.read_checked(path)
+
+    # Sharing with other machines ---------------------------------------------------------------
+
+    def reach(self) -> None:
+        """Make sure that the shared store, if there is one, answers and can be written to.
+
+        Raises
+        ------
+        StudyError
+            If it cannot be used.
+        Unreachable
+            If it does not answer.
+        """
+        if self.shared is not None:
+            self.shared.open()
+
+    def offer(self, name: str, record: Record) -> None:
+        """Put a result that was stored here into the shared store, where it or an object of it is missing."""
+        if self.shared is None or self.shared.is_whole(_result_name(name)):
+            return
+        for ref in record.refs():
+            if not self.shared.has(_object_name(ref), ref.size):
+                self.shared.put(_object_name(ref), self.get(ref))
+        self.shared.put(_result_name(name), _checked(self.get_result(name)))
+
+    def mend(self, record: Record) -> None:
+        """See to it that other machines can read every object of a record: what is not whole there is put again."""
+        if self.shared is None:
+            return
+        for ref in record.refs():
+            name = _object_name(ref)
+            if self.shared.is_whole(name):
+                continue
+            if self.shared.get(name, _digested(ref.digest)) is None:
+                self.shared.put(name, self.get(ref))
+
+    # Checksummed files under a name -----------------------------------------------------------
 
     def write_checked(self, path: Path, content: bytes) -> None:
         """Write ``content`` behind a line that holds its digest."""
-        self.write(path, digest_bytes(content).encode() + b"\n" + content)
+        self.write(path, _checked(content))
 
     def read_checked(self, path: Path) -> bytes:
         """Return what :meth:`write_checked` wrote.
@@ -160,10 +246,10 @@ class Store:
             If the file is missing, cut short, or altered.
         """
         try:
-            head, _, content = path.read_bytes().partition(b"\n")
+            content = _content(path.read_bytes())
         except OSError:
             raise CorruptObject(f"{path} is missing.") from None
-        if digest_bytes(content).encode() != head:
+        if content is None:
             raise CorruptObject(
                 f"{path} no longer holds what was written. Delete it and run again."
             )
@@ -237,6 +323,28 @@ class Store:
             yield
         finally:
             _release(path)
+
+
+def _object_name(ref: Ref) -> str:
+    return f"objects/{ref.digest[:2]}/{ref.digest}"
+
+
+def _result_name(name: str) -> str:
+    return f"results/{name}"
+
+
+def _digested(digest: str) -> Callable[[bytes], bool]:
+    return lambda content: digest_bytes(content) == digest
+
+
+def _checked(content: bytes) -> bytes:
+    return digest_bytes(content).encode() + b"\n" + content
+
+
+def _content(checked: bytes) -> bytes | None:
+    """Return what stands behind the line with its digest, or None if it is another."""
+    head, _, content = checked.partition(b"\n")
+    return content if digest_bytes(content).encode() == head else None
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -1,7 +1,8 @@
 """Stages on the workers of a Dask cluster, through Prefect's own runner for it.
 
-A worker computes one stage at a time and keeps the result in the store, which must lie in a folder
-that all of them see. A worker that is lost costs the stage it was at.
+A worker computes one stage at a time and keeps the result in the store. Workers of a cluster that is
+there already see the same artifacts folder, or have their own and a shared store (``--store``). A worker
+that is lost costs the stage it was at.
 """
 
 import logging
@@ -16,9 +17,10 @@ from assay.environment import ROOT
 from assay.errors import ProcessLost, StudyError
 from assay.progress import Finished, Started, announce
 from assay.records import Record
+from assay.runs import for_other_machines
 
 if TYPE_CHECKING:
-    from prefect_dask import DaskTaskRunner
+    from prefect_dask import DaskTaskRunner, PrefectDaskFuture
 
     from tasks.policies import Call
 
@@ -46,10 +48,7 @@ def on_cluster(
 
     with _started(address, n) as runner:
         asked = {
-            number: runner.submit(
-                call.stage.task(call.handed[0], call.label()),
-                call.stage.signature.bind(*call.handed).arguments,
-            )
+            number: _submitted(runner, call, elsewhere=address is not None)
             for number, call in enumerate(calls)
             if missing[number]
         }
@@ -72,6 +71,22 @@ def on_cluster(
                 Finished(call.stage.name, call.label(), waited, False, record.summary())
             )
             yield record
+
+
+def _submitted(
+    runner: "DaskTaskRunner[Any]", call: "Call[Any]", *, elsewhere: bool
+) -> "PrefectDaskFuture[Any]":
+    """Hand a call to a worker. One that may be on another machine finds there all that it is handed."""
+    store, *handed = call.handed
+    if elsewhere:
+        for record in handed:
+            if isinstance(record, Record):
+                store.mend(record)
+        store = for_other_machines(store)
+    return runner.submit(
+        call.stage.task(store, call.label()),
+        call.stage.signature.bind(store, *handed).arguments,
+    )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from assay import runs
-from assay.environment import cores_allowed, data_folder
+from assay.environment import cores_allowed, data_folder, shared_store
 from assay.errors import StudyError
 from assay.registration import register
 from assay.runs import store_of
@@ -24,6 +24,7 @@ from flows.options import (
     Order,
     Read,
     Set,
+    Shared,
     StudyFile,
     StudyOrTable,
     Target,
@@ -60,6 +61,7 @@ def check(
     set_: Set = None,
     data: Data = None,
     artifacts: Artifacts = None,
+    shared: Shared = None,
     runner: Annotated[
         str,
         typer.Option(
@@ -89,7 +91,8 @@ def check(
     """
     with errors_in_words():
         begun, where = time.perf_counter(), as_runner(runner)
-        store = store_of(artifacts)
+        shared = shared or shared_store()
+        store = store_of(artifacts, shared=shared)
         if not _is_study(study, target, unit, order, read):
             from flows.drafting import Wanted, drafted_for_check
 
@@ -109,6 +112,7 @@ def check(
             verdict = None if asked_anew else runs.finished(store, name)
             stored = verdict is not None
             if verdict is None:
+                store.reach()
                 # What libraries write and throw away goes when a killed check is swept.
                 os.environ["TMPDIR"] = str(store.scratch())
                 verdict = run_even_if_the_server_goes(
@@ -118,6 +122,7 @@ def check(
                     overrides=set_ or [],
                     data=str(data) if data else None,
                     artifacts=str(artifacts) if artifacts else None,
+                    shared=shared,
                     runner=where,
                     fresh=fresh,
                     multiverse=multiverse,
@@ -254,11 +259,17 @@ def calibrate(
 
 @app.command()
 def plan(
-    study: StudyFile, set_: Set = None, data: Data = None, artifacts: Artifacts = None
+    study: StudyFile,
+    set_: Set = None,
+    data: Data = None,
+    artifacts: Artifacts = None,
+    shared: Shared = None,
 ) -> None:
     """Show what a check would compute and what is stored already."""
     with errors_in_words():
-        store, declared = store_of(artifacts), load(study, tuple(set_ or ()), data)
+        store = store_of(artifacts, shared=shared or shared_store())
+        declared = load(study, tuple(set_ or ()), data)
+        store.reach()
         identity = identify(declared, study, data)
         finished = runs.finished(store, identity.name) is not None
         from flows.outlook import outlook

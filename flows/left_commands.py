@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from assay.environment import shared_store
 from assay.errors import NotReproducible
 from assay.runs import store_of
 from assay.study import load
-from flows.options import Artifacts, Data, Json, Lang, Run, Set, StudyFile
+from flows.options import Artifacts, Data, Json, Lang, Run, Set, Shared, StudyFile
 from flows.program import errors_in_words, run_check
 
 app = typer.Typer()
@@ -182,20 +183,24 @@ def verify_cache(
     set_: Set = None,
     data: Data = None,
     artifacts: Artifacts = None,
+    shared: Shared = None,
 ) -> None:
     """Compute a random share of a study's stored stages again, and compare."""
     with errors_in_words():
         from flows.auditing import audited
 
+        store = store_of(artifacts, shared=shared or shared_store())
+        store.reach()
         check_again = partial(
             run_check,
             study=str(study),
             overrides=set_ or [],
             data=str(data) if data else None,
             artifacts=str(artifacts) if artifacts else None,
+            shared=shared,
             audit=share,
         )
-        with store_of(artifacts).lock(f"run-{load(study, tuple(set_ or ())).name}"):
+        with store.lock(f"run-{load(study, tuple(set_ or ())).name}"):
             sys.stdout.write(audited(check_again).sentence() + "\n")
 
 

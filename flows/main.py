@@ -23,7 +23,7 @@ from pydantic import Field
 
 from assay import runs
 from assay.behaviour import FoldBehaviour, behaviour_of
-from assay.environment import cores_allowed, memory_allowed
+from assay.environment import cores_allowed, memory_allowed, shared_store
 from assay.errors import AssayError
 from assay.memory import n_inputs, processes_that_fit
 from assay.plans import Plan, PlanName, Study
@@ -65,6 +65,7 @@ def check_hypothesis(
     overrides: list[Override] | None = None,
     data: str | None = None,
     artifacts: str | None = None,
+    shared: str | None = None,
     runner: Runner = "auto",
     fresh: bool = False,
     multiverse: bool = False,
@@ -77,6 +78,7 @@ def check_hypothesis(
         overrides: Changes to it as KEY=VALUE, for instance plan.a.tune.trials=4.
         data: A file to read instead of the study's sources, or the folder they lie in.
         artifacts: Where runs and stored results go.
+        shared: Where other machines find what stages come to, as s3://BUCKET/PREFIX or file:///FOLDER.
         runner: Where outer folds are computed: in one process (local), in one for each core
             (processes), as it pays (auto), or on a Dask cluster (dask, dask=ADDRESS). The verdict is the same.
         fresh: Compute everything again, whatever is stored.
@@ -85,7 +87,13 @@ def check_hypothesis(
     """
     begun = time.perf_counter()
     declared = load(Path(study), tuple(overrides or ()), Path(data) if data else None)
-    store = store_of(Path(artifacts) if artifacts else None, fresh=fresh, audit=audit)
+    store = store_of(
+        Path(artifacts) if artifacts else None,
+        fresh=fresh,
+        audit=audit,
+        shared=shared or shared_store(),
+    )
+    store.reach()
     store.sweep()
     registration, deviations = register(store, declared)
     identity = identify(

@@ -57,6 +57,15 @@ Data = Annotated[
 Artifacts = Annotated[
     Path | None, typer.Option(help="Where runs and stored results go.")
 ]
+Shared = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="s3://BUCKET/PREFIX|file:///FOLDER",
+        help="Where other machines find what stages come to, and this one what they came to elsewhere. "
+        "Default: ASSAY_STORE, or nowhere.",
+    ),
+]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Compute everything again, whatever is stored.")
 ]

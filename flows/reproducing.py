@@ -129,7 +129,9 @@ def checker(
     if environment != "here":
         python = _fresh(place / "environment", run, newest=environment == "newest")
     program = [str(python), str(ROOT / "flows" / "main.py")]
-    return lambda words: _called([*program, *words], settings)
+    # Another processor may find other bits under the same names: they are for nobody else to take.
+    alone = settings | {"ASSAY_STORE": ""}
+    return lambda words: _called([*program, *words], alone)
 
 
 def _limited(cpu: str | None) -> dict[str, str]:

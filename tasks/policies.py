@@ -27,9 +27,16 @@ from prefect.serializers import Serializer
 
 from assay.canonical import canonical_json, digest_json
 from assay.environment import code_digest, lock_digest
-from assay.errors import AssayError, CorruptObject, NotReproducible, is_retryable
+from assay.errors import (
+    AssayError,
+    CorruptObject,
+    NotReproducible,
+    Unreachable,
+    is_retryable,
+)
 from assay.progress import Audited, Finished, Started, announce
 from assay.records import Record, record_class
+from assay.runs import Roaming, store_of
 from assay.store import Store
 
 P = ParamSpec("P")
@@ -37,7 +44,7 @@ R = TypeVar("R", bound=Record)
 
 _RETRY_DELAYS_S = [1.0, 5.0]
 _plain: ContextVar[bool] = ContextVar("plain", default=False)
-_not_kept: dict[Path, OSError] = {}  # by file; Prefect only logs it
+_not_kept: dict[Path, OSError | Unreachable] = {}  # by file; Prefect only logs it
 
 
 @contextmanager
@@ -125,7 +132,7 @@ class Stage(Generic[P, R]):
         record = self.taken(state)
         bound = self.signature.bind(store, *args, **kwargs).arguments
         if _not_kept and (
-            error := _not_kept.pop(self._path(store, self.key(bound)), None)
+            error := _not_kept.pop(store.result_path(self._name(self.key(bound))), None)
         ):
             raise error
         stored = state.name == "Cached"
@@ -170,7 +177,10 @@ class Stage(Generic[P, R]):
             task_run_name=f"{self.name} {label}".strip(), refresh_cache=store.fresh
         )
         # Prefect wants a block saved on the server; a saved one would keep this machine's path there.
-        task.result_storage = ResultFiles(folder=str(store.folder))
+        task.result_storage = ResultFiles(
+            folder=None if isinstance(store, Roaming) else str(store.folder),
+            shared=store.shared and store.shared.address,
+        )
         return task
 
     def taken(self, state: State[R]) -> R:
@@ -196,9 +206,7 @@ class Stage(Generic[P, R]):
         bound = self.signature.bind(store, *args, **kwargs)
         bound.apply_defaults()
         try:
-            return cast(
-                "R", _read(store, self._path(store, self.key(bound.arguments)))[0]
-            )
+            return cast("R", _read(store, self._name(self.key(bound.arguments)))[0])
         except CorruptObject:
             return None
 
@@ -229,10 +237,10 @@ class Stage(Generic[P, R]):
         )
 
     def _prefect_key(self, _context: TaskRunContext, parameters: dict[str, Any]) -> str:
-        return f"{self.name}/{self.key(parameters)}"
+        return self._name(self.key(parameters))
 
-    def _path(self, store: Store, key: str) -> Path:
-        return store.folder / "results" / self.name / key
+    def _name(self, key: str) -> str:
+        return f"{self.name}/{key}"
 
 
 def differing(record: Record, again: Record) -> list[str]:
@@ -301,41 +309,50 @@ class RecordSerializer(Serializer):
 
 
 class ResultFiles(WritableFileSystem):
-    """Results in the store's folder: written whole, checksummed, and believed only if all of it holds."""
+    """Results in the store: written whole, checksummed, and believed only if all of it holds."""
 
     _block_type_name = "Assay results"
     _block_type_slug = "assay-results"
 
-    folder: str
+    folder: str | None  # None: the artifacts folder of the machine that asks
+    shared: str | None = None
+
+    def _store(self) -> Store:
+        return store_of(Path(self.folder) if self.folder else None, shared=self.shared)
 
     def _resolve_path(self, path: str) -> Path:
-        return Path(self.folder) / "results" / path
+        return self._store().result_path(path)
 
     # Prefect calls its own blocks with _sync=True from synchronous flows; ours are never anything else.
     def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
-        return _read(Store(Path(self.folder)), self._resolve_path(path))[1]
+        store = self._store()
+        record, content = _read(store, path)
+        store.offer(path, record)
+        return content
 
     def write_path(  # type: ignore[override]
         self, path: str, content: bytes, _sync: bool = True
     ) -> None:
-        file = self._resolve_path(path)
+        store = self._store()
         try:
-            Store(Path(self.folder)).write_checked(file, content)
-        except OSError as error:
-            _not_kept[file] = error
+            store.put_result(path, content)
+        except (OSError, Unreachable) as error:
+            _not_kept[store.result_path(path)] = error
             raise
 
 
-def _read(store: Store, path: Path) -> tuple[Record, bytes]:
-    """Return the record in a result file, and the file's content as Prefect wrote it.
+def _read(store: Store, name: str) -> tuple[Record, bytes]:
+    """Return the record of a stored result, and the result's content as Prefect wrote it.
 
     Raises
     ------
     CorruptObject
-        If the file or an object it refers to is missing or altered.
+        If the result or an object it refers to is missing or altered.
     """
-    content = store.read_checked(path)
+    content = store.get_result(name)
     record = RecordSerializer().loads(json.loads(content)["result"].encode())
     if not store.whole(record):
-        raise CorruptObject(f"{path} refers to an object that is missing or altered.")
+        raise CorruptObject(
+            f"{store.result_path(name)} refers to an object that is missing or altered."
+        )
     return record, content
