@@ -188,9 +188,7 @@ class Store:
         try:
             return self.read_checked(path)
         except CorruptObject:
-            found = self.shared and self.shared.get(
-                _result_name(name), lambda kept: _content(kept) is not None
-            )
+            found = self.shared and self.shared.get(_result_name(name), _is_checked)
             if not found:
                 raise
         self.write(path, found)
@@ -218,7 +216,8 @@ class Store:
         for ref in record.refs():
             if not self.shared.has(_object_name(ref), ref.size):
                 self.shared.put(_object_name(ref), self.get(ref))
-        self.shared.put(_result_name(name), _checked(self.get_result(name)))
+        if self.shared.get(_result_name(name), _is_checked) is None:
+            self.shared.put(_result_name(name), _checked(self.get_result(name)))
 
     def mend(self, record: Record) -> None:
         """See to it that other machines can read every object of a record: what is not whole there is put again."""
@@ -345,6 +344,10 @@ def _content(checked: bytes) -> bytes | None:
     """Return what stands behind the line with its digest, or None if it is another."""
     head, _, content = checked.partition(b"\n")
     return content if digest_bytes(content).encode() == head else None
+
+
+def _is_checked(content: bytes) -> bool:
+    return _content(content) is not None
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -320,8 +320,8 @@ class ResultFiles(WritableFileSystem):
     def _store(self) -> Store:
         return store_of(Path(self.folder) if self.folder else None, shared=self.shared)
 
-    def _resolve_path(self, path: str) -> Path:
-        return self._store().result_path(path)
+    def _resolve_path(self, _path: str) -> None:
+        """Tell Prefect that a key is no path of this machine."""
 
     # Prefect calls its own blocks with _sync=True from synchronous flows; ours are never anything else.
     def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
