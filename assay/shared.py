@@ -36,7 +36,7 @@ class Shared:
     def __init__(self, address: str) -> None:
         self.address = as_address(address)
         self._whole: set[str] = set()  # put or verified by this process
-        self._open = False
+        self._open = self._gone = False
 
     def __reduce__(self) -> tuple[Callable[[str], "Shared"], tuple[str]]:
         return shared_at, (self.address,)
@@ -121,17 +121,22 @@ class Shared:
         files.mv(unfinished, place)
 
     def _tried(self, do: Callable[["AbstractFileSystem"], T]) -> T:
+        """Do it, and again after a while where it fails; once that was for nothing, no more time is given."""
         files = _files(self.address, _WORKING_S)
-        for delay_s in (*DELAYS_S, None):
+        for delay_s in (*(() if self._gone else DELAYS_S), None):
             try:
-                return do(files)
+                done = do(files)
             except Exception as error:  # any library's: only its kind is told
                 if delay_s is None or isinstance(error, _FINAL):
+                    self._gone = True
                     raise Unreachable(
                         f"The store {self.address} no longer takes or gives what it should ({_kind(error)}). What was "
                         f"finished is kept; run again when it answers."
                     ) from None
                 time.sleep(delay_s)
+            else:
+                self._gone = False
+                return done
         raise AssertionError
 
 

@@ -1,4 +1,4 @@
-"""A local server that speaks S3, for as long as a block lasts, and bare requests to it."""
+"""A local server that speaks S3, for as long as a block lasts."""
 
 import os
 import socket
@@ -37,14 +37,10 @@ class Server:
         self.process.kill()
         return self.process.wait()
 
-    def asked(self, method: str, name: str, body: bytes | None = None) -> bytes:
-        """Make a request past every client."""
-        asked = urllib.request.Request(
-            f"{self.endpoint}/{name}", data=body, method=method
-        )
-        with urllib.request.urlopen(asked) as answer:
-            content: bytes = answer.read()
-        return content
+    def make_bucket(self) -> None:
+        asked = urllib.request.Request(f"{self.endpoint}/{BUCKET}", method="PUT")
+        with urllib.request.urlopen(asked):
+            pass
 
 
 @contextmanager
@@ -72,7 +68,7 @@ def _wait_for(server: Server) -> None:
     """Wait until the bucket is there; give up only when the server has ended."""
     while server.process.poll() is None:
         try:
-            server.asked("PUT", BUCKET)
+            server.make_bucket()
         except ConnectionError:
             time.sleep(0.2)
         except urllib.error.HTTPError:

@@ -257,7 +257,21 @@ def test_an_address_may_end_in_a_slash(word: str):
 
 @pytest.mark.parametrize(
     "word",
-    "bucket /mnt/x s3:bucket s3:// s3:///x http://x/y sftp://x/y file://x/y file:/// memory:// [ s3://[ ://".split(),
+    [
+        "bucket",
+        "/mnt/x",
+        "s3:bucket",
+        "s3://",
+        "s3:///x",
+        "http://x/y",
+        "sftp://x/y",
+        "file://x/y",
+        "file:///",
+        "memory://",
+        "[",
+        "s3://[",
+        "://",
+    ],
 )
 def test_what_is_no_address_is_refused(word: str):
     with pytest.raises(StudyError, match="it is s3://BUCKET/PREFIX"):
@@ -310,6 +324,32 @@ def test_a_store_that_goes_while_work_is_under_way_is_said_so(
 
     with pytest.raises(Unreachable, match="What was finished is kept"):
         store.put(b"content")
+
+
+def test_once_it_is_gone_no_more_time_is_given_until_it_is_back(tmp_path, monkeypatch):
+    waited: list[float] = []
+    monkeypatch.setattr("assay.shared.time.sleep", waited.append)
+    monkeypatch.setattr("assay.shared.DELAYS_S", (1.0, 2.0))
+    shared, failing = Shared("memory://gone"), [True]
+    plain = Shared._put
+
+    def sometimes(self: Shared, *given: object) -> None:
+        if failing[0]:
+            raise OSError("gone")
+        plain(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Shared, "_put", sometimes)
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            shared.put("objects/x", b"content")
+    assert waited == [1.0, 2.0]
+
+    failing[0] = False
+    shared.put("objects/x", b"content")
+    failing[0] = True
+    with pytest.raises(Unreachable):
+        shared.put("objects/x", b"content")
+    assert waited == [1.0, 2.0] * 2
 
 
 def test_what_passes_by_itself_is_tried_again(address: str, monkeypatch):
