@@ -11,7 +11,7 @@ ifneq ($(wildcard $(SHARED)),)
 export ASSAY_DATA ?= $(abspath $(SHARED))
 endif
 
-.PHONY: run test check chaos lint lock serve deploy image image-test sbom licences audit clean help
+.PHONY: run test check chaos lint lock storage serve deploy image image-test sbom licences audit clean help
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,9 +38,14 @@ lock: $(VENV)/runtime  ## Compile requirements.in into requirements.txt, every p
 	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --no-emit-find-links requirements-s3.in -o requirements-s3.txt
+	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --no-emit-find-links containers/tools.in -o containers/tools.txt
+
+storage: requirements-s3.txt $(VENV)/runtime  ## Install what --store s3://BUCKET/PREFIX needs (docs/scale.md)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements-s3.txt -c requirements.txt
 
 serve: $(VENV)/runtime  ## A Prefect server, every deployment and a worker, for one person; Ctrl-C ends them
 	@$(BIN)/python -m flows.serving

@@ -200,7 +200,7 @@ def _files(address: str, patience_s: float) -> "AbstractFileSystem":
         files = fsspec.filesystem("s3", use_listings_cache=False, config_kwargs=asked)
     except ImportError:
         raise StudyError(
-            f"--store {address}: the package s3fs is not installed here. Install it with `make s3`, or "
+            f"--store {address}: the package s3fs is not installed here. Install it with `make storage`, or "
             f"python -m pip install --require-hashes -r requirements-s3.txt -c requirements.txt"
         ) from None
     files.retries = 1
