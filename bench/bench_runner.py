@@ -1,67 +1,83 @@
 """What processes gain: one study in one process and spread over several, in pairs.
 
-    python -m bench.bench_runner [STUDY] [--pairs=3] [--json] [OPTION OF check]...
+    python -m bench.bench_runner [STUDY] [--against=processes|dask] [--pairs=3] [--json] [OPTION OF check]...
 
-Whole commands, start-up included; ratios are medians over the pairs, processes against one.
+Whole commands, start-up included; ratios are medians over the pairs, several against one. ``spread_s`` is the
+part that is spread: self-test, outer folds and final fit, from the gate's end on. For a curve, give fewer cores: ``taskset -c 0-3 python -m ...``.
 """
 
 import json
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from assay.environment import cores_allowed
-from bench.program import Run, run_program, same_digests
-
-RUNNERS = ("local", "processes")
+from bench.program import run_program, same_digests
 
 
 def main(arguments: list[str]) -> None:
-    study, n_pairs, options = "hypotheses/digits.toml", 3, []
+    study, n_pairs, against, options = "hypotheses/digits.toml", 3, "processes", []
     for one in arguments:
         if one.startswith("--pairs="):
             n_pairs = int(one.removeprefix("--pairs="))
+        elif one.startswith("--against="):
+            against = one.removeprefix("--against=")
         elif one.endswith(".toml"):
             study = one
         elif one != "--json":
             options.append(one)
-    pairs = []
+    runners, pairs = ("local", against), []
     for number in range(n_pairs):
         with tempfile.TemporaryDirectory() as folder:
-            order = RUNNERS if number % 2 == 0 else RUNNERS[::-1]
+            order = runners if number % 2 == 0 else runners[::-1]
             made = {
                 name: _check(study, options, name, Path(folder) / name)
                 for name in order
             }
-            local, spread = (same_digests(Path(folder) / name) for name in RUNNERS)
+            local, spread = (same_digests(Path(folder) / name) for name in runners)
             if local != spread:
                 sys.exit(f"{study}: processes gave other digests")
             pairs.append(made)
-    figures = {"study": study, "cores": cores_allowed(), "pairs": n_pairs} | {
-        f"{kind}_{name}": round(median(getattr(pair[name], kind) for pair in pairs), 1)
-        for kind in ("wall_s", "cpu_s")
-        for name in RUNNERS
-    }
-    for kind in ("wall", "cpu"):
-        ratios = [
-            getattr(pair["processes"], f"{kind}_s")
-            / getattr(pair["local"], f"{kind}_s")
+    figures = {"study": study, "cores": cores_allowed(), "pairs": n_pairs}
+    for kind in ("wall_s", "cpu_s", "spread_s"):
+        for name in runners:
+            taken = median(getattr(pair[name], kind) for pair in pairs)
+            figures[f"{kind}_{name}"] = round(taken, 1)
+        ratios = (
+            getattr(pair[against], kind) / getattr(pair["local"], kind)
             for pair in pairs
-        ]
-        figures[f"{kind}_ratio"] = round(median(ratios), 2)
+        )
+        figures[f"{kind[:-2]}_ratio"] = round(median(ratios), 2)
     if "--json" in arguments:
         print(json.dumps(figures))
     else:
         print("\n".join(f"{name:18} {value}" for name, value in figures.items()))
 
 
-def _check(study: str, options: list[str], runner: str, artifacts: Path) -> Run:
+@dataclass(frozen=True)
+class Timed:
+    """What a command took, and of it the part that can be spread."""
+
+    wall_s: float
+    cpu_s: float
+    spread_s: float
+
+
+def _check(study: str, options: list[str], runner: str, artifacts: Path) -> Timed:
+    said: dict[str, float] = {}
+
+    def hear(line: str) -> bool:
+        said[line.split(" ", maxsplit=1)[0]] = time.perf_counter()
+        return False
+
     command = ["check", study, "--runner", runner, "--artifacts", str(artifacts)]
-    run = run_program([*command, *options])
+    run = run_program([*command, *options], until=hear)
     if run.code:
         sys.exit(run.err)
-    return run
+    return Timed(run.wall_s, run.cpu_s, said["final"] - said["gate"])
 
 
 if __name__ == "__main__":
