@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # before each further try, once work is under way
-_OPENING_S, _WORKING_S = 5.0, 30.0  # without an answer, until a try has failed
+_CONNECTED_S, _OPENING_S, _WORKING_S = 5.0, 15.0, 30.0  # until a try has failed
 _SLOWEST = 1e6  # bytes a second of an upload, the least there may be
 _MARK, _MARKED = "assay-store", b"What stages of Assay came to. See docs/scale.md.\n"
 _FINAL = (PermissionError, FileNotFoundError)  # no further try will do
@@ -192,7 +192,7 @@ def _files(address: str, patience_s: float) -> "AbstractFileSystem":
     if scheme != "s3":
         return fsspec.filesystem(scheme)
     asked: dict[str, Any] = {
-        "connect_timeout": _OPENING_S,
+        "connect_timeout": _CONNECTED_S,
         "read_timeout": patience_s,
         "retries": {"total_max_attempts": 1},  # we try again ourselves
     }
