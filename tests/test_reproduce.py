@@ -10,6 +10,7 @@ import pytest
 from assay.receipt import Receipt
 from assay.store import Store
 from bench.program import Run, run_program
+from flows.reproducing import checker
 from tests.flow_runs import Workplace, make
 
 pytestmark = pytest.mark.flow
@@ -133,3 +134,18 @@ def test_a_stored_result_that_is_whole_and_wrong_is_found(workplace: Workplace):
     said = run.err.splitlines()[-1]
     assert said.startswith("What is stored of gate is not what the same code computes")
     assert "p_value" in said
+
+
+def test_a_rerun_neither_reads_nor_writes_what_machines_share(
+    tmp_path: Path, monkeypatch
+):
+    """Another processor may find other bits under the same names."""
+    monkeypatch.setenv("ASSAY_STORE", "s3://bucket/shared")
+    told: list[dict[str, str]] = []
+    monkeypatch.setattr(
+        "flows.reproducing._called", lambda _, settings: told.append(settings)
+    )
+
+    checker("here", "avx2", tmp_path, tmp_path, None)(["check"])
+
+    assert [one["ASSAY_STORE"] for one in told] == [""]
