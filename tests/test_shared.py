@@ -1,7 +1,6 @@
 """What machines share, in a folder and in memory; object storage is in test_shared_s3.py."""
 
 import pickle
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -302,7 +301,10 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path):
 
 
 def test_a_missing_library_is_named_with_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "s3fs", None)
+    def absent(_scheme: str, **_: object) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr("fsspec.filesystem", absent)
     _files.cache_clear()
 
     with pytest.raises(StudyError, match=r"s3fs is not installed.*requirements-s3"):
