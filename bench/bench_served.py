@@ -80,7 +80,7 @@ def draw(page: Page, address: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     open_form(page, address, STUDY)
     fill(page, {"runner": "processes"})
-    page.ask("document.querySelector('main').scrollTo(0, 0), scrollTo(0, 0)")
+    page.ask("scrollTo(0, 0)")
     _keep(page, folder / "form.png")
     run_from_form(page, f"check {STUDY}")
     page.click("Artifacts")
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with served(place) as address:
             print(f"{'ready':24} {time.monotonic() - begun:7.1f}")
             if options.pictures:
-                with page_in_chromium(place / "profile", 1180, 760) as page:
+                with page_in_chromium(place / "profile", 1180, 1240) as page:
                     draw(page, address, options.pictures)
             rounds = [measured(address) for _ in range(options.rounds)]
         for name in rounds[0] if rounds else ():

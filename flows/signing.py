@@ -58,14 +58,18 @@ def signature_of(receipt_file: Path, signers: Path | None) -> Signature:
     if shutil.which("ssh-keygen") is None:
         return Signature("unchecked")
     try:
-        if signers is not None:
-            return Signature("signer", signer_of(receipt_file, signers))
         checked = ("-n", _NAMESPACE, "-s", str(signature))
         said = _keygen("check-novalidate", *checked, given=receipt_file)
-    except (NotReproducible, StudyError):
+    except StudyError:
         return Signature("broken")
-    key = re.search(r"SHA256:\S+", said)
-    return Signature("key", key[0] if key else "")
+    found = re.search(r"SHA256:\S+", said)
+    key = found[0] if found else ""
+    if signers is None:
+        return Signature("key", key)
+    try:
+        return Signature("signer", signer_of(receipt_file, signers))
+    except NotReproducible:
+        return Signature("stranger", key)
 
 
 def _beside(receipt_file: Path) -> Path:

@@ -169,15 +169,20 @@ def test_a_signature_is_of_somebody_of_a_key_or_broken(run, tmp_path):
     assert signature_of(path, None) == signature_of(path, signers) == UNSIGNED
     sign(path, key)
     assert signature_of(path, signers) == Signature("signer", "me@here")
-    assert signature_of(path, nobody).state == "broken"
-    by_key = signature_of(path, None)
-    assert by_key.state == "key"
+    by_key, by_stranger = signature_of(path, None), signature_of(path, nobody)
+    assert (by_key.state, by_stranger.state) == ("key", "stranger")
+    assert by_key.who == by_stranger.who
     assert by_key.who.startswith("SHA256:")
     path.write_bytes(path.read_bytes().replace(b"someone", b"nobody!"))
     for who in (None, signers):
         assert signature_of(path, who).state == "broken"
     (found,) = receipts_of(run, path.parent, lambda one: signature_of(one, None))
     assert found.tier is None
+    shown = text_of(sameness(run, (found,)))
+    assert (
+        "✗ what it claims (R1) counts for nothing: it is not what was signed" in shown
+    )
+    assert shown.count("– none") == 4
 
 
 # Shown ---------------------------------------------------------------------------------------------
@@ -260,12 +265,13 @@ def test_texts_of_a_receipt_are_shown_and_never_run(run, tmp_path, text, languag
     )
     laid(tmp_path, told)
     (found,) = read(run, tmp_path)
-    signed = found._replace(signature=Signature("signer", text))
-    shown = sameness(run, (signed,), language)
+    known = [Signature(state, text) for state in ("signer", "key", "stranger")]
+    signed = tuple(found._replace(signature=one) for one in known)
+    shown = sameness(run, signed, language)
 
     assert found.fault is None
     assert {tag for tag, _ in tags_of(shown)}.isdisjoint({"script", "img"})
-    assert text_of(shown).count(" ".join(text.split())) >= 6
+    assert text_of(shown).count(" ".join(text.split())) >= 3 * 6
 
 
 # From the command line ------------------------------------------------------------------------------

@@ -121,6 +121,7 @@ def render(
         reached=reached(receipts or ()),
         n_receipts=SHOWN,
         moved=_moved,
+        moment=_moment,
     )
 
 
@@ -270,6 +271,18 @@ def _confused(account: Account, most: int = 12) -> list[tuple[str, str, int]]:
 def _moved(scores: dict[str, float]) -> str:
     """Return the largest deviation of any model's score."""
     return f"{max(map(abs, scores.values())):.2g}"
+
+
+def _moment(when: str) -> str:
+    """Return a moment as people write it, or what stands in its place.
+
+    Examples
+    --------
+    >>> _moment("2026-01-02T03:04:05+00:00"), _moment("early")
+    ('2026-01-02 03:04:05 UTC', 'early')
+    """
+    found = re.fullmatch(r"([0-9-]{10})T([0-9:]{8})\+00:00", when)
+    return f"{found[1]} {found[2]} UTC" if found else when
 
 
 def _packages(lock: str) -> dict[str, str]:

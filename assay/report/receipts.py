@@ -19,9 +19,13 @@ SHOWN = 30
 
 
 class Signature(NamedTuple):
-    """What is known of a receipt's signature: none, of a key, of somebody named, of another text, not looked at."""
+    """What is known of a receipt's signature.
 
-    state: Literal["none", "key", "signer", "broken", "unchecked"]
+    There is none; it is of some key, of somebody who was named, of a stranger to those; it does not fit the text; it
+    was not looked at.
+    """
+
+    state: Literal["none", "key", "signer", "stranger", "broken", "unchecked"]
     who: str = ""
 
     @property
