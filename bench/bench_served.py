@@ -15,14 +15,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from statistics import median
+from typing import Any
 from uuid import UUID
 
 from PIL import Image
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from bench.browser import Page, page_in_chromium
 from bench.served import fill, open_form, open_verdict, run_from_form, served
@@ -32,33 +37,47 @@ _BETWEEN_S = 1.0
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def measured(address: str) -> dict[str, float]:
-    """Run the deployment as a person would, and return the seconds from the command to each step."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: f"{address}/api"}):
-        begun = datetime.now(UTC)
-        run_id = _ordered(f"{address}/api")
-        ordered = datetime.now(UTC)
-        with get_client(sync_client=True) as client:
-            while not (run := client.read_flow_run(run_id)).state.is_final():
-                time.sleep(_BETWEEN_S)
-            if not run.state.is_completed():
-                raise RuntimeError(f"{run.name}: {run.state.message}")
-            states = client.read_flow_run_states(run_id)
-            of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
-            stages = client.read_task_runs(flow_run_filter=of_run)
+def measured(address: str) -> tuple[UUID, dict[str, float]]:
+    """Run the deployment as a person would; return the run and the seconds from the command to each step."""
+    begun = datetime.now(UTC)
+    run_id = _ordered(f"{address}/api")
+    ordered = datetime.now(UTC)
+    with _client(address) as client:
+        of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
+        while not (started := _started(client.read_task_runs(flow_run_filter=of_run))):
+            run = client.read_flow_run(run_id)
+            if run.state is not None and run.state.is_final():
+                raise RuntimeError(f"{run.name} ended without a stage: {run.state}")
+            time.sleep(_BETWEEN_S)
+        states = client.read_flow_run_states(run_id)
+        created = client.read_flow_run(run_id).created
     first = {state.type.value: state.timestamp for state in reversed(states)}
     steps = {
-        "the run exists": run.created,
+        "the run exists": created,
         "the command has ended": ordered,
         "a worker has it": first["PENDING"],
         "its flow runs": first["RUNNING"],
-        "its first stage runs": min(one.start_time for one in stages if one.start_time),
+        "its first stage runs": min(started),
     }
-    return {name: (at - begun).total_seconds() for name, at in steps.items()}
+    return run_id, {name: (at - begun).total_seconds() for name, at in steps.items()}
+
+
+def await_end(address: str, run_id: UUID) -> None:
+    """Wait until a run has ended: two of one deployment do not overlap."""
+    with _client(address) as client:
+        while not client.read_flow_run(run_id).state.is_final():
+            time.sleep(_BETWEEN_S)
+
+
+def _started(stages: list[Any]) -> list[datetime]:
+    return [one.start_time for one in stages if one.start_time]
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    named = {PREFECT_API_URL: f"{address}/api"}
+    with temporary_settings(named), get_client(sync_client=True) as client:
+        yield client
 
 
 def _ordered(address: str) -> UUID:
@@ -91,12 +110,13 @@ def draw(page: Page, address: str, folder: Path) -> None:
 
 
 def _keep(page: Page, path: Path) -> None:
-    """Write the window in so few colours that the file is small."""
+    """Write the window in 256 colours: a small file."""
     time.sleep(2 * _BETWEEN_S)  # what fades in has done so
     with Image.open(BytesIO(page.picture())) as seen:
-        seen.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
-            path, optimize=True
+        few = seen.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
         )
+        few.save(path, optimize=True)
     print(f"{path} ({path.stat().st_size / 1000:.0f} kB)")
 
 
@@ -112,7 +132,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if options.pictures:
                 with page_in_chromium(place / "profile", 1180, 1240) as page:
                     draw(page, address, options.pictures)
-            rounds = [measured(address) for _ in range(options.rounds)]
+            rounds: list[dict[str, float]] = []
+            for number in range(options.rounds):
+                run_id, steps = measured(address)
+                rounds.append(steps)
+                if number + 1 < options.rounds:
+                    await_end(address, run_id)
         for name in rounds[0] if rounds else ():
             every = [one[name] for one in rounds]
             print(f"{name:24} {median(every):7.1f}  {min(every):.1f}-{max(every):.1f}")

@@ -143,9 +143,9 @@ def page_in_chromium(
         [*command, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as browser:
         try:
-            with connect(
-                _address(profile, browser), max_size=_LARGEST, proxy=None
-            ) as socket:
+            address = _address(profile, browser)
+            patient = {"ping_interval": None, "open_timeout": LONGEST_S}
+            with connect(address, max_size=_LARGEST, proxy=None, **patient) as socket:
                 yield Page(socket)
         finally:
             browser.terminate()

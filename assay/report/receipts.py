@@ -53,8 +53,8 @@ def receipts_of(
     run: Run, folder: Path, signature_of: Callable[[Path], Signature]
 ) -> tuple[Kept, ...]:
     """Return what lies among the receipts of a run, the newest first."""
-    found = sorted(folder.glob("*.json"), reverse=True) if folder.is_dir() else []
-    return tuple(_kept(run, path, signature_of(path)) for path in found)
+    found = [path for path in sorted(folder.glob("*.json")) if path.is_file()]
+    return tuple(_kept(run, path, signature_of(path)) for path in reversed(found))
 
 
 def _kept(run: Run, path: Path, signature: Signature) -> Kept:
