@@ -18,6 +18,7 @@ from assay.verdict import Circumstances, Manifest, Verdict
 
 Tier = Literal["R1", "R2", "R3", "R4"]
 Environment = Literal["here", "venv", "newest", "container"]
+Fault = Literal["other_run", "other_facts", "other_tier"]
 INPUTS = ("study", "data", "code", "lock")
 OF_HARDWARE = 0.1  # of the margin: how far a score may move with the processor
 _SAID: dict[Tier, str] = {
@@ -89,21 +90,66 @@ def tier_of(
     scores
         By how much each model's score moved.
     """
-    other_lock = first.same["lock"] != again.same["lock"]
+    same = first.same, again.same
+    where = first.circumstances, again.circumstances
+    return _tier(
+        same, where, scores, margin, _words(verdicts[0]) == _words(verdicts[1])
+    )
+
+
+def _tier(
+    same: tuple[dict[str, str], dict[str, str]],
+    where: tuple[Circumstances, Circumstances],
+    scores: Mapping[str, float],
+    margin: float,
+    same_words: bool,
+) -> Tier | None:
+    first, again = same
+    other_lock = first["lock"] != again["lock"]
     inputs = ("study", "code") if other_lock else ("study", "code", "data")
-    if any(first.same[name] != again.same[name] for name in inputs):
+    if any(first[name] != again[name] for name in inputs):
         return None  # of the same rows another lock may write other Parquet bytes
-    other_processor = _processor(first.circumstances) != _processor(again.circumstances)
-    if first.same == again.same:
+    other_processor = _processor(where[0]) != _processor(where[1])
+    if first == again:
         return "R2" if other_processor else "R1"
     moved = max((abs(one) for one in scores.values()), default=0.0)
-    if _words(verdicts[0]) != _words(verdicts[1]):
+    if not same_words:
         return None
     if other_lock:
         return "R4" if moved <= margin else None
     if other_processor:
         return "R3" if moved <= OF_HARDWARE * margin else None
     return None
+
+
+def fault_of(
+    receipt: Receipt, run: str, first: Manifest, margin: float
+) -> Fault | None:
+    """Return in what a receipt contradicts the run that it names, or itself; None where it does not.
+
+    A receipt that was made up with care contradicts nothing: only a signature tells who says so.
+
+    Parameters
+    ----------
+    run
+        The name of the folder of the run that was repeated.
+    first
+        The manifest of that run.
+    margin
+        Of its study.
+    """
+    if (receipt.run, receipt.study) != (run, first.study):
+        return "other_run"
+    if (receipt.same, receipt.margin) != (first.same, margin):
+        return "other_facts"  # the machine may differ: an equal run may stand where one was removed
+    if not set(INPUTS) <= set(receipt.same) & set(receipt.again):
+        return "other_tier"
+    same, where = (receipt.same, receipt.again), (receipt.first, receipt.where)
+    most = _tier(same, where, receipt.scores, receipt.margin, same_words=True)
+    equal = receipt.same == receipt.again
+    if receipt.tier not in (most, None) or (receipt.tier is None and equal):
+        return "other_tier"
+    return "other_tier" if equal and receipt.difference is not None else None
 
 
 def _processor(one: Circumstances) -> tuple[object, ...]:

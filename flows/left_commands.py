@@ -12,7 +12,17 @@ from assay.environment import shared_store
 from assay.errors import NotReproducible
 from assay.runs import store_of
 from assay.study import load
-from flows.options import Artifacts, Data, Json, Lang, Run, Set, Shared, StudyFile
+from flows.options import (
+    Artifacts,
+    Data,
+    Json,
+    Lang,
+    Run,
+    Set,
+    Shared,
+    Signers,
+    StudyFile,
+)
 from flows.program import errors_in_words, run_check
 
 app = typer.Typer()
@@ -83,13 +93,23 @@ def report(
             help="Default: a file named for the run, in the current folder.",
         ),
     ] = None,
+    receipts: Annotated[
+        bool,
+        typer.Option(
+            "--receipts",
+            help="Show the receipts of its reruns, which the run's own page does not.",
+        ),
+    ] = False,
+    signers: Signers = None,
     artifacts: Artifacts = None,
 ) -> None:
     """Write the report of a finished run again, from its folder alone, every file verified first."""
     with errors_in_words():
         from flows.reporting import report_again
 
-        report_again(store_of(artifacts), run, lang, output)
+        shown = receipts or signers is not None
+        where = store_of(artifacts)
+        report_again(where, run, lang, output, receipts=shown, signers=signers)
 
 
 @app.command()
@@ -137,14 +157,28 @@ def reproduce(
         Path | None,
         typer.Option("--sign", metavar="KEY", help="Sign the receipt with an SSH key."),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write the run's report with all its receipts.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run a finished run again, compare every digest, and write a receipt."""
     with errors_in_words():
-        from flows.reproducing import reproduced, sign, tell_receipt
+        from flows.reproducing import reproduced, tell_receipt
+        from flows.signing import sign
 
-        receipt, path = reproduced(store_of(artifacts), run, data, environment, cpu)
+        store = store_of(artifacts)
+        receipt, path = reproduced(store, run, data, environment, cpu)
         tell_receipt(receipt, path, None if key is None else sign(path, key))
+        if page is not None:
+            from flows.reporting import report_again
+
+            report_again(store, run, "en", page, receipts=True)
         if json:
             sys.stdout.write(receipt.model_dump_json() + "\n")
         if receipt.tier is None:
@@ -166,7 +200,7 @@ def verify_receipt(
 ) -> None:
     """Say who signed a receipt, or that nobody known did."""
     with errors_in_words():
-        from flows.reproducing import signer_of
+        from flows.signing import signer_of
 
         sys.stdout.write(f"✓ signed by {signer_of(receipt, signers)}\n")
 

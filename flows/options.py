@@ -82,3 +82,10 @@ Run = Annotated[
 Json = Annotated[
     bool, typer.Option("--json", help="Print the verdict record as the last line.")
 ]
+Signers = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Who may sign receipts, as ssh-keygen has it: a line of name and key each.",
+    ),
+]

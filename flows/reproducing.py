@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from assay.environment import ROOT, data_folder
-from assay.errors import AssayError, NotReproducible, StudyError
+from assay.errors import AssayError, StudyError
 from assay.receipt import Environment, Receipt
 from assay.rerun import (
     FinishedRun,
@@ -259,63 +259,3 @@ def tell_receipt(receipt: Receipt, path: Path, signature: Path | None) -> None:
     lines.append(f"  Receipt: {path}")
     lines += [f"  Signature: {signature}"] if signature else []
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-# Signatures --------------------------------------------------------------------------------------
-
-_NAMESPACE = "assay-receipt"
-
-
-def sign(receipt_file: Path, key: Path) -> Path:
-    """Sign a receipt with an SSH key; return the signature's file.
-
-    Raises
-    ------
-    StudyError
-        If ssh-keygen is not installed, or does not take the key.
-    """
-    signature = receipt_file.with_name(f"{receipt_file.name}.sig")
-    signature.unlink(missing_ok=True)
-    _keygen("sign", "-f", str(key), "-n", _NAMESPACE, str(receipt_file))
-    return signature
-
-
-def signer_of(receipt_file: Path, signers: Path) -> str:
-    """Return who signed a receipt, out of those that a file of allowed signers names.
-
-    Raises
-    ------
-    NotReproducible
-        If the signature is missing, of nobody known, or of another text.
-    """
-    signature = receipt_file.with_name(f"{receipt_file.name}.sig")
-    if not signature.is_file():
-        raise NotReproducible(
-            f"{receipt_file} has no signature: {signature.name} is not there."
-        )
-    found = ("-n", _NAMESPACE, "-s", str(signature))
-    try:
-        named = _keygen("find-principals", "-f", str(signers), "-s", str(signature))
-        who = named.split()[0]
-        _keygen("verify", "-f", str(signers), "-I", who, *found, given=receipt_file)
-    except StudyError as error:
-        raise NotReproducible(
-            f"{receipt_file} is not as anyone in {signers} signed it: {error}"
-        ) from None
-    return who
-
-
-def _keygen(action: str, *words: str, given: Path | None = None) -> str:
-    program = shutil.which("ssh-keygen")
-    if program is None:
-        raise StudyError("Signatures need ssh-keygen, which is not installed.")
-    done = subprocess.run(
-        [program, "-Y", action, *words],
-        input=given.read_bytes() if given else b"",
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()
-        raise StudyError(f"ssh-keygen says: {said.splitlines()[-1] if said else 'no'}.")
-    return done.stdout.decode(errors="replace")

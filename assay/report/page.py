@@ -1,6 +1,7 @@
 """The page a person reads: one file, no script, no network, the same bytes for the same records."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from assay.records import FoldResult, Hyperparameters
 from assay.registration import Registration
 from assay.report import columns, curves, numbers, pictures, searching
 from assay.report.drawing import Picture, drawing
+from assay.report.receipts import SHOWN, Kept, reached
 from assay.report.record import Account
 from assay.report.sentinels import STOPPED, sentinel_rows
 from assay.report.statements import (
@@ -62,6 +64,7 @@ def render(
     account: Account,
     lock: str,
     language: Language = "en",
+    receipts: Sequence[Kept] | None = None,
 ) -> str:
     """Return the report as HTML; every text from a study or a table is escaped.
 
@@ -69,6 +72,8 @@ def render(
     ----------
     lock
         The text of ``requirements.txt``.
+    receipts
+        Of reruns, to be shown; None: the page that a run leaves, which knows of no other.
     """
     say, study, evidence = Say(language), registration.study, account.evidence
     plan = study.of(verdict.plan)
@@ -112,6 +117,11 @@ def render(
         confused=_confused(account),
         n_packages=len(locked := _packages(lock)),
         packages=", ".join(f"{k} {locked[k]}" for k in _SHOWN if k in locked),
+        receipts=receipts,
+        reached=reached(receipts or ()),
+        n_receipts=SHOWN,
+        moved=_moved,
+        moment=_moment,
     )
 
 
@@ -256,6 +266,23 @@ def _confused(account: Account, most: int = 12) -> list[tuple[str, str, int]]:
         if i != j and n
     ]
     return sorted(pairs, key=lambda pair: (-pair[2], pair))[:20]
+
+
+def _moved(scores: dict[str, float]) -> str:
+    """Return the largest deviation of any model's score."""
+    return f"{max(map(abs, scores.values())):.2g}"
+
+
+def _moment(when: str) -> str:
+    """Return a moment as people write it, or what stands in its place.
+
+    Examples
+    --------
+    >>> _moment("2026-01-02T03:04:05+00:00"), _moment("early")
+    ('2026-01-02 03:04:05 UTC', 'early')
+    """
+    found = re.fullmatch(r"([0-9-]{10})T([0-9:]{8})\+00:00", when)
+    return f"{found[1]} {found[2]} UTC" if found else when
 
 
 def _packages(lock: str) -> dict[str, str]:

@@ -1,0 +1,83 @@
+"""Receipts of reruns for the page of the run they are of: read, held to the run's manifest, never trusted.
+
+They lie beside the run's folder, not in it, and come and go with reruns. So the page that a run leaves has none
+of them: it is the same for equal runs.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from pydantic import ValidationError
+
+from assay.receipt import Fault, Receipt, Tier, fault_of
+from assay.report.folder import Run
+
+TIERS: tuple[Tier, ...] = get_args(Tier)
+_LARGEST = 1 << 20  # bytes; one has about ten thousand
+SHOWN = 30
+
+
+class Signature(NamedTuple):
+    """What is known of a receipt's signature.
+
+    There is none; it is of some key, of somebody who was named, of a stranger to those; it does not fit the text; it
+    was not looked at.
+    """
+
+    state: Literal["none", "key", "signer", "stranger", "broken", "unchecked"]
+    who: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.state in ("key", "signer")
+
+
+class Kept(NamedTuple):
+    """A file among a run's receipts, and what is wrong with it; ``receipt`` is None where it is none."""
+
+    name: str
+    receipt: Receipt | None
+    fault: Fault | Literal["unreadable"] | None
+    signature: Signature
+
+    @property
+    def tier(self) -> Tier | None:
+        """Return the tier it shows: none where it contradicts the run or its signature is of another text."""
+        if self.fault is not None or self.signature.state == "broken":
+            return None
+        return None if self.receipt is None else self.receipt.tier
+
+
+def receipts_of(
+    run: Run, folder: Path, signature_of: Callable[[Path], Signature]
+) -> tuple[Kept, ...]:
+    """Return what lies among the receipts of a run, the newest first."""
+    found = [path for path in sorted(folder.glob("*.json")) if path.is_file()]
+    return tuple(_kept(run, path, signature_of(path)) for path in reversed(found))
+
+
+def _kept(run: Run, path: Path, signature: Signature) -> Kept:
+    try:
+        if path.stat().st_size > _LARGEST:
+            return Kept(path.name, None, "unreadable", signature)
+        found = Receipt.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return Kept(path.name, None, "unreadable", signature)
+    margin = run.registration.study.of(run.verdict.plan).margin
+    name = run.folder.resolve().name
+    return Kept(
+        path.name, found, fault_of(found, name, run.manifest, margin), signature
+    )
+
+
+def reached(receipts: Sequence[Kept]) -> dict[Tier, tuple[int, int]]:
+    """Return how many receipts show each tier, and how many of them are signed."""
+    shown = [(one.tier, one.signature.holds) for one in receipts]
+    return {
+        tier: (
+            sum(found == tier for found, _ in shown),
+            sum(found == tier and signed for found, signed in shown),
+        )
+        for tier in TIERS
+    }
