@@ -1,6 +1,7 @@
 """Pictures of what a model looks at: columns shuffled, columns set, and rows learned from."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -10,6 +11,7 @@ from assay.contributions import DEEP
 from assay.records import Metric
 from assay.report.drawing import (
     BLUE,
+    INK,
     LINE,
     NARROW,
     PAGE,
@@ -41,7 +43,7 @@ def importances(
         [-place for place in range(len(shown))],
         [short(one.column, 18) for one in shown],
     )
-    axes.tick_params(axis="y", labelcolor="#010101")
+    axes.tick_params(axis="y", labelcolor=INK)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     name = say.plain(f"metric.{metric}")
@@ -66,12 +68,19 @@ def importances(
 
 def dependence(one: Dependence, number: int, say: Say) -> Picture:
     """Return the mean prediction over the values of one column, with where the rows lie."""
-    canvas = Canvas(f"dependence{number}", 170, NARROW)
-    _draw_dependence(canvas.axes, one)
-    canvas.axes.grid(axis="y", color=LINE, lw=0.5)
+    if all(isinstance(value, float | int) for value in one.values):
+        canvas = Canvas(f"dependence{number}", 170, NARROW)
+        _draw_numbers(canvas.axes, one)
+        canvas.axes.grid(axis="y", color=LINE, lw=0.5)
+        canvas.axes.set_xlabel(short(one.column, 40))
+        canvas.margins(left=48, bottom=36)
+    else:
+        canvas = Canvas(f"dependence{number}", 60 + 16 * len(one.values), NARROW)
+        _draw_levels(canvas.axes, one)
+        canvas.axes.grid(axis="x", color=LINE, lw=0.5)
+        canvas.title(short(one.column, 40))
+        canvas.margins(left=98, top=24, bottom=24)
     canvas.axes.spines["left"].set_visible(False)
-    canvas.axes.set_xlabel(short(one.column, 40))
-    canvas.margins(left=48, bottom=36)
     ends = {"low": f"{min(one.predicted):.4g}", "high": f"{max(one.predicted):.4g}"}
     return Picture(
         canvas.svg(say.plain("behaviour.dependence_alt", column=one.column, **ends)),
@@ -89,24 +98,50 @@ def dependence(one: Dependence, number: int, say: Say) -> Picture:
     )
 
 
-def _draw_dependence(axes: Axes, one: Dependence) -> None:
-    """Draw predictions over values, of words as dots only; below, as bars, where the rows are."""
-    numeric = all(isinstance(value, float | int) for value in one.values)
-    x = [float(v) for v in one.values] if numeric else list(range(len(one.values)))
+def _draw_numbers(axes: Axes, one: Dependence) -> None:
+    """Draw predictions over the values of a column of numbers; below, as bars, where the rows are."""
+    x = [float(value) for value in one.values]
+    room = _room(one)
+    axes.vlines(x, room.floor, room.ends, color=SOFT, lw=3, alpha=0.5)
+    axes.plot(x, one.predicted, color=BLUE, marker="o", ms=3.5, lw=1.8)
+    axes.set_ylim(room.floor, max(one.predicted) + room.pad)
+    axes.set_yticks(_ticks(one, room.pad))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _draw_levels(axes: Axes, one: Dependence) -> None:
+    """Draw a line for each level, with the prediction as a dot; from the left, as bars, where the rows are."""
+    y = [-place for place in range(len(one.values))]
+    room = _room(one)
+    axes.hlines(y, room.floor, room.ends, color=SOFT, lw=3, alpha=0.5)
+    axes.plot(one.predicted, y, color=BLUE, marker="o", ms=4.5, lw=0)
+    axes.set_xlim(room.floor, max(one.predicted) + room.pad)
+    axes.set_ylim(y[-1] - 0.6, 0.6)
+    axes.set_yticks(y, [short(str(value), 14) for value in one.values])
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set_xticks(_ticks(one, room.pad))
+
+
+class _Room(NamedTuple):
+    """How much is free beyond the predictions; where bars below them begin, and where each ends."""
+
+    pad: float
+    floor: float
+    ends: list[float]
+
+
+def _room(one: Dependence) -> _Room:
     low, high = min(one.predicted), max(one.predicted)
     pad = 0.25 * (high - low) or 0.1 * abs(high) or 0.1
     floor, tallest = low - 1.8 * pad, max(one.shares) or 1.0
-    tops = [floor + 1.2 * pad * share / tallest for share in one.shares]
-    axes.vlines(x, floor, tops, color=SOFT, lw=3, alpha=0.5)
-    width = 1.8 if numeric else 0
-    axes.plot(x, one.predicted, color=BLUE, marker="o", ms=3.5, lw=width)
-    axes.set_ylim(floor, high + pad)
+    ends = [floor + 1.2 * pad * share / tallest for share in one.shares]
+    return _Room(pad, floor, ends)
+
+
+def _ticks(one: Dependence, pad: float) -> list[float]:
+    low, high = min(one.predicted), max(one.predicted)
     ticks = MaxNLocator(4).tick_values(low, high)
-    axes.set_yticks([tick for tick in ticks if low - pad < tick < high + pad])
-    if numeric:
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-    else:
-        axes.set_xticks(x, [short(str(v), 9) for v in one.values])
+    return [tick for tick in ticks if low - pad < tick < high + pad]
 
 
 def more_rows(found: Sequence[AtRows], metric: Metric, say: Say) -> Picture | None:

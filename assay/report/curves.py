@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from assay.contributions import DEEP
 from assay.report.drawing import (
     BLUE,
+    COVER,
     LINE,
     NARROW,
     PAGE,
@@ -35,11 +37,11 @@ def roc(found: Findings, say: Say) -> Picture | None:
     _unit_square(
         axes, say.plain("behaviour.false_axis"), say.plain("behaviour.true_axis")
     )
-    canvas.margins(left=42, right=16, bottom=36)
+    canvas.margins(left=46, right=14, bottom=36)
     caption = (
         say("behaviour.roc_binary", name=next(iter(found.base_rates)))
         if binary
-        else say("behaviour.roc_multiclass")
+        else _with_named(say("behaviour.roc_multiclass"), found.roc, say)
     )
     return Picture(
         canvas.svg(say.plain("behaviour.roc_alt", said=_areas(found.roc, say))),
@@ -64,13 +66,16 @@ def precision(found: Findings, say: Say) -> Picture | None:
         say.plain("behaviour.recall_axis"),
         say.plain("behaviour.precision_axis"),
     )
-    canvas.margins(left=42, right=16, bottom=36)
+    canvas.margins(left=46, right=14, bottom=36)
+    caption, rest = say("behaviour.precision_caption"), say("behaviour.dashed")
     rates = found.base_rates
     return Picture(
         canvas.svg(
             say.plain("behaviour.precision_alt", said=_areas(found.precision, say))
         ),
-        say("behaviour.precision_caption"),
+        Markup("{} {}").format(caption, rest)
+        if binary
+        else _with_named(caption, found.precision, say),
         (
             say.plain("behaviour.of"),
             say.plain("behaviour.average_precision"),
@@ -85,6 +90,13 @@ def precision(found: Findings, say: Say) -> Picture | None:
             for one in found.precision
         ),
     )
+
+
+def _with_named(caption: Markup, curves: Sequence[Curve], say: Say) -> Markup:
+    """Return a caption of many classes, which says how many of them have a name in the picture."""
+    if len(curves) <= _NAMED_LINES:
+        return caption
+    return Markup("{} {}").format(caption, say("behaviour.least_named", n=_NAMED_LINES))
 
 
 def _areas(curves: Sequence[Curve], say: Say) -> str:
@@ -120,12 +132,13 @@ def _curves(axes: Axes, curves: Sequence[Curve], say: Say, *, binary: bool) -> N
     start = 0.06 + 0.075 * len(named)
     for place, one in enumerate(sorted(named, key=lambda one: -one.area)):
         axes.annotate(
-            f"{short(say.model(one.of), 18)}  {one.area:.3f}",
+            f"{short(say.model(one.of), 18)}: {one.area:.3f}",
             (0.97, start - 0.075 * place),
             ha="right",
             va="top",
             color=colour[one.of],
             fontweight="bold" if one.of == DEEP else "normal",
+            bbox=COVER,
         )
 
 
@@ -135,7 +148,7 @@ def _unit_square(axes: Axes, x: str, y: str) -> None:
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
     axes.set_xlabel(x)
-    axes.set_ylabel(y, labelpad=2)
+    axes.set_ylabel(y, labelpad=4)
     axes.grid(color=LINE, lw=0.5)
     axes.spines["left"].set_visible(False)
 
@@ -187,7 +200,7 @@ def _draw_bins(
     canvas.axes.plot(said, seen, color=hue, lw=1.2, alpha=0.45)
     canvas.axes.scatter(said, seen, sizes, color=hue, edgecolor=PAGE, lw=0.8, zorder=3)
     canvas.note(
-        f"{say.model(name)}  {found.calibration_error[name]:.3f}",
+        f"{say.model(name)}: {found.calibration_error[name]:.3f}",
         (0.97, height),
         shift=-1,
         colour=hue,
