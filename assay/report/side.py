@@ -64,10 +64,16 @@ def side_by_side(found: Comparison, language: Language = "en") -> str:
     return _template().render(
         say=say,
         own=own,
+        key=_key,
         found=found,
         sentences=sentences(found, say),
         tables=tables(found),
     )
+
+
+def _key(text: str) -> Markup:
+    """Return a key that is broken at its dots before it is broken elsewhere."""
+    return own(text).replace(".", Markup(".<wbr>"))
 
 
 @lru_cache
