@@ -13,7 +13,6 @@ from assay.report.wording import Say, language_of
 from assay.rerun import find_run
 from assay.store import Store
 
-
 _KEY = 36  # letters of a key that are not broken
 
 

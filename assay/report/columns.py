@@ -1,9 +1,11 @@
 """Pictures of what a model looks at: columns shuffled, columns set, and rows learned from."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from assay.behaviour import AtRows, Dependence, Importance
@@ -24,11 +26,15 @@ from assay.report.pictures import colours, name_lines
 from assay.report.wording import Say
 from assay.words import figure
 
+# As :mod:`assay.importance` names a block of an image.
+_BLOCK = re.compile(r"pixels of rows (\d+)-(\d+), columns (\d+)-(\d+)")
+
 
 def importances(
     found: Sequence[Importance], metric: Metric, say: Say, most: int = 12
 ) -> Picture | None:
     """Return what the score loses where a column is shuffled, the largest first."""
+    found = [one for one in found if not _BLOCK.fullmatch(one.column)]
     shown = sorted(found, key=lambda one: -one.drop)[:most]
     if not shown:
         return None
@@ -59,10 +65,62 @@ def importances(
             say.plain("behaviour.low"),
             say.plain("behaviour.high"),
         ),
-        tuple(
-            (one.column, *(figure(metric, v) for v in (one.drop, one.low, one.high)))
-            for one in sorted(found, key=lambda one: -one.drop)[:40]
+        _lost(found, metric),
+    )
+
+
+def _lost(found: Sequence[Importance], metric: Metric) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (one.column, *(figure(metric, v) for v in (one.drop, one.low, one.high)))
+        for one in sorted(found, key=lambda one: -one.drop)[:40]
+    )
+
+
+def blocks(found: Sequence[Importance], metric: Metric, say: Say) -> Picture | None:
+    """Return what the score loses where a block of an image's pixels is shuffled, each in its place."""
+    places = [_BLOCK.fullmatch(one.column) for one in found]
+    known = [
+        (one, tuple(map(int, place.groups())))
+        for one, place in zip(found, places, strict=True)
+        if place
+    ]
+    if not known:
+        return None
+    canvas = Canvas("blocks", 250)
+    axes, most = canvas.axes, max(one.drop for one, _ in known)
+    for one, (top, bottom, left, right) in known:
+        share = max(0.0, one.drop / most) if most > 0 else 0.0
+        corner, width, height = (left - 1, top - 1), right - left + 1, bottom - top + 1
+        shade = (BLUE, 0.06 + 0.64 * share)
+        axes.add_patch(Rectangle(corner, width, height, fc=shade, ec=PAGE, lw=1.5))
+        middle = corner[0] + width / 2, corner[1] + height / 2
+        said = figure(metric, one.drop)
+        said = said if float(said) else said.lstrip("-")
+        axes.annotate(said, middle, ha="center", va="center")
+    edges = [{0}, {0}]
+    for _, (_, bottom, _, right) in known:
+        edges[0].add(right)
+        edges[1].add(bottom)
+    axes.set_xlim(0, max(edges[0]))
+    axes.set_ylim(max(edges[1]), 0)
+    axes.set_xticks(sorted(edges[0]))
+    axes.set_yticks(sorted(edges[1]))
+    axes.set_aspect("equal", anchor="W")
+    axes.spines[:].set_visible(False)
+    canvas.margins(left=34, bottom=28)
+    name = say.plain(f"metric.{metric}")
+    largest = sorted((one for one, _ in known), key=lambda one: -one.drop)
+    said = "; ".join(f"{one.column} {figure(metric, one.drop)}" for one in largest)
+    return Picture(
+        canvas.svg(say.plain("behaviour.importance_alt", metric=name, said=said)),
+        say("behaviour.blocks_caption", metric=name),
+        (
+            say.plain("behaviour.block"),
+            say.plain("behaviour.drop"),
+            say.plain("behaviour.low"),
+            say.plain("behaviour.high"),
         ),
+        _lost(largest, metric),
     )
 
 

@@ -51,6 +51,7 @@ _PICTURES = (
     "points",
     "residuals",
     "importances",
+    "blocks",
     "rows",
 )
 _SHOWN = ("tensorflow-cpu", "keras", "scikit-learn", "numpy", "pandas")
@@ -177,6 +178,7 @@ def _of_behaviour(verdict: Verdict, account: Account, say: Say) -> dict[str, Any
     ]
     return {
         "importances": columns.importances(behaviour.importances, metric, say),
+        "blocks": columns.blocks(behaviour.importances, metric, say),
         "dependences": dependences,
         "rows": columns.more_rows(behaviour.at_rows, metric, say),
         "epochs": searching.epochs(behaviour.epochs, say),
