@@ -7,10 +7,10 @@ import typing
 import pandas as pd
 import pytest
 
-from assay.behaviour import Dependence
+from assay.behaviour import Dependence, Importance
 from assay.plans import Study
 from assay.records import AuditReport, Flag, SelfTest
-from assay.report.columns import dependence
+from assay.report.columns import blocks, dependence, importances
 from assay.report.drawing import drawing
 from assay.report.sentinels import sentinel_rows
 from assay.report.statements import more_rows, reason
@@ -250,6 +250,32 @@ def test_levels_are_named_one_below_the_other():
 
     assert len(heights) == 12
     assert all(below - above > 10 for above, below in itertools.pairwise(heights))
+
+
+def test_blocks_of_an_image_stand_where_they_lie_and_columns_beside_them_apart():
+    found = [
+        Importance(
+            column=f"pixels of rows {y}-{y + 3}, columns {x}-{x + 3}",
+            drop=y / 10 - x / 100,
+            low=0.0,
+            high=1.0,
+        )
+        for y in (1, 5)
+        for x in (1, 5)
+    ] + [Importance(column="age", drop=0.3, low=0.2, high=0.4)]
+    with drawing():
+        grid, bars = (draw(found, "auc", Say("en")) for draw in (blocks, importances))
+    places = {
+        said: (float(x), float(y))
+        for x, y, said in re.findall(
+            r'x="([\d.]+)" y="([\d.]+)">(\d\.\d{4})<', grid.svg
+        )
+    }
+
+    assert places["0.0900"][0] == places["0.4900"][0] < places["0.0500"][0]
+    assert places["0.0900"][1] == places["0.0500"][1] < places["0.4900"][1]
+    assert [row[0] for row in bars.rows] == ["age"]
+    assert len(grid.rows) == 4
 
 
 def test_the_sentence_on_more_rows_is_in_english_that_of_the_terminal():
