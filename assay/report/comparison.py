@@ -32,6 +32,9 @@ class Comparison(Record):
 
     one: str = Field(description="Name of the first run's folder.")
     other: str
+    same_run: bool = Field(
+        description="Whether the two folders hold one run, to its seconds: nothing was done twice."
+    )
     verdicts: tuple[Line, ...]
     study: tuple[Line, ...] = Field(description="Only keys whose values differ.")
     digests: tuple[Line, ...] = Field(
@@ -61,19 +64,22 @@ def compare(one: Run, other: Run) -> Comparison:
     same = [run.manifest.same for run in (one, other)]
     ran = [_circumstances(run) for run in (one, other)]
     studies = [
-        _flat(run.registration.study.model_dump(mode="json")) for run in (one, other)
+        _flat(run.registration.study.model_dump(mode="json", exclude={"overrides"}))
+        for run in (one, other)
     ]
     keys = list(dict.fromkeys([*same[0], *same[1]]))
+    same_run = one.manifest == other.manifest
     return Comparison(
         one=one.folder.resolve().name,
         other=other.folder.resolve().name,
+        same_run=same_run,
         verdicts=_lines(_said(one), _said(other)),
         study=_differing(*studies),
         digests=tuple(
             Line(what=key, one=same[0].get(key), other=same[1].get(key)) for key in keys
         ),
         circumstances=_differing(*ran),
-        tier=_tier(one, other),
+        tier=None if same_run else _tier(one, other),
         difference=_first_difference(one, other),
         largest_difference=_largest_difference(one, other),
     )
