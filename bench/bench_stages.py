@@ -2,8 +2,9 @@
 
     python -m bench.bench_stages STUDY [--set=KEY=VALUE]... [--small] [--json]
 
-STUDY is the name of a shipped one, which ``--small`` checks with the budget of ``bench_parity``. All stages run one after the other (``--runner local``), from nothing. A stage's seconds are those that
-passed until its line was told, so that what lies between two stages counts with the later one. Linux.
+STUDY is the name of a shipped one, which ``--small`` checks with the budget of ``bench_parity``. All
+stages run one after the other (``--runner local``), from nothing. A stage's seconds are those that passed
+until its line was told, so that what lies between two stages counts with the later one. Linux.
 """
 
 import argparse
@@ -21,7 +22,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def measured(study: str, changes: Sequence[str], *, cut: bool) -> dict[str, float]:
-    """Check a study, with the small budget if ``cut``, and return the CPU-seconds of each stage, in the order in which they began."""
+    """Check a study, with the small budget if ``cut``, and return the CPU-seconds of each stage, in their order."""
     found: dict[str, float] = {}
     last = 0.0
 
@@ -36,14 +37,8 @@ def measured(study: str, changes: Sequence[str], *, cut: bool) -> dict[str, floa
 
     with tempfile.TemporaryDirectory() as artifacts:
         changes = [*small(study, Path(artifacts)), *changes] if cut else changes
-        command = [
-            "check",
-            str(ROOT / "hypotheses" / f"{study}.toml"),
-            "--runner",
-            "local",
-            "--artifacts",
-            artifacts,
-        ]
+        command = ["check", str(ROOT / "hypotheses" / f"{study}.toml")]
+        command += ["--runner", "local", "--artifacts", artifacts]
         command += [word for one in changes for word in ("--set", one)]
         run = run_program(command, until=hear)
     if run.code:

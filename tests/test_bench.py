@@ -1,6 +1,11 @@
 """The benchmarks measure what they say: equal work on both sides, ratios, tables, kept results."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +21,7 @@ from bench import (
     bench_quality,
     bench_reader,
     bench_scale,
+    bench_stages,
     tables,
 )
 from bench.cold import Cost, run_cold
@@ -355,3 +361,31 @@ def test_a_row_of_the_parity_table_has_every_difference_and_the_share_of_explain
 
     assert "| toy | 8,807 | 191 | 2 | 1.2e-07 | 0 | 2.4e-07 | 0.0e+00 | 1,524 |" in text
     assert bench_parity.told_of_explaining([row, stored]).endswith("toy 15% of 200 s")
+
+
+# Stages ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="Linux")
+def test_what_a_child_of_a_child_costs_is_counted_and_one_that_is_gone_costs_nothing():
+    waits = "import time; time.sleep(60)"
+    starts = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {waits!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", starts]) as process:
+        try:
+            begun = time.monotonic()
+            while len([*bench_stages.descendants(process.pid)]) < 1:
+                assert time.monotonic() < begun + 30
+            [child] = bench_stages.descendants(process.pid)
+            own = [*bench_stages.descendants(os.getpid())]
+            assert {process.pid, child} <= {*own}
+            assert bench_stages.cpu_of(child) >= 0
+        finally:
+            for one in (*bench_stages.descendants(process.pid), process.pid):
+                os.kill(one, signal.SIGKILL)
+    assert bench_stages.cpu_of(process.pid) == 0.0
+
+
+def test_stages_are_told_with_their_share():
+    assert "| tune | 3.0 | 75% |" in bench_stages.table({"gate": 1.0, "tune": 3.0})
