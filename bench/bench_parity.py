@@ -3,10 +3,9 @@
     python -m bench.bench_parity [--studies=A,B] [--results=DIR] [--json]
 
 Each study is checked with a small budget, which changes how well a network predicts and not what is compared;
-of the images 1,000 are taken. Where a check ran through, it is also told what explaining took beside tuning.
-Then the study's own table goes two ways, each a process of its own: ``python -m assay.predict`` with the
-bundle, and training's readers and preparation with the trained networks in Keras. A study whose data
-is not there is passed over; what an earlier call finished is taken as it is.
+of the images 1,000 are taken. Then the study's own table goes two ways, each a process of its own: ``python -m
+assay.predict`` with the bundle, and training's readers and preparation with the trained networks in Keras. A
+study whose data is not there is passed over; what an earlier call finished is taken as it is.
 """
 
 import argparse
@@ -66,8 +65,6 @@ class Row:
     saved: float
     marked: int
     seconds: float
-    tune_s: float
-    explain_s: float
 
 
 def compared(study: str, results: Path) -> Row:
@@ -90,8 +87,7 @@ def compared(study: str, results: Path) -> Row:
     (told,) = run_cold(["bench.our_parity", "table", *words]).said
     (ours,) = run_cold(["bench.our_parity", "bundle", *words, *told["words"]]).said
     (found,) = run_cold(["bench.our_parity", "training", *words, *told["words"]]).said
-    tune_s, explain_s = run.stage_seconds("tune"), run.stage_seconds("explain")
-    return Row(study=study, **ours, **found, tune_s=tune_s, explain_s=explain_s)
+    return Row(study=study, **ours, **found)
 
 
 def small(study: str, results: Path) -> list[str]:
@@ -140,12 +136,6 @@ def table(found: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def told_of_explaining(found: Sequence[Row]) -> str:
-    """Return the share of explaining in tuning, of each check that was not stored."""
-    shares = [f"{one.study} {one.explain_s / one.tune_s:.0%} of {one.tune_s:.0f} s" for one in found if one.tune_s]  # fmt: skip
-    return f"explain beside tune: {', '.join(shares) or 'all was stored'}"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--studies", default=",".join(STUDIES))
@@ -154,10 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     asked.results.mkdir(parents=True, exist_ok=True)
     found = list(rows(asked.studies.split(","), asked.results))
-    if asked.json:
-        print(json.dumps([asdict(one) for one in found]))
-    else:
-        print(f"{table(found)}\n\n{told_of_explaining(found)}")
+    print(json.dumps([asdict(one) for one in found]) if asked.json else table(found))
 
 
 if __name__ == "__main__":

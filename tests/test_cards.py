@@ -5,7 +5,7 @@ import re
 import pytest
 
 from assay.environment import LOCK
-from assay.records import Column, FinalFit, ModelFit, Trial
+from assay.records import CleanStep, Column, FinalFit, ModelFit, Trial
 from assay.registration import Registration
 from assay.report.cards import cards, markdown
 from assay.report.files import account_of, report_files
@@ -139,6 +139,11 @@ def test_what_is_predicted_is_said_in_words_and_pixels_are_no_columns_of_a_card(
                 "numeric": ("pixel_0", "pixel_1"),
                 "units": ref("units"),
                 "n_units": 7,
+                "log": (
+                    CleanStep(
+                        what="label made", n=9, why="'yes' where dx is one of mel"
+                    ),
+                ),
             }
         ),
     }
@@ -149,7 +154,7 @@ def test_what_is_predicted_is_said_in_words_and_pixels_are_no_columns_of_a_card(
         type(case)(evidence, case.labels, case.folds, case.predictions), declared
     )
 
-    assert "else 'no'" in written["MODEL_CARD.md"]
+    assert "'yes' where dx is one of mel, else 'no'" in written["MODEL_CARD.md"]
     assert "('mel',)" not in "".join(written.values())
     assert "of the others only across units" in written["DATA_SHEET.md"]
     assert "| dx |" in written["DATA_SHEET.md"]
