@@ -22,6 +22,9 @@ from assay.train import Job, Schedule, predict, train
 
 _NUMBERS_AT_ONCE = 2**24  # predictions held at a time: 128 MB
 _MOST_ROWS = 2**17  # that the gate learns from in one training part
+_MOST_AXES_OF_IMAGES = (
+    128  # what is left says less of an image than it costs a linear model to overfit
+)
 _DECIMALS = 9  # rows of equal features must tie, in whatever order a product was summed
 _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 1e-2, 1e-2
 
@@ -182,13 +185,14 @@ class Contest:
     def _linear(self, labels: Labels) -> list[Array]:
         """Return predictions for each fold, shape (n_labellings, n_test, n_outputs)."""
         found = []
+        most_axes = _MOST_AXES_OF_IMAGES if self.samples.image else None
         for fold in self.folds:
             rows, unseen = fold.rows.astype(np.float64), fold.unseen.astype(np.float64)
             of_fold = labels[:, fold.train]
             found.append(
                 linear.ridge(rows, of_fold, unseen)[:, :, None]
                 if self.regression
-                else linear.logistic(rows, of_fold, unseen, self.n_outputs)
+                else linear.logistic(rows, of_fold, unseen, self.n_outputs, most_axes)
             )
         return found
 

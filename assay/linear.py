@@ -6,6 +6,7 @@ prediction of a model with a free intercept and a penalty on the length of its w
 inputs than rows there are no more axes than rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.special import expit, logsumexp, softmax
 
 Array = NDArray[np.float64]
 
-_LEAST_GRADIENT = 1e-5
+_LEAST_GRADIENT, _LEAST_BEND = 1e-5, 1e-9
 _MOST_STEPS, _MOST_TURNS, _MOST_HALVINGS = 100, 500, 40
 _NUMBERS_AT_ONCE = (
     2**16
@@ -46,7 +47,11 @@ def ridge(inputs: Array, targets: Array, unseen: Array) -> Array:
 
 
 def logistic(
-    inputs: Array, labels: NDArray[np.int32], unseen: Array, n_classes: int
+    inputs: Array,
+    labels: NDArray[np.int32],
+    unseen: Array,
+    n_classes: int,
+    most_axes: int | None = None,
 ) -> Array:
     """Return class probabilities of unseen rows by logistic regression, one model for each labelling.
 
@@ -60,12 +65,14 @@ def logistic(
     labels : shape (n_models, n_rows)
         Codes from 0 to ``n_classes - 1``.
     unseen : shape (n_unseen, n_inputs)
+    most_axes
+        Look at the widest principal axes only, at most so many (principal component regression).
 
     Returns
     -------
     array, shape (n_models, n_unseen, n_classes)
     """
-    axes = _Axes.of(inputs)
+    axes = _Axes.of(inputs).widest(most_axes)
     link = _Sigmoid() if n_classes == 2 else _Softmax(n_classes)
     rows, unseen_rows = (_with_ones(axes.turned(one)) for one in (inputs, unseen))
     squares = np.append(axes.squares, len(inputs))
@@ -109,6 +116,13 @@ class _Axes:
         squares, axes = np.linalg.eigh(rows.T @ rows)
         return cls(centre, axes, np.maximum(squares, 0.0))
 
+    def widest(self, most: int | None) -> "_Axes":
+        """Return those along which the rows lie farthest apart."""
+        if most is None or len(self.squares) <= most:
+            return self
+        kept = np.argsort(-self.squares, kind="stable")[:most]
+        return _Axes(self.centre, self.axes[:, kept], self.squares[kept])
+
     def turned(self, inputs: Array) -> Array:
         """Return rows by their places along the axes."""
         turned: Array = (inputs - self.centre) @ self.axes
@@ -138,6 +152,11 @@ class _Sigmoid:
 
     def curved(self, means: Array, change: Array) -> Array:
         return means * (1.0 - means) * change
+
+    def bend(self, means: Array) -> Array:
+        """Return the mean second derivatives by logits, shape (n_models, n_outputs, n_outputs)."""
+        bend: Array = (means * (1.0 - means)).mean(axis=1).T[:, :, None]
+        return bend
 
     def losses(self, logits: Array, encoded: Array) -> Array:
         """Return the cross-entropy of each model, summed over the rows."""
@@ -172,6 +191,14 @@ class _Softmax:
         curved: Array = weighted - means * weighted.sum(axis=0)
         return curved
 
+    def bend(self, means: Array) -> Array:
+        """Return the mean second derivatives by logits, shape (n_models, n_outputs, n_outputs)."""
+        by_model = means.transpose(2, 0, 1)
+        bend: Array = -(by_model @ by_model.transpose(0, 2, 1)) / means.shape[1]
+        n = np.arange(self.n_classes)
+        bend[:, n, n] += by_model.mean(axis=2)
+        return bend
+
     def losses(self, logits: Array, encoded: Array) -> Array:
         """Return the cross-entropy of each model, summed over the rows."""
         of_class = np.einsum("kij,kij->j", encoded, logits)
@@ -194,23 +221,21 @@ def _log(shares: Array) -> Array:
 class _Fit:
     """Truncated Newton steps, halved where they overshoot, for all models side by side.
 
-    Steps come from conjugate gradients (Nash 2000). Without a signal the second derivatives are
-    diagonal along the principal axes, which makes the diagonal a preconditioner that needs one or
-    two turns; permuted labels have no signal. Weights have shape (n_outputs, n_axes + 1, n_models),
+    Steps come from conjugate gradients (Nash 2000), scaled by the second derivatives as they would be if
+    every row had the mean ones: exact where there is no signal, as in permuted labels, and near where there
+    is some. Weights have shape (n_outputs, n_axes + 1, n_models),
     the intercepts in the last row.
     """
 
     def __init__(
         self, rows: Array, squares: Array, link: _Sigmoid | _Softmax, encoded: Array
     ) -> None:
-        self.rows, self.link, self.encoded = rows, link, encoded
+        self.rows, self.squares, self.link, self.encoded = rows, squares, link, encoded
         self.penalty = np.ones((len(squares), 1))
         self.penalty[-1] = 0.0
-        shares = encoded.mean(axis=1, keepdims=True)
-        spread = np.maximum(shares * (1.0 - shares), 1e-9)
-        self.diagonal = spread * squares[:, None] + self.penalty
-        self.weights: Array = np.zeros_like(self.diagonal)
-        self.weights[:, -1:] = link.start(shares)
+        n_outputs, _, n_models = encoded.shape
+        self.weights: Array = np.zeros((n_outputs, len(squares), n_models))
+        self.weights[:, -1:] = link.start(encoded.mean(axis=1, keepdims=True))
 
     def solved(self) -> Array:
         """Return the weights of all models at the optimum."""
@@ -237,18 +262,17 @@ class _Fit:
             for one in (weights, encoded, logits, means, slope, lengths)
         )
         wanted = np.minimum(0.5, np.sqrt(lengths / len(self.rows))) * lengths
-        step = self._direction(means, slope, self.diagonal[..., active], wanted)
+        step = self._direction(means, slope, wanted)
         self.weights[..., active] = self._shortened(
             weights, step, slope, logits, encoded
         )
         return active
 
-    def _direction(
-        self, means: Array, slope: Array, diagonal: Array, wanted: Array
-    ) -> Array:
+    def _direction(self, means: Array, slope: Array, wanted: Array) -> Array:
         """Solve Newton's equations until the residual of each model is as short as wanted."""
+        scaled_of = self._scaling(means)
         step, residual = np.zeros_like(slope), -slope
-        scaled = residual / diagonal
+        scaled = scaled_of(residual)
         along, size = scaled, _dot(residual, scaled)
         for _ in range(_MOST_TURNS):
             change = self.link.curved(means, self.rows @ along)
@@ -259,10 +283,29 @@ class _Fit:
             residual = residual - rate * bent
             if not (_length(residual) > wanted).any():
                 break
-            scaled = residual / diagonal
+            scaled = scaled_of(residual)
             size, before = _dot(residual, scaled), size
             along = scaled + size / np.maximum(before, 1e-300) * along
         return step
+
+    def _scaling(self, means: Array) -> Callable[[Array], Array]:
+        """Return what solves Newton's equations as they would be if every row had the mean second derivatives.
+
+        They are then ``bend (x) squares + penalty``, whose axes are the principal ones of the rows and the
+        eigenvectors of ``bend``. A direction without any, as all outputs together have by softmax, is left out.
+        """
+        values, turns = np.linalg.eigh(self.link.bend(means))
+        flat = np.maximum(values.T, 0.0)[:, None, :] * self.squares[:, None]
+        flat = flat + self.penalty
+        with np.errstate(divide="ignore"):
+            inverse = np.where(flat > _LEAST_BEND, 1.0 / flat, 0.0)
+
+        def scaled(residual: Array) -> Array:
+            turned = np.einsum("jkl,kij->lij", turns, residual)
+            found: Array = np.einsum("jkl,lij->kij", turns, inverse * turned)
+            return found
+
+        return scaled
 
     def _shortened(
         self, weights: Array, step: Array, slope: Array, logits: Array, encoded: Array

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from assay import linear
 from assay.linear import logistic, ridge
 
 SIZES = [(60, 4), (40, 70), (200, 20)]
@@ -94,3 +95,36 @@ def test_a_perfectly_told_class_has_an_optimum_too(n_classes):
     model = LogisticRegression(C=1.0, solver="newton-cg", tol=1e-10, max_iter=1000)
     expected = model.fit(inputs, labels[0]).predict_proba(unseen)
     assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_few_axes_are_those_along_which_rows_lie_farthest_apart():
+    inputs, unseen = rows_of(90, 6)
+    inputs, unseen = inputs * [9, 7, 1, 1, 1, 1], unseen * [9, 7, 1, 1, 1, 1]
+    labels = labellings(90, 3, inputs)
+    centre = inputs.mean(axis=0)
+    _, _, turned = np.linalg.svd(inputs - centre)
+    widest = turned[:2].T
+
+    few = logistic(inputs, labels, unseen, 3, most_axes=2)
+
+    by_hand = logistic((inputs - centre) @ widest, labels, (unseen - centre) @ widest, 3)  # fmt: skip
+    assert few == pytest.approx(by_hand, abs=1e-6)
+    assert logistic(inputs, labels, unseen, 3, most_axes=6) == pytest.approx(
+        logistic(inputs, labels, unseen, 3)
+    )
+
+
+def test_rare_classes_take_few_turns(monkeypatch):
+    """They took 44,000 while the outputs were scaled one by one."""
+    turns = []
+    curved = linear._Softmax.curved
+    monkeypatch.setattr(
+        linear._Softmax, "curved", lambda *a: turns.append(1) or curved(*a)
+    )
+    inputs, unseen = rows_of(400, 40)
+    classes = np.minimum(np.random.default_rng(1).geometric(0.5, 400) - 1, 9)
+
+    inputs, unseen = inputs * np.logspace(0, 3, 40), unseen * np.logspace(0, 3, 40)
+    logistic(inputs, classes[None].astype(np.int32), unseen, 10)
+
+    assert len(turns) < 4_000
