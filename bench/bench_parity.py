@@ -3,7 +3,7 @@
     python -m bench.bench_parity [--studies=A,B] [--results=DIR] [--json]
 
 Each study is checked with a small budget, which changes how well a network predicts and not what is compared;
-of the images 1,000 are taken. Then the study's own table goes two ways, each a process of its own: ``python -m
+of the images 1,500 are taken. Then the study's own table goes two ways, each a process of its own: ``python -m
 assay.predict`` with the bundle, and training's readers and preparation with the trained networks in Keras. A
 study whose data is not there is passed over; what an earlier call finished is taken as it is.
 """
@@ -32,7 +32,7 @@ _BUDGET = {
     "tune.patience": 5,
     "tune.boosting.max_rounds": 40,
 }
-_OF_IMAGES = {"read.sample": 1000, "tune.epochs": 6}
+_OF_IMAGES = {"read.sample": 1500, "tune.epochs": 10}
 _ROW_COUNT = "expect_table_row_count_to_be_between"  # which no sample meets
 
 
