@@ -57,7 +57,7 @@ def weigh(
     parts = [np.flatnonzero(fold >= 0) for fold in inner]
     with threadpool_limits(1):
         worth = []
-        for step in _steps(plan.clean):
+        for step in _steps(plan.clean, numbers=len(_numbers(samples)) > 0):
             without, remark = scores(step.without)
             touched = _touched(samples, parts, plan.clean, step.what)
             worth.append(
@@ -75,15 +75,15 @@ def weigh(
         )
 
 
-def _steps(plan: CleanPlan) -> Iterator[_Step]:
-    """Return the declared preparations, each with the plan that lacks it."""
+def _steps(plan: CleanPlan, *, numbers: bool) -> Iterator[_Step]:
+    """Return the declared preparations, each with the plan that lacks it; without numbers none of numbers."""
 
     def without(**changes: object) -> CleanPlan:
         return plan.model_copy(update=changes)
 
-    if plan.scale != "none":
+    if numbers and plan.scale != "none":
         yield _Step("normalisation", f"scale = {plan.scale}", without(scale="none"))
-    if plan.clip:
+    if numbers and plan.clip:
         yield _Step("noise removal", f"clip = {plan.clip:g}", without(clip=0.0))
     if plan.image is not None and plan.image.denoise != "none":
         image = plan.image.model_copy(update={"denoise": "none"})
@@ -100,6 +100,10 @@ def _steps(plan: CleanPlan) -> Iterator[_Step]:
         )
 
 
+def _numbers(samples: Samples) -> list[str]:
+    return list(map(str, samples.features.select_dtypes("number").columns))
+
+
 def _touched(
     samples: Samples, parts: list[NDArray[np.int64]], plan: CleanPlan, what: str
 ) -> str:
@@ -107,8 +111,7 @@ def _touched(
     name = what.split(" ")[0]
     n_rows = float(np.mean([len(rows) for rows in parts]))
     if name == "scale":
-        n_numbers = len(samples.features.select_dtypes("number").columns)
-        return f"{n_numbers:,} columns of numbers"
+        return f"{len(_numbers(samples)):,} columns of numbers"
     if name == "denoise":
         return f"{samples.n_rows:,} images"
     if name == "clip":

@@ -344,7 +344,9 @@ class Preparations(Record):
     worth: tuple[PreparationWorth, ...]
 
     def summary(self) -> str:
-        named = ", ".join(one.what for one in self.worth) or "none is declared"
+        named = (
+            ", ".join(one.what for one in self.worth) or "none changes these columns"
+        )
         return f"scores with and without each preparation ({named})"
 
 

@@ -42,8 +42,14 @@ class Scope(Record):
                 f"only {self.folds} of the first repeat's {n_folds} outer folds are described, {why}"
             )
         if self.networks < n_networks:
+            first = (
+                "only the network that was picked first"
+                if self.networks == 1
+                else f"only the {self.networks} networks that were picked first"
+            )
+            verb = "is" if self.networks == 1 else "are"
             found["whole ensemble"] = (
-                f"the first {self.networks} of its {n_networks} networks, which were picked first, are described, {why}"
+                f"{first}, of its {n_networks}, {verb} described, {why}"
             )
         if self.portions != _PORTIONS:
             left_out = [one for one in _PORTIONS if one not in self.portions]

@@ -13,6 +13,8 @@ from assay.report.wording import Say, language_of
 from assay.rerun import find_run
 from assay.store import Store
 
+_KEY = 36  # letters of a key that are not broken
+
 
 def compared(
     store: Store, one: str, other: str, language: str, output: Path | None
@@ -42,11 +44,14 @@ def _tell(found: Comparison, say: Say) -> None:
     for name, lines in tables(found).items():
         console.print(f"\n[bold]{say.plain(f'compare.{name}')}[/]")
         table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-        for head in ("", say.plain("compare.one"), say.plain("compare.other")):
-            table.add_column(head, overflow="fold")
+        longest = max(len(line.what) for line in lines)
+        table.add_column("", width=1)
+        table.add_column("", overflow="fold", width=min(longest, _KEY))
+        for head in ("compare.one", "compare.other"):
+            table.add_column(say.plain(head), overflow="fold")
         for line in lines:
             cells = [_short(value) for value in (line.one, line.other)]
-            table.add_row(f"{'=' if line.equal else '≠'} {escape(line.what)}", *cells)
+            table.add_row("=" if line.equal else "≠", escape(line.what), *cells)
         console.print(table)
 
 

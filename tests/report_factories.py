@@ -54,7 +54,7 @@ SECTIONS = (
     "behaviour",
     "sameness",
 )
-OPEN = {"meta", "br", "img"}  # tags that have no end
+OPEN = {"meta", "br", "img", "wbr"}  # tags that have no end
 
 
 class Tags(html.parser.HTMLParser):

@@ -1,6 +1,11 @@
 """The benchmarks measure what they say: equal work on both sides, ratios, tables, kept results."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +17,11 @@ from sklearn.metrics import log_loss, roc_auc_score
 from bench import (
     bench_engine,
     bench_overhead,
+    bench_parity,
     bench_quality,
     bench_reader,
     bench_scale,
+    bench_stages,
     tables,
 )
 from bench.cold import Cost, run_cold
@@ -342,3 +349,41 @@ def test_the_three_forms_of_a_convolution_do_the_same_work():
             assert np.asarray(one) == pytest.approx(
                 np.asarray(other), rel=1e-3, abs=1e-3
             )
+
+
+# Bundles beside training -----------------------------------------------------------------------
+
+
+def test_a_row_of_the_parity_table_has_every_difference():
+    row = bench_parity.Row("toy", "a", 8807, 191, 2, 1.2e-7, 0, 0.0, 2.4e-7, 1524, 2.9)
+    text = bench_parity.table([row])
+
+    assert "| toy | 8,807 | 191 | 2 | 1.2e-07 | 0 | 2.4e-07 | 0.0e+00 | 1,524 |" in text
+
+
+# Stages ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="Linux")
+def test_what_a_child_of_a_child_costs_is_counted_and_one_that_is_gone_costs_nothing():
+    waits = "import time; time.sleep(60)"
+    starts = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {waits!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", starts]) as process:
+        try:
+            begun = time.monotonic()
+            while len([*bench_stages.descendants(process.pid)]) < 1:
+                assert time.monotonic() < begun + 30
+            [child] = bench_stages.descendants(process.pid)
+            own = [*bench_stages.descendants(os.getpid())]
+            assert {process.pid, child} <= {*own}
+            assert bench_stages.cpu_of(child) >= 0
+        finally:
+            for one in (*bench_stages.descendants(process.pid), process.pid):
+                os.kill(one, signal.SIGKILL)
+    assert bench_stages.cpu_of(process.pid) == 0.0
+
+
+def test_stages_are_told_with_their_share():
+    assert "| tune | 3.0 | 75% |" in bench_stages.table({"gate": 1.0, "tune": 3.0})

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from assay.environment import LOCK
-from assay.records import FinalFit, ModelFit, Trial
+from assay.records import CleanStep, Column, FinalFit, ModelFit, Trial
 from assay.registration import Registration
 from assay.report.cards import cards, markdown
 from assay.report.files import account_of, report_files
@@ -122,6 +122,44 @@ def test_texts_of_a_study_are_shown_by_markdown_and_change_nothing():
         assert re.search(
             r"&lt;img src=x .* \\\[a\\\]\(javascript:b\) \\\| \\\*c\\\*", text
         )
+
+
+def test_what_is_predicted_is_said_in_words_and_pixels_are_no_columns_of_a_card():
+    """Neither a rule as a program has it nor two thousand rows of a table help a reader."""
+    case = case_of("dl_earns")
+    columns = [
+        Column(name=name, type="number", n_missing=0, n_distinct=2)
+        for name in ("pixel_0", "pixel_1", "dx")
+    ]
+    changed = {
+        "snapshot": case.evidence.snapshot.model_copy(update={"columns": columns}),
+        "cleaned": case.evidence.cleaned.model_copy(
+            update={
+                "image": True,
+                "numeric": ("pixel_0", "pixel_1"),
+                "units": ref("units"),
+                "n_units": 7,
+                "log": (
+                    CleanStep(
+                        what="label made", n=9, why="'yes' where dx is one of mel"
+                    ),
+                ),
+            }
+        ),
+    }
+    evidence = case.evidence.model_copy(update=changed)
+    rule = {"column": "dx", "one_of": ["mel"], "positive": "yes", "negative": "no"}
+    declared = registration(study(plan={"a": plan(target=rule)}))
+    written = cards_of(
+        type(case)(evidence, case.labels, case.folds, case.predictions), declared
+    )
+
+    assert "'yes' where dx is one of mel, else 'no'" in written["MODEL_CARD.md"]
+    assert "('mel',)" not in "".join(written.values())
+    assert "of the others only across units" in written["DATA_SHEET.md"]
+    assert "| dx |" in written["DATA_SHEET.md"]
+    assert "pixel" not in written["DATA_SHEET.md"].partition("further")[0]
+    assert "2 further columns of pixels are not listed" in written["DATA_SHEET.md"]
 
 
 def test_markdown_keeps_a_text_on_one_line():

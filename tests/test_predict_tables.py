@@ -361,6 +361,20 @@ def test_a_row_outside_of_what_training_saw_is_predicted_and_marked(
     assert np.isfinite(found.probabilities).all()
 
 
+@pytest.mark.parametrize("kind", [str, np.datetime64])
+def test_a_date_of_which_only_its_weekday_counts_is_missed_as_well(tmp_path, kind):
+    """A place in a circle has no bounds, so that its column has to be asked."""
+    days = [f"2020-01-{day:02}" for day in range(1, 29)]
+    frame = pd.DataFrame({"sold": days, "answer": ["yes", "no"] * 14})
+    dates = [{"column": "sold", "parts": ["weekday"]}]
+    bundle = make_bundle(tmp_path / "b", frame, clean={"dates": dates}).opened()
+    gap = None if kind is str else np.datetime64("NaT")
+    cells = np.array([kind("2020-02-01"), gap])
+    found = bundle.predict({"sold": cells if kind is not str else list(cells)})
+
+    assert found.remarks == ("", "sold is missing, as in no training row")
+
+
 def test_columns_that_are_not_needed_are_passed_over_with_one_remark(bundle, tmp_path):
     path = write(tmp_path, "t.csv", as_csv(table().assign(**{f"new {n}": n for n in range(9)})))  # fmt: skip
     read = open_table(path, bundle)

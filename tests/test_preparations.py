@@ -30,6 +30,14 @@ def test_with_everything_the_scores_are_the_gates():
     assert [one.what for one in found.worth] == ["scale = robust"]
 
 
+def test_without_a_column_of_numbers_none_of_their_preparations_is_weighed():
+    table, labels = line_table(200, 7)
+    level = table.iloc[:, 0].gt(0).map({True: "high", False: "low"})
+    found, _ = weighed((level.to_frame("level"), labels), clip=0.05)
+
+    assert found.worth == ()
+
+
 def test_a_gate_of_numbers_has_its_scores_too():
     found, gate = weighed(number_table(200, 7))
 

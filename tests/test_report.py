@@ -7,8 +7,11 @@ import typing
 import pandas as pd
 import pytest
 
+from assay.behaviour import Dependence, Importance
 from assay.plans import Study
 from assay.records import AuditReport, Flag, SelfTest
+from assay.report.columns import blocks, dependence, importances
+from assay.report.drawing import drawing
 from assay.report.sentinels import sentinel_rows
 from assay.report.statements import more_rows, reason
 from assay.report.wording import LANGUAGES, Say, wording
@@ -205,6 +208,74 @@ def test_a_page_claims_no_tier_of_sameness_that_one_run_cannot_test():
     text = text_of(section_of(page_of("dl_earns"), "sameness"))
 
     assert text.count("no: one run compares itself with nothing") == 4
+
+
+def test_the_lock_that_a_rerun_installs_is_the_whole_one():
+    """The bundle's own lock holds what predicting needs, and no more."""
+    page = page_of("dl_earns")
+
+    assert "-r RUN/requirements.txt" in page
+    assert "bundle/requirements.txt" not in page
+
+
+def test_folds_are_drawn_once_or_several_times():
+    several = text_of(page_of("dl_earns"))
+    case = case_of("dl_earns")
+    split = case.evidence.split.model_copy(update={"repeats": 1})
+    evidence = case.evidence.model_copy(update={"split": split})
+    found = judged(case.evidence, case, case.predictions)
+    other = type(case)(evidence, case.labels, case.folds, case.predictions)
+    once = text_of(page_for(other, judgement=found))
+
+    assert "drawn 3 times" in several
+    assert "The folds were drawn 3 times" in several
+    assert "drawn once" in once
+    assert "1 times" not in once
+
+
+def test_levels_are_named_one_below_the_other():
+    """However many a column has, and however long their names."""
+    values = tuple(f"a level with a long name {k}" for k in range(12))
+    one = Dependence(
+        column="town",
+        of="yes",
+        values=values,
+        predicted=tuple(k / 20 for k in range(12)),
+        shares=(1 / 12,) * 12,
+    )
+    with drawing():
+        picture = dependence(one, 0, Say("en"))
+    places = re.findall(r'y="([\d.]+)">a level with', picture.svg)
+    heights = sorted(map(float, places))
+
+    assert len(heights) == 12
+    assert all(below - above > 10 for above, below in itertools.pairwise(heights))
+
+
+def test_blocks_of_an_image_stand_where_they_lie_and_columns_beside_them_apart():
+    found = [
+        Importance(
+            column=f"pixels of rows {y}-{y + 3}, columns {x}-{x + 3}",
+            drop=y / 10 - x / 100,
+            low=0.0,
+            high=1.0,
+        )
+        for y in (1, 5)
+        for x in (1, 5)
+    ] + [Importance(column="age", drop=0.3, low=0.2, high=0.4)]
+    with drawing():
+        grid, bars = (draw(found, "auc", Say("en")) for draw in (blocks, importances))
+    places = {
+        said: (float(x), float(y))
+        for x, y, said in re.findall(
+            r'x="([\d.]+)" y="([\d.]+)">(\d\.\d{4})<', grid.svg
+        )
+    }
+
+    assert places["0.0900"][0] == places["0.4900"][0] < places["0.0500"][0]
+    assert places["0.0900"][1] == places["0.0500"][1] < places["0.4900"][1]
+    assert [row[0] for row in bars.rows] == ["age"]
+    assert len(grid.rows) == 4
 
 
 def test_the_sentence_on_more_rows_is_in_english_that_of_the_terminal():

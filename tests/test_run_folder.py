@@ -89,7 +89,23 @@ def test_a_language_that_is_not_there_is_refused():
 # Compared --------------------------------------------------------------------------------------
 
 
-def test_a_run_beside_itself_is_equal_on_one_machine(run, copy):
+def test_a_run_beside_itself_shows_no_tier(run, copy):
+    """A copy of a folder has its seconds too."""
+    found = compare(open_run(run), open_run(copy))
+    said = " ".join(one.striptags() for one in sentences(found, Say("en")))
+
+    assert found.same_run
+    assert found.equal
+    assert found.tier is None
+    assert "one and the same run" in said
+    assert "done twice." not in said
+
+
+def test_a_run_done_twice_is_equal_on_one_machine(run, copy):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["circumstances"]["seconds"] += 1
+    path.write_text(json.dumps(manifest), encoding="utf-8")
     found = compare(open_run(run), open_run(copy))
     said = " ".join(one.striptags() for one in sentences(found, Say("en")))
 

@@ -41,6 +41,8 @@ def features(
         parts = parts_of(found[date.column], date.parts, start)
         names = part_names(date.column, date.parts, date.since)
         found |= dict(zip(names, parts, strict=True))
+        if not {*names} & {*form.seen.numbers, *form.seen.gaps}:
+            _remark_gaps(date.column, values[date.column], remarks)
     _remark_numbers(form, found, remarks)
     for name, seen in form.seen.levels.items():
         _remark_levels(name, found[name], frozenset(seen), remarks)
@@ -148,6 +150,15 @@ def _remark_numbers(form: Form, found: Values, remarks: Remarks) -> None:
             remarks.mark(
                 np.isnan(values), f"{cut(name)} is missing, as in no training row"
             )
+
+
+def _remark_gaps(name: str, cells: NDArray[Any], remarks: Remarks) -> None:
+    """Remark on dates that are not there, of which training has seen places in a circle only, and no gap."""
+    if cells.dtype == object:
+        absent = np.array([cell is None for cell in cells], dtype=bool)
+    else:
+        absent = np.isnat(cells)
+    remarks.mark(absent, f"{cut(name)} is missing, as in no training row")
 
 
 def _mark(

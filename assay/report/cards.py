@@ -13,7 +13,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from assay.plans import LabelRule, Plan
+from assay.form import label_in_words
+from assay.plans import Plan
+from assay.records import Column
 from assay.registration import Registration
 from assay.report.record import Account
 from assay.report.statements import answers, claimed, not_said, reason
@@ -74,7 +76,7 @@ def _context(
     registration: Registration, verdict: Verdict, account: Account
 ) -> dict[str, Any]:
     study, evidence, say = registration.study, account.evidence, Say("en")
-    plan = study.of(verdict.plan)
+    plan, cleaned = study.of(verdict.plan), evidence.cleaned
     return {
         "study": study,
         "plan": plan,
@@ -82,7 +84,7 @@ def _context(
         "verdict": verdict,
         "account": account,
         "evidence": evidence,
-        "cleaned": evidence.cleaned,
+        "cleaned": cleaned,
         "deep": verdict.deep_learning,
         "metric": METRICS[verdict.metric],
         "figure": partial(figure, verdict.metric),
@@ -91,7 +93,8 @@ def _context(
         "answers": answers(verdict, say),
         "not_said": not_said(verdict, evidence, plan, say),
         "claimed": claimed(verdict.claim, say),
-        "target": _target(plan),
+        "target": label_in_words(plan, cleaned),
+        "listed": _listed(account),
         "preparation": _preparation(plan),
         "missing": _missing(account),
         "accepted": [flag for flag in verdict.flags if flag.accepted],
@@ -99,11 +102,11 @@ def _context(
     }
 
 
-def _target(plan: Plan) -> str:
-    if not isinstance(plan.target, LabelRule):
-        return plan.target
-    said = plan.target.model_dump(exclude_none=True, exclude_defaults=True)
-    return ", ".join(f"{key} = {value}" for key, value in said.items())
+def _listed(account: Account) -> list[Column]:
+    """Return the columns that a card names one by one: those of an image's pixels are none of them."""
+    evidence = account.evidence
+    pixels = frozenset(evidence.cleaned.numeric if evidence.cleaned.image else ())
+    return [one for one in evidence.snapshot.columns if one.name not in pixels]
 
 
 def _preparation(plan: Plan) -> str:

@@ -1,8 +1,11 @@
 """Pictures of what a model looks at: columns shuffled, columns set, and rows learned from."""
 
+import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from assay.behaviour import AtRows, Dependence, Importance
@@ -10,6 +13,7 @@ from assay.contributions import DEEP
 from assay.records import Metric
 from assay.report.drawing import (
     BLUE,
+    INK,
     LINE,
     NARROW,
     PAGE,
@@ -22,11 +26,15 @@ from assay.report.pictures import colours, name_lines
 from assay.report.wording import Say
 from assay.words import figure
 
+# As :mod:`assay.importance` names a block of an image.
+_BLOCK = re.compile(r"pixels of rows (\d+)-(\d+), columns (\d+)-(\d+)")
+
 
 def importances(
     found: Sequence[Importance], metric: Metric, say: Say, most: int = 12
 ) -> Picture | None:
     """Return what the score loses where a column is shuffled, the largest first."""
+    found = [one for one in found if not _BLOCK.fullmatch(one.column)]
     shown = sorted(found, key=lambda one: -one.drop)[:most]
     if not shown:
         return None
@@ -41,7 +49,7 @@ def importances(
         [-place for place in range(len(shown))],
         [short(one.column, 18) for one in shown],
     )
-    axes.tick_params(axis="y", labelcolor="#010101")
+    axes.tick_params(axis="y", labelcolor=INK)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     name = say.plain(f"metric.{metric}")
@@ -57,21 +65,80 @@ def importances(
             say.plain("behaviour.low"),
             say.plain("behaviour.high"),
         ),
-        tuple(
-            (one.column, *(figure(metric, v) for v in (one.drop, one.low, one.high)))
-            for one in sorted(found, key=lambda one: -one.drop)[:40]
+        _lost(found, metric),
+    )
+
+
+def _lost(found: Sequence[Importance], metric: Metric) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (one.column, *(figure(metric, v) for v in (one.drop, one.low, one.high)))
+        for one in sorted(found, key=lambda one: -one.drop)[:40]
+    )
+
+
+def blocks(found: Sequence[Importance], metric: Metric, say: Say) -> Picture | None:
+    """Return what the score loses where a block of an image's pixels is shuffled, each in its place."""
+    places = [_BLOCK.fullmatch(one.column) for one in found]
+    known = [
+        (one, tuple(map(int, place.groups())))
+        for one, place in zip(found, places, strict=True)
+        if place
+    ]
+    if not known:
+        return None
+    canvas = Canvas("blocks", 250)
+    axes, most = canvas.axes, max(one.drop for one, _ in known)
+    for one, (top, bottom, left, right) in known:
+        share = max(0.0, one.drop / most) if most > 0 else 0.0
+        corner, width, height = (left - 1, top - 1), right - left + 1, bottom - top + 1
+        shade = (BLUE, 0.06 + 0.64 * share)
+        axes.add_patch(Rectangle(corner, width, height, fc=shade, ec=PAGE, lw=1.5))
+        middle = corner[0] + width / 2, corner[1] + height / 2
+        said = figure(metric, one.drop)
+        said = said if float(said) else said.lstrip("-")
+        axes.annotate(said, middle, ha="center", va="center")
+    edges = [{0}, {0}]
+    for _, (_, bottom, _, right) in known:
+        edges[0].add(right)
+        edges[1].add(bottom)
+    axes.set_xlim(0, max(edges[0]))
+    axes.set_ylim(max(edges[1]), 0)
+    axes.set_xticks(sorted(edges[0]))
+    axes.set_yticks(sorted(edges[1]))
+    axes.set_aspect("equal", anchor="W")
+    axes.spines[:].set_visible(False)
+    canvas.margins(left=34, bottom=28)
+    name = say.plain(f"metric.{metric}")
+    largest = sorted((one for one, _ in known), key=lambda one: -one.drop)
+    said = "; ".join(f"{one.column} {figure(metric, one.drop)}" for one in largest)
+    return Picture(
+        canvas.svg(say.plain("behaviour.importance_alt", metric=name, said=said)),
+        say("behaviour.blocks_caption", metric=name),
+        (
+            say.plain("behaviour.block"),
+            say.plain("behaviour.drop"),
+            say.plain("behaviour.low"),
+            say.plain("behaviour.high"),
         ),
+        _lost(largest, metric),
     )
 
 
 def dependence(one: Dependence, number: int, say: Say) -> Picture:
     """Return the mean prediction over the values of one column, with where the rows lie."""
-    canvas = Canvas(f"dependence{number}", 170, NARROW)
-    _draw_dependence(canvas.axes, one)
-    canvas.axes.grid(axis="y", color=LINE, lw=0.5)
+    if all(isinstance(value, float | int) for value in one.values):
+        canvas = Canvas(f"dependence{number}", 170, NARROW)
+        _draw_numbers(canvas.axes, one)
+        canvas.axes.grid(axis="y", color=LINE, lw=0.5)
+        canvas.axes.set_xlabel(short(one.column, 40))
+        canvas.margins(left=48, bottom=36)
+    else:
+        canvas = Canvas(f"dependence{number}", 60 + 16 * len(one.values), NARROW)
+        _draw_levels(canvas.axes, one)
+        canvas.axes.grid(axis="x", color=LINE, lw=0.5)
+        canvas.title(short(one.column, 40))
+        canvas.margins(left=98, top=24, bottom=24)
     canvas.axes.spines["left"].set_visible(False)
-    canvas.axes.set_xlabel(short(one.column, 40))
-    canvas.margins(left=48, bottom=36)
     ends = {"low": f"{min(one.predicted):.4g}", "high": f"{max(one.predicted):.4g}"}
     return Picture(
         canvas.svg(say.plain("behaviour.dependence_alt", column=one.column, **ends)),
@@ -89,24 +156,50 @@ def dependence(one: Dependence, number: int, say: Say) -> Picture:
     )
 
 
-def _draw_dependence(axes: Axes, one: Dependence) -> None:
-    """Draw predictions over values, of words as dots only; below, as bars, where the rows are."""
-    numeric = all(isinstance(value, float | int) for value in one.values)
-    x = [float(v) for v in one.values] if numeric else list(range(len(one.values)))
+def _draw_numbers(axes: Axes, one: Dependence) -> None:
+    """Draw predictions over the values of a column of numbers; below, as bars, where the rows are."""
+    x = [float(value) for value in one.values]
+    room = _room(one)
+    axes.vlines(x, room.floor, room.ends, color=SOFT, lw=3, alpha=0.5)
+    axes.plot(x, one.predicted, color=BLUE, marker="o", ms=3.5, lw=1.8)
+    axes.set_ylim(room.floor, max(one.predicted) + room.pad)
+    axes.set_yticks(_ticks(one, room.pad))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _draw_levels(axes: Axes, one: Dependence) -> None:
+    """Draw a line for each level, with the prediction as a dot; from the left, as bars, where the rows are."""
+    y = [-place for place in range(len(one.values))]
+    room = _room(one)
+    axes.hlines(y, room.floor, room.ends, color=SOFT, lw=3, alpha=0.5)
+    axes.plot(one.predicted, y, color=BLUE, marker="o", ms=4.5, lw=0)
+    axes.set_xlim(room.floor, max(one.predicted) + room.pad)
+    axes.set_ylim(y[-1] - 0.6, 0.6)
+    axes.set_yticks(y, [short(str(value), 14) for value in one.values])
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set_xticks(_ticks(one, room.pad))
+
+
+class _Room(NamedTuple):
+    """How much is free beyond the predictions; where bars below them begin, and where each ends."""
+
+    pad: float
+    floor: float
+    ends: list[float]
+
+
+def _room(one: Dependence) -> _Room:
     low, high = min(one.predicted), max(one.predicted)
     pad = 0.25 * (high - low) or 0.1 * abs(high) or 0.1
     floor, tallest = low - 1.8 * pad, max(one.shares) or 1.0
-    tops = [floor + 1.2 * pad * share / tallest for share in one.shares]
-    axes.vlines(x, floor, tops, color=SOFT, lw=3, alpha=0.5)
-    width = 1.8 if numeric else 0
-    axes.plot(x, one.predicted, color=BLUE, marker="o", ms=3.5, lw=width)
-    axes.set_ylim(floor, high + pad)
+    ends = [floor + 1.2 * pad * share / tallest for share in one.shares]
+    return _Room(pad, floor, ends)
+
+
+def _ticks(one: Dependence, pad: float) -> list[float]:
+    low, high = min(one.predicted), max(one.predicted)
     ticks = MaxNLocator(4).tick_values(low, high)
-    axes.set_yticks([tick for tick in ticks if low - pad < tick < high + pad])
-    if numeric:
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-    else:
-        axes.set_xticks(x, [short(str(v), 9) for v in one.values])
+    return [tick for tick in ticks if low - pad < tick < high + pad]
 
 
 def more_rows(found: Sequence[AtRows], metric: Metric, say: Say) -> Picture | None:

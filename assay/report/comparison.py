@@ -32,6 +32,9 @@ class Comparison(Record):
 
     one: str = Field(description="Name of the first run's folder.")
     other: str
+    same_run: bool = Field(
+        description="Whether the two folders hold one run, to its seconds: nothing was done twice."
+    )
     verdicts: tuple[Line, ...]
     study: tuple[Line, ...] = Field(description="Only keys whose values differ.")
     digests: tuple[Line, ...] = Field(
@@ -61,19 +64,22 @@ def compare(one: Run, other: Run) -> Comparison:
     same = [run.manifest.same for run in (one, other)]
     ran = [_circumstances(run) for run in (one, other)]
     studies = [
-        _flat(run.registration.study.model_dump(mode="json")) for run in (one, other)
+        _flat(run.registration.study.model_dump(mode="json", exclude={"overrides"}))
+        for run in (one, other)
     ]
     keys = list(dict.fromkeys([*same[0], *same[1]]))
+    same_run = one.manifest == other.manifest
     return Comparison(
         one=one.folder.resolve().name,
         other=other.folder.resolve().name,
+        same_run=same_run,
         verdicts=_lines(_said(one), _said(other)),
         study=_differing(*studies),
         digests=tuple(
             Line(what=key, one=same[0].get(key), other=same[1].get(key)) for key in keys
         ),
         circumstances=_differing(*ran),
-        tier=_tier(one, other),
+        tier=None if same_run else _tier(one, other),
         difference=_first_difference(one, other),
         largest_difference=_largest_difference(one, other),
     )
@@ -146,15 +152,15 @@ def _circumstances(run: Run) -> dict[str, str]:
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    """Return nested tables as one, keys joined by dots; a list of tables by its places.
+    """Return nested tables as one, keys joined by dots; a list of tables by what they are about, or by its places.
 
     Examples
     --------
-    >>> _flat({"plan": {"a": {"folds": 5, "drop": [{"column": "x"}], "text": ["y"]}}})
-    {'plan.a.folds': '5', 'plan.a.drop.0.column': 'x', 'plan.a.text': '["y"]'}
+    >>> _flat({"folds": 5, "drop": [{"column": "x", "reason": "an id"}], "text": ["y"]})
+    {'folds': '5', 'drop.x.reason': 'an id', 'text': '["y"]'}
     """
     if isinstance(value, list) and any(isinstance(one, dict) for one in value):
-        value = {str(place): one for place, one in enumerate(value)}
+        value = _by_name(value)
     if isinstance(value, dict):
         found: dict[str, str] = {}
         for key, inner in value.items():
@@ -162,6 +168,18 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
         return found
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return {prefix: text}
+
+
+def _by_name(items: list[Any]) -> dict[str, Any]:
+    """Return a list of tables so that one more or less leaves the others' keys as they are."""
+    for key in ("sentinel", "column", "name"):
+        names = [one.get(key) if isinstance(one, dict) else None for one in items]
+        if all(isinstance(name, str) for name in names) and len({*names}) == len(names):
+            return {
+                one[key]: {k: v for k, v in one.items() if k != key} or one
+                for one in items
+            }
+    return {str(place): one for place, one in enumerate(items)}
 
 
 def _largest_difference(one: Run, other: Run) -> dict[str, float]:

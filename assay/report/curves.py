@@ -1,12 +1,16 @@
 """Pictures of what was said of classes: ROC, precision and recall, calibration."""
 
 from collections.abc import Sequence
+from statistics import fmean
+from typing import Literal
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from assay.contributions import DEEP
 from assay.report.drawing import (
     BLUE,
+    COVER,
     LINE,
     NARROW,
     PAGE,
@@ -35,11 +39,11 @@ def roc(found: Findings, say: Say) -> Picture | None:
     _unit_square(
         axes, say.plain("behaviour.false_axis"), say.plain("behaviour.true_axis")
     )
-    canvas.margins(left=42, right=16, bottom=36)
+    canvas.margins(left=46, right=14, bottom=36)
     caption = (
         say("behaviour.roc_binary", name=next(iter(found.base_rates)))
         if binary
-        else say("behaviour.roc_multiclass")
+        else _with_named(say("behaviour.roc_multiclass"), found.roc, say)
     )
     return Picture(
         canvas.svg(say.plain("behaviour.roc_alt", said=_areas(found.roc, say))),
@@ -58,19 +62,24 @@ def precision(found: Findings, say: Say) -> Picture | None:
     axes = canvas.axes
     for rate in list(found.base_rates.values())[: 1 if binary else 0]:
         axes.axhline(rate, color=LINE, lw=1, ls=(0, (4, 3)))
-    _curves(axes, found.precision, say, binary=binary)
+    ends = [y for one in found.precision for x, y in zip(one.x, one.y, strict=True) if x > 0.5]  # fmt: skip
+    names: Literal["high", "low"] = "high" if fmean(ends or [1.0]) < 0.5 else "low"
+    _curves(axes, found.precision, say, binary=binary, names=names)
     _unit_square(
         axes,
         say.plain("behaviour.recall_axis"),
         say.plain("behaviour.precision_axis"),
     )
-    canvas.margins(left=42, right=16, bottom=36)
+    canvas.margins(left=46, right=14, bottom=36)
+    caption, rest = say("behaviour.precision_caption"), say("behaviour.dashed")
     rates = found.base_rates
     return Picture(
         canvas.svg(
             say.plain("behaviour.precision_alt", said=_areas(found.precision, say))
         ),
-        say("behaviour.precision_caption"),
+        Markup("{} {}").format(caption, rest)
+        if binary
+        else _with_named(caption, found.precision, say),
         (
             say.plain("behaviour.of"),
             say.plain("behaviour.average_precision"),
@@ -87,6 +96,13 @@ def precision(found: Findings, say: Say) -> Picture | None:
     )
 
 
+def _with_named(caption: Markup, curves: Sequence[Curve], say: Say) -> Markup:
+    """Return a caption of many classes, which says how many of them have a name in the picture."""
+    if len(curves) <= _NAMED_LINES:
+        return caption
+    return Markup("{} {}").format(caption, say("behaviour.least_named", n=_NAMED_LINES))
+
+
 def _areas(curves: Sequence[Curve], say: Say) -> str:
     return "; ".join(
         say.plain(
@@ -96,8 +112,15 @@ def _areas(curves: Sequence[Curve], say: Say) -> str:
     )
 
 
-def _curves(axes: Axes, curves: Sequence[Curve], say: Say, *, binary: bool) -> None:
-    """Draw the lines and write a name at each, or at the weakest of many classes."""
+def _curves(
+    axes: Axes,
+    curves: Sequence[Curve],
+    say: Say,
+    *,
+    binary: bool,
+    names: Literal["high", "low"] = "low",
+) -> None:
+    """Draw the lines and write the name of each, or of the weakest of many classes, at the right."""
     colour = (
         colours([one.of for one in curves])
         if binary
@@ -117,15 +140,16 @@ def _curves(axes: Axes, curves: Sequence[Curve], say: Say, *, binary: bool) -> N
             lw=2.2 if bold else 1.3,
             alpha=1 if one in named else 0.5,
         )
-    start = 0.06 + 0.075 * len(named)
+    start = 0.06 + 0.075 * len(named) if names == "low" else 0.99
     for place, one in enumerate(sorted(named, key=lambda one: -one.area)):
         axes.annotate(
-            f"{short(say.model(one.of), 18)}  {one.area:.3f}",
+            f"{short(say.model(one.of), 18)}: {one.area:.3f}",
             (0.97, start - 0.075 * place),
             ha="right",
             va="top",
             color=colour[one.of],
             fontweight="bold" if one.of == DEEP else "normal",
+            bbox=COVER,
         )
 
 
@@ -135,7 +159,7 @@ def _unit_square(axes: Axes, x: str, y: str) -> None:
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", ".25", ".5", ".75", "1"])
     axes.set_xlabel(x)
-    axes.set_ylabel(y, labelpad=2)
+    axes.set_ylabel(y, labelpad=4)
     axes.grid(color=LINE, lw=0.5)
     axes.spines["left"].set_visible(False)
 
@@ -148,8 +172,12 @@ def calibration(found: Findings, say: Say) -> Picture | None:
     canvas = Canvas("calibration", 250)
     canvas.axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
     models = sorted(found.calibration, key=lambda name: name == DEEP)
-    for place, name in enumerate(models):
-        _draw_bins(canvas, found, name, 0.06 + 0.075 * (place + 1), say)
+    seen = [(one.predicted, one.observed) for name in models for one in found.calibration[name]]  # fmt: skip
+    n_right = sum(x > 0.55 and y < 0.3 for x, y in seen)
+    right = n_right <= sum(x < 0.45 and y > 0.7 for x, y in seen)
+    for place, name in enumerate(models if right else models[::-1]):
+        height = 0.06 + 0.075 * (place + 1) if right else 0.99 - 0.075 * place
+        _draw_bins(canvas, found, name, (0.97 if right else 0.03, height), say)
     _unit_square(
         canvas.axes, say.plain("behaviour.said_axis"), say.plain("behaviour.seen_axis")
     )
@@ -178,7 +206,7 @@ def calibration(found: Findings, say: Say) -> Picture | None:
 
 
 def _draw_bins(
-    canvas: Canvas, found: Findings, name: str, height: float, say: Say
+    canvas: Canvas, found: Findings, name: str, at: tuple[float, float], say: Say
 ) -> None:
     """Draw a model's bins, their areas by their rows, and its name with its mean distance."""
     bins, hue = found.calibration[name], colours(list(found.calibration))[name]
@@ -187,9 +215,9 @@ def _draw_bins(
     canvas.axes.plot(said, seen, color=hue, lw=1.2, alpha=0.45)
     canvas.axes.scatter(said, seen, sizes, color=hue, edgecolor=PAGE, lw=0.8, zorder=3)
     canvas.note(
-        f"{say.model(name)}  {found.calibration_error[name]:.3f}",
-        (0.97, height),
-        shift=-1,
+        f"{say.model(name)}: {found.calibration_error[name]:.3f}",
+        at,
+        shift=-1 if at[0] > 0.5 else 1,
         colour=hue,
         bold=name == DEEP,
     )

@@ -5,7 +5,9 @@ light, dark and print are then its business. A picture is a few hundred wide in 
 """
 
 import io
+import itertools
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from matplotlib.ticker import MaxNLocator
 WIDTH, NARROW = 360.0, 280.0  # a picture alone, and one of two side by side
 _DPI = 72.0  # of an SVG: a point is a unit
 INK, SOFT, LINE, PAGE = "#010101", "#020202", "#030303", "#040404"
+COVER: Any = {"facecolor": PAGE, "edgecolor": "none", "pad": 1.0}  # under letters
 # Okabe and Ito's colours, told apart by everybody; dark pages have lighter ones of the same names.
 BLUE, VERMILION, GREEN, PINK, SKY, AMBER = (
     "#0072b2",
@@ -124,7 +127,10 @@ class Canvas:
         bold: bool = False,
         **more: Any,
     ) -> None:
-        """Write beside a place, so many units to the right of it, or to the left where negative."""
+        """Write beside a place, so many units to the right of it, or to the left where negative.
+
+        What lies under the letters is covered.
+        """
         self.axes.annotate(
             text,
             at,
@@ -132,7 +138,8 @@ class Canvas:
             textcoords="offset points",
             color=colour,
             fontweight="bold" if bold else "normal",
-            **{"ha": "left" if shift > 0 else "right", "va": "top"} | more,
+            **{"ha": "left" if shift > 0 else "right", "va": "top", "bbox": COVER}
+            | more,
         )
 
     def title(self, text: str) -> None:
@@ -161,15 +168,22 @@ def drawing() -> Iterator[None]:
 
 
 def short(text: str, most: int = 22) -> str:
-    """Return a text on one line, cut where it is too long for a label.
+    """Return a text on one line, cut where it is too long for a label; letters of East Asia count twice.
 
     Examples
     --------
-    >>> short("a name\\nin two lines", 12)
-    'a name in t…'
+    >>> short("a name\\nin two lines", 12), short("미국", 4), short("대한민국", 6)
+    ('a name in t…', '미국', '대한…')
     """
     line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    ends = list(itertools.accumulate(map(_places, line)))
+    if not ends or ends[-1] <= most:
+        return line
+    return line[: sum(end < most for end in ends)] + "…"
+
+
+def _places(letter: str) -> int:
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def apart(heights: list[float], least: float) -> list[float]:

@@ -53,6 +53,7 @@ _PICTURES = (
     "points",
     "residuals",
     "importances",
+    "blocks",
     "rows",
 )
 _SHOWN = ("tensorflow-cpu", "keras", "scikit-learn", "numpy", "pandas")
@@ -111,6 +112,7 @@ def render(
         sentinels=sentinel_rows(evidence),
         stopped=STOPPED,
         drawn=drawn,
+        drawn_folds=_drawn(evidence.split.repeats, say),
         hyperparameters=_hyperparameters,
         winners=_winners(evidence.results),
         n_failed=_failed_trials(evidence.results),
@@ -186,10 +188,18 @@ def _of_behaviour(verdict: Verdict, account: Account, say: Say) -> dict[str, Any
     ]
     return {
         "importances": columns.importances(behaviour.importances, metric, say),
+        "blocks": columns.blocks(behaviour.importances, metric, say),
         "dependences": dependences,
         "rows": columns.more_rows(behaviour.at_rows, metric, say),
         "epochs": searching.epochs(behaviour.epochs, say),
     }
+
+
+def _drawn(repeats: int, say: Say) -> Markup:
+    """Return how often folds were drawn."""
+    return (
+        say("data.drawn_once") if repeats == 1 else say("data.drawn_times", n=repeats)
+    )
 
 
 def _in_order(results: tuple[FoldResult, ...]) -> list[FoldResult]:

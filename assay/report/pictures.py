@@ -17,6 +17,7 @@ from assay.report.drawing import (
     SKY,
     SOFT,
     VERMILION,
+    WIDTH,
     Canvas,
     Picture,
     apart,
@@ -28,6 +29,7 @@ from assay.words import figure
 
 _OF_MODELS = {DEEP: BLUE, "boosting": VERMILION, "logistic": GREEN, "linear": GREEN}
 _OTHERS = (PINK, AMBER, SKY)
+_LETTER = 7.5  # of the page's letters about the widest: units a letter
 
 
 def colours(models: Sequence[str]) -> dict[str, str]:
@@ -148,12 +150,14 @@ def _mark_margin(canvas: Canvas, deep: DeepLearning, say: Say) -> None:
     ends = [0.0, deep.margin]
     ends += [end for one in deep.against.values() for end in one.interval_95]
     pad = 0.22 * (max(ends) - min(ends))
-    axes.set_xlim(min(ends) - pad, max(ends) + pad)
+    nothing = say.plain("comparison.no_gain")
+    margin = say.plain("comparison.margin", margin=f"{deep.margin:g}")
+    left, share = min(ends) - pad, (10 + _LETTER * len(margin)) / WIDTH
+    right = (deep.margin - share * left) / (1 - share)  # where its name just fits
+    axes.set_xlim(left, max(right, max(ends) + pad))
     axes.set_ylim(0.45, top + 0.05)
     axes.axvline(0, color=SOFT, lw=0.9)
     axes.axvline(deep.margin, color=VERMILION, lw=1.3, ls=(0, (4, 3)))
-    nothing = say.plain("comparison.no_gain")
-    margin = say.plain("comparison.margin", margin=f"{deep.margin:g}")
     canvas.note(nothing, (0, top), shift=-4, colour=SOFT)
     canvas.note(margin, (deep.margin, top), shift=4, colour=VERMILION)
 
@@ -230,7 +234,7 @@ def name_lines(
     say: Say,
     x: float,
 ) -> None:
-    """Write each line's name beside its right end, moved apart where they would touch."""
+    """Write each line's name to the right of ``x``, at the height of its end, moved apart where they would touch."""
     low, high = axes.get_ylim()
     heights = apart([y for _, _, y in ends], 0.075 * (high - low))
     for (name, _, _), y in zip(ends, heights, strict=True):

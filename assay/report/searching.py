@@ -69,7 +69,7 @@ def _draw_trials(
         axes.plot(*zip(*dots, strict=True), "o", color=hue, ms=3, alpha=0.35)
         axes.plot(x, y, color=hue, marker="o", ms=4.5, mec=PAGE, mew=0.8)
         ends.append((name, float(x[-1]), y[-1]))
-    name_lines(axes, ends, colour, say, max(x for _, x, _ in ends))
+    name_lines(axes, ends, colour, say, max(x for _, x, _ in ends) + nudge)
 
 
 def _best(name: str, means: dict[int, float], say: Say) -> str:
@@ -97,13 +97,13 @@ def epochs(found: Sequence[Epochs], say: Say) -> Picture | None:
     shown = [one for one in found if one.stopping]
     if not shown:
         return None
-    canvas = Canvas("epochs", 205)
+    canvas = Canvas("epochs", 215)
     for one in shown:
         _draw_epochs(canvas.axes, one)
     for place, (key, colour) in enumerate((("stopping", BLUE), ("training", SOFT))):
         canvas.note(
             say.plain(f"search.{key}"),
-            (0.98, 0.97 - 0.09 * place),
+            (1.0, 1.16 - 0.09 * place),
             shift=-1,
             colour=colour,
             bold=True,
@@ -113,7 +113,7 @@ def epochs(found: Sequence[Epochs], say: Say) -> Picture | None:
     canvas.axes.set_xlabel(say.plain("search.epoch_axis"))
     canvas.heights()
     canvas.title(say.plain("search.loss_axis"))
-    canvas.margins(left=46, top=24, bottom=36)
+    canvas.margins(left=46, top=34, bottom=36)
     taken = [epoch for one in shown for epoch in one.best] or [0]
     ends = {"low": str(min(taken)), "high": str(max(taken))}
     return Picture(

@@ -14,7 +14,9 @@ from assay.report.wording import Language, Say
 def sentences(found: Comparison, say: Say) -> list[Markup]:
     """Return what came of a comparison in a few sentences."""
     said = []
-    if found.equal:
+    if found.same_run:
+        said.append(say("compare.same_run"))
+    elif found.equal:
         said.append(say("compare.equal", n=len(found.digests)))
     else:
         different = ", ".join(line.what for line in found.digests if not line.equal)
@@ -43,7 +45,8 @@ def sentences(found: Comparison, say: Say) -> list[Markup]:
             )
         )
     n = len(found.study)
-    said.append(say("compare.keys", n=n) if n else say("compare.no_keys"))
+    keys = {0: say("compare.no_keys"), 1: say("compare.one_key")}
+    said.append(keys.get(n) or say("compare.keys", n=n))
     return said
 
 
@@ -64,10 +67,16 @@ def side_by_side(found: Comparison, language: Language = "en") -> str:
     return _template().render(
         say=say,
         own=own,
+        key=_key,
         found=found,
         sentences=sentences(found, say),
         tables=tables(found),
     )
+
+
+def _key(text: str) -> Markup:
+    """Return a key that is broken at its dots before it is broken elsewhere."""
+    return own(text).replace(".", Markup(".<wbr>"))
 
 
 @lru_cache
