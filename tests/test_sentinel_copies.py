@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import kstest
@@ -39,6 +41,18 @@ def test_copies_alarm_where_a_column_is_continuous():
     assert flag.sentinel == "duplicates"
     assert flag.rows == (90, 95)
     assert flag.evidence.startswith("2 of 100 rows are exact copies")
+
+
+def test_images_of_few_values_are_held_to_be_copies_where_all_their_pixels_are():
+    pixels = np.random.default_rng(0).integers(0, 8, (100, 16))
+    pixels[[90, 95]] = pixels[[0, 1]]
+    columns = {f"pixel_{k}": column for k, column in enumerate(pixels.T)}
+    table = make_samples(make_labels(50, 50), **columns)
+
+    assert look(table, AuditPlan(), SEED).flags == ()
+    (flag,) = look(replace(table, image=True), AuditPlan(), SEED).flags
+
+    assert flag.rows == (90, 95)
 
 
 def test_a_single_copy_does_not_alarm():

@@ -27,6 +27,12 @@ def look(samples: Samples, plan: AuditPlan, seed: int) -> Look:
         for name in samples.features.columns
         if is_continuous(samples.features[name])
     ]
+    if not continuous and samples.image:
+        why = (
+            "pixels of few values: images are told apart by all of them, or not at all"
+        )
+        exact = _exact(samples)
+        return Look(_flags(exact, exact[:0], samples), (NAME,), {NEAR: why})
     if not continuous:
         why = (
             "no column is continuous; in a table of few levels equal rows are ordinary"
