@@ -121,11 +121,8 @@ def kill_workers(arena: Arena, _: Sequence[str]) -> list[Trial]:
                     hit += 1
 
     seen = subject.disturbed(subject.start("--runner", "processes"), 6, 0.0, act)
-    trials = [subject.trial(WORKER, seen, (0,)) for _ in range(hit)]
-    return _judged(
-        [replace(one, stage="tune") for one in trials],
-        subject.mended(),
-    )
+    told = replace(subject.trial(WORKER, seen, (0,)), stage="tune")
+    return _judged([told] * hit, subject.mended())
 
 
 def _workers(parent: int) -> list[int]:

@@ -13,7 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # works from an
 
 if __name__ == "__main__":  # a finished run is answered without what stands below
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(130))  # no traceback yet
+        said = b"Interrupted. The same command goes on from there.\n"
+        signal.signal(  # no traceback before or after all that there is to interrupt
+            signal.SIGINT, lambda *_: (os.write(2, said), os._exit(130))
+        )
     from flows.command_line import app
 
     app()

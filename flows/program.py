@@ -19,6 +19,9 @@ _QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",  # each event that a stopped server does not take
 }
+INTERRUPTED = (
+    "Interrupted. What was finished is kept; the same command goes on from there."
+)
 NEXT_STEP = {  # what a person can do about a system that refuses
     errno.ENOSPC: "make room and run again",
     errno.EDQUOT: "make room and run again",
@@ -73,7 +76,7 @@ def run_even_if_the_server_goes(
 def errors_in_words() -> Iterator[None]:
     """End with one sentence and its exit code, not with a traceback, where the fault is not ours."""
     try:
-        with heeding_interrupts():
+        with heeding_interrupts(), heeding_termination():
             yield
     except AssayError as error:
         say(str(error))
@@ -87,9 +90,7 @@ def errors_in_words() -> Iterator[None]:
         )
         sys.exit(1)
     except KeyboardInterrupt:
-        say(
-            "Interrupted. What was finished is kept; the same command goes on from there."
-        )
+        say(INTERRUPTED)
         sys.exit(130)
 
 
@@ -105,6 +106,28 @@ def heeding_interrupts() -> Iterator[None]:
         with suppress(OSError):
             sys.stdout.flush()
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def heeding_termination() -> Iterator[None]:
+    """End as SIGTERM ends a program, also where Prefect trips over what it makes of the signal.
+
+    Prefect raises it as an exception, and in the moment before a task has a run it cannot note that.
+    """
+    try:
+        yield
+    except Exception as error:
+        if any(type(one).__name__ == "TerminationSignal" for one in _causes(error)):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+        raise
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and those that were being handled when it was raised."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def say(sentence: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from assay.errors import DataRefused
 from bench.program import PROGRAM
 from flows.program import NEXT_STEP, errors_in_words
+from tests.conftest import ROOT
 
 
 def ended(capsys: pytest.CaptureFixture[str], error: BaseException) -> tuple[int, str]:
@@ -60,6 +61,22 @@ def test_an_interrupt_is_told_inside_a_command_and_left_alone_outside(capsys):
 
     assert raised.value.code == 130
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_termination_that_prefect_trips_over_ends_as_a_signal_does():
+    program = (
+        "from flows.program import errors_in_words\n"
+        "class TerminationSignal(BaseException): pass\n"
+        "with errors_in_words():\n"
+        "    try: raise TerminationSignal\n"
+        "    except BaseException: raise ValueError('Task run is not set')\n"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=False
+    )
+
+    assert (ended.returncode, ended.stderr) == (-signal.SIGTERM, b"")
 
 
 def test_who_is_to_ignore_interrupts_goes_on_ignoring_them():
