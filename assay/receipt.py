@@ -44,7 +44,8 @@ class Difference(Record):
 
     def sentence(self) -> str:
         far = "" if self.largest is None else f", by {self.largest:.3g} at most"
-        return f"{self.what} differ first at {self.where}: {self.was} was found, and now {self.now}{far}"
+        verb = "differs" if self.what == "verdict" else "differ"
+        return f"{self.what} {verb} first at {self.where}: {self.was} was found, and now {self.now}{far}"
 
 
 class Receipt(Record):
