@@ -44,7 +44,7 @@ class Difference(Record):
 
     def sentence(self) -> str:
         far = "" if self.largest is None else f", by {self.largest:.3g} at most"
-        verb = "differs" if self.what == "verdict" else "differ"
+        verb = "differ" if self.what.endswith("s") else "differs"
         return f"{self.what} {verb} first at {self.where}: {self.was} was found, and now {self.now}{far}"
 
 
