@@ -201,8 +201,9 @@ def _serve(channel: Connection, lifeline: Connection, context: dict[str, Any]) -
     from prefect.events.worker import EventsWorker
 
     with hydrated_context(_with_flow(context)), listening(channel.send):
-        while (job := channel.recv()) is not None:
-            channel.send(_outcome(job))
+        with suppress(EOFError, ConnectionError):  # who asked is gone
+            while (job := channel.recv()) is not None:
+                channel.send(_outcome(job))
         EventsWorker.instance().wait_until_empty()
 
 

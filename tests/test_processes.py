@@ -20,6 +20,7 @@ from assay.sources import identify
 from assay.store import Store
 from assay.study import load
 from bench.program import PROGRAM
+from flows import processes
 from flows.processes import _Job, _outcome, side_by_side
 from flows.runner import records
 from tests.flow_runs import make, prefect_running
@@ -177,6 +178,19 @@ def test_a_process_that_has_loaded_other_code_is_refused(calls: list[Any]):
     outcome = _outcome(_Job(calls[0], key="0" * 64))
 
     assert "changed while it ran" in str(outcome.found)
+
+
+@pytest.mark.parametrize("seen", [EOFError, ConnectionResetError, BrokenPipeError])
+def test_a_process_whose_asker_is_gone_ends_without_an_error(server, monkeypatch, seen):
+    class Gone:
+        def recv(self) -> None:
+            raise seen
+
+        send: Any = None
+
+    monkeypatch.setattr(processes, "follow", lambda _: None)
+
+    processes._serve(Gone(), None, processes._shared_context())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
