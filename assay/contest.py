@@ -22,9 +22,7 @@ from assay.train import Job, Schedule, predict, train
 
 _NUMBERS_AT_ONCE = 2**24  # predictions held at a time: 128 MB
 _MOST_ROWS = 2**17  # that the gate learns from in one training part
-_MOST_AXES_OF_IMAGES = (
-    128  # what is left says less of an image than it costs a linear model to overfit
-)
+_MOST_AXES_OF_IMAGES = 128  # beyond them a linear model learns images by heart
 _DECIMALS = 9  # rows of equal features must tie, in whatever order a product was summed
 _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 1e-2, 1e-2
 

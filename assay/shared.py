@@ -110,9 +110,8 @@ class Shared:
         from fsspec.asyn import sync
 
         place = self.place(name)
-        if (
-            files.async_impl
-        ):  # its own time-out does not count while it waits to be let begin
+        if files.async_impl:
+            # Its own time-out does not count while it waits to be let begin.
             sync(files.loop, files._pipe_file, place, content, timeout=patience_s)
             return
         unfinished = self.place(f".{secrets.token_hex(8)}.part")

@@ -42,5 +42,5 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1700000000} mmdebstrap --quiet --variant=
   --customize-hook='chroot "$1" ldconfig' \
   --customize-hook='chroot "$1" python3 -m ensurepip --default-pip >/dev/null 2>&1' \
   --customize-hook='find "$1/usr/local" -name __pycache__ -prune -exec rm -r {} +' \
-  --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/ldconfig "$1"/root/.cache' \
+  --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/ldconfig "$1"/*/.cache' \
   bookworm "$folder/base.tar"

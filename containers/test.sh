@@ -59,8 +59,8 @@ load_digits(as_frame=True).data.to_parquet(f"{sys.argv[1]}/table.parquet")
 PYTHON
 install -d -m 777 "$folder/predicted"
 for end in csv parquet; do
-  "${bare[@]}" -v "$folder:/work:ro" -v "$folder/predicted:/out" localhost/assay-predict \
-    "/work/inside/runs/$run" /work/table.parquet -o "/out/digits.$end" > "$folder/predict.txt" 2>&1 || true
+  "${bare[@]}" -v "$folder:/here:ro" -v "$folder/predicted:/out" localhost/assay-predict \
+    "/here/inside/runs/$run" /here/table.parquet -o "/out/digits.$end" > "$folder/predict.txt" 2>&1 || true
   "$python" -m assay.predict "$folder/inside/runs/$run" "$folder/table.parquet" -o "$folder/digits.$end" >> "$folder/predict.txt" 2>&1 || true
   say "predictions as $end, inside and outside" \
     "$(cmp -s "$folder/predicted/digits.$end" "$folder/digits.$end" && echo ok || tail -n 1 "$folder/predict.txt")"

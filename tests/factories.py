@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from assay.canonical import digest_bytes
 from assay.ingest import Table, snapshot
 from assay.plans import Cleaning, CleanPlan, LabelRule, Study
-from assay.records import Cleaned, ExpectationOutcome, Ref, Snapshot, ValidationReport
+from assay.records import (
+    Cleaned,
+    ExpectationOutcome,
+    Ref,
+    Snapshot,
+    Split,
+    ValidationReport,
+)
 from assay.samples import Samples
 from assay.sources import Source, Suite
 
@@ -193,3 +200,16 @@ def _typed(columns: dict[str, Any]) -> pd.DataFrame:
         name: "str" for name in table.columns if table[name].dtype.kind not in "fiub"
     }
     return table.astype({name: texts.get(name, "float64") for name in table.columns})
+
+
+def make_split(ref: Ref) -> Split:
+    """Return a split of two folds, both of whose arrays are the object that ``ref`` names."""
+    return Split(
+        scheme="stratified",
+        unit="rows",
+        outer=ref,
+        inner=ref,
+        folds=2,
+        repeats=1,
+        inner_folds=2,
+    )

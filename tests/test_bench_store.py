@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from assay.canonical import canonical_json
-from assay.records import Place, Split
+from assay.records import Place
 from assay.shared import Shared
 from assay.store import Store
 from bench.bench_store import kept
 from tasks.policies import RecordSerializer
+from tests.factories import make_split
 
 
 def put(store: Store, name: str, record: object) -> int:
@@ -22,15 +23,7 @@ def test_an_object_counts_for_the_first_stage_that_refers_to_it(tmp_path: Path):
     address = f"file://{tmp_path}/mounted"
     store = Store(tmp_path / "one", shared=Shared(address))
     ref = store.put(b"content")
-    split = Split(
-        scheme="stratified",
-        unit="rows",
-        outer=ref,
-        inner=ref,
-        folds=2,
-        repeats=1,
-        inner_folds=2,
-    )
+    split = make_split(ref)
     n_bytes = put(store, "split/ab", split)
     others = put(store, "tune/ab", split) + put(
         store, "tune/cd", Place(repeat=0, fold=1)

@@ -18,6 +18,7 @@ from assay.records import Place, Ref, Split
 from assay.runs import for_other_machines, store_of
 from assay.shared import Shared, _files, as_address, shared_at
 from assay.store import Store
+from tests.factories import make_split
 from tests.test_store import watch
 
 _fresh = count()
@@ -50,17 +51,7 @@ def name_of(ref: Ref) -> str:
 
 
 def split_in(store: Store) -> Split:
-    folds = np.zeros((1, 4), np.int16)
-    ref = store.put_array(folds)
-    return Split(
-        scheme="stratified",
-        unit="rows",
-        outer=ref,
-        inner=ref,
-        folds=2,
-        repeats=1,
-        inner_folds=2,
-    )
+    return make_split(store.put_array(np.zeros((1, 4), np.int16)))
 
 
 # What is shared --------------------------------------------------------------------------------

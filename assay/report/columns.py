@@ -55,18 +55,7 @@ def importances(
     name = say.plain(f"metric.{metric}")
     axes.set_xlabel(f"{say.plain('behaviour.drop')}: {name}")
     canvas.margins(left=122, right=14, bottom=38)
-    said = "; ".join(f"{one.column} {figure(metric, one.drop)}" for one in shown)
-    return Picture(
-        canvas.svg(say.plain("behaviour.importance_alt", metric=name, said=said)),
-        say("behaviour.importance_caption", metric=name),
-        (
-            say.plain("behaviour.column"),
-            say.plain("behaviour.drop"),
-            say.plain("behaviour.low"),
-            say.plain("behaviour.high"),
-        ),
-        _lost(found, metric),
-    )
+    return _losses(canvas, shown, found, metric, say, ("importance", "column"))
 
 
 def _lost(found: Sequence[Importance], metric: Metric) -> tuple[tuple[str, ...], ...]:
@@ -108,19 +97,27 @@ def blocks(found: Sequence[Importance], metric: Metric, say: Say) -> Picture | N
     axes.set_aspect("equal", anchor="W")
     axes.spines[:].set_visible(False)
     canvas.margins(left=34, bottom=28)
-    name = say.plain(f"metric.{metric}")
     largest = sorted((one for one, _ in known), key=lambda one: -one.drop)
-    said = "; ".join(f"{one.column} {figure(metric, one.drop)}" for one in largest)
+    return _losses(canvas, largest, largest, metric, say, ("blocks", "block"))
+
+
+def _losses(
+    canvas: Canvas,
+    shown: Sequence[Importance],
+    found: Sequence[Importance],
+    metric: Metric,
+    say: Say,
+    words: tuple[str, str],
+) -> Picture:
+    """Return a drawing of what shuffling costs, with its figures; ``words``: of its caption and of a row's head."""
+    name = say.plain(f"metric.{metric}")
+    said = "; ".join(f"{one.column} {figure(metric, one.drop)}" for one in shown)
+    heads = (words[1], "drop", "low", "high")
     return Picture(
         canvas.svg(say.plain("behaviour.importance_alt", metric=name, said=said)),
-        say("behaviour.blocks_caption", metric=name),
-        (
-            say.plain("behaviour.block"),
-            say.plain("behaviour.drop"),
-            say.plain("behaviour.low"),
-            say.plain("behaviour.high"),
-        ),
-        _lost(largest, metric),
+        say(f"behaviour.{words[0]}_caption", metric=name),
+        tuple(say.plain(f"behaviour.{head}") for head in heads),
+        _lost(found, metric),
     )
 
 
