@@ -15,6 +15,9 @@ they are decided by bytes. Operating-system errors such as an interrupted read s
 """
 
 import errno
+from typing import Any
+
+from assay.wording import Sentence, Value, render
 
 _PASSING = frozenset(
     {
@@ -31,9 +34,27 @@ _PASSING = frozenset(
 
 
 class AssayError(Exception):
-    """Something a person can act on: one or two plain sentences, no traceback."""
+    """Something a person can act on: one or two plain sentences, no traceback.
+
+    Parameters
+    ----------
+    key
+        Of the sentence in the catalogue (:mod:`assay.wording`), or a text that stands for itself.
+    values
+        What the sentence is filled with.
+    """
 
     exit_code = 1
+
+    def __init__(self, key: str, /, **values: Value) -> None:
+        super().__init__(key)
+        self.sentence = Sentence.of(key, **values)
+
+    def __str__(self) -> str:
+        return render(self.sentence)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _error, (type(self), self.sentence)
 
 
 class StudyError(AssayError):
@@ -72,6 +93,10 @@ class Unreachable(AssayError):
 
 class ProcessLost(AssayError):
     """The process that computed a stage was ended from outside, each time it was tried."""
+
+
+def _error(kind: type[AssayError], sentence: Sentence) -> AssayError:
+    return kind(sentence.key, **sentence.values)
 
 
 def is_retryable(error: BaseException) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from assay.plans import LOSSES
-from assay.records import Metric, Task
+from assay.store.records import Metric, Task
+from assay.study.plans import LOSSES
 
 Labels = NDArray[Any]  # int32 class codes, or float64 values of a regression target
 Predictions = NDArray[np.float64]

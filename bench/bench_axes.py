@@ -15,8 +15,9 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from assay import linear, preprocess
-from assay.plans import CleanPlan
+from assay.gate import linear
+from assay.preprocess import fit as preprocess
+from assay.study.plans import CleanPlan
 from bench.bench_images import folds_of, skin
 
 

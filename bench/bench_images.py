@@ -21,12 +21,12 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
-from assay.environment import data_folder
-from assay.image_nets import deep
-from assay.part import TEST, Part
-from assay.plans import CleanPlan, TunePlan, Tuning
-from assay.samples import Samples
-from assay.search import search
+from assay.data.samples import Samples
+from assay.models.image_ensemble import deep
+from assay.models.search import search
+from assay.models.training_part import TEST, Part
+from assay.store.environment import data_folder
+from assay.study.plans import CleanPlan, TunePlan, Tuning
 
 _N_FOLDS = 5
 

@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.environment import ROOT, data_folder
-from assay.study import load
+from assay.store.environment import data_folder
+from assay.study.load import load
 from bench.cold import run_cold
-from bench.program import run_program
+from bench.program import ROOT, run_program
 
 STUDIES = ("breast-cancer", "digits", "voice-gender", "music-genre", "ramen", "youtube-korea", "netflix", "skin-cancer")  # fmt: skip
 _BUDGET = {

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from assay.environment import ROOT, data_folder
-from assay.study import load
-from assay.toml import study_text
-from bench.program import run_program
+from assay.store.environment import data_folder
+from assay.study.load import load
+from assay.study.toml import study_text
+from bench.program import ROOT, run_program
 
 STUDIES = (
     *(

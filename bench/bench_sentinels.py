@@ -19,19 +19,14 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 from threadpoolctl import threadpool_limits
 
-from assay.plans import AuditPlan
-from assay.records import Task
-from assay.samples import Samples
-from assay.sentinels import (
-    confounder,
-    copies,
-    row_order,
-    single_column,
-    undeclared_unit,
-)
-from assay.sentinels.learner import Learner
-from assay.sentinels.look import Look
-from assay.sentinels.single_column import honest_correlation
+from assay.audit import confounder, row_order, single_column, undeclared_unit
+from assay.audit import duplicates as copies
+from assay.audit.finding import Look
+from assay.audit.kernel_ridge import Learner
+from assay.audit.single_column import honest_correlation
+from assay.data.samples import Samples
+from assay.store.records import Task
+from assay.study.plans import AuditPlan
 
 Random = np.random.Generator
 Table = NDArray[np.float64]

@@ -15,7 +15,7 @@ from typing import Any
 
 import fsspec
 
-from assay.records import Record
+from assay.store.records import Record
 from bench.program import run_program, same_digests
 from tasks.policies import RecordSerializer
 

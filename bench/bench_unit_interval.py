@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from assay.interval import Interval, clt_split
+from assay.data.samples import Labels, Samples
+from assay.data.split import draw_folds
+from assay.judge.intervals import Interval, clt_split
 from assay.metrics import row_parts
-from assay.plans import SplitPlan
-from assay.records import Metric, Task
-from assay.samples import Labels, Samples
-from assay.split import draw_folds
+from assay.store.records import Metric, Task
+from assay.study.plans import SplitPlan
 
 _REPEATS, _COLUMNS = 3, 5
 _LEVELS = (0.90, 0.95)

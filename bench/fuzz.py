@@ -27,18 +27,18 @@ from typing import Any
 
 import pandas as pd
 
-from assay.canonical import digest_bytes
-from assay.environment import ROOT
+from assay.data.ingest import Table, read_source, snapshot
+from assay.data.validate import validate_table
 from assay.errors import DataRefused, StudyError
-from assay.ingest import Table, read_source, snapshot
-from assay.plans import ImageSource
-from assay.records import Ref
-from assay.sources import LocatedImages, Source, Suite
-from assay.study import load
-from assay.validate import validate_table
+from assay.store.canonical import digest_bytes
+from assay.store.records import Ref
+from assay.study.load import load
+from assay.study.plans import ImageSource
+from assay.study.sources import LocatedImages, Source, Suite
 from bench import independent, valid_files
 from bench.mutate import damaged, mutated
 from bench.our_reading import peak_bytes
+from bench.program import ROOT
 
 ALARM_S = 30
 MOST_SHOWN = 10

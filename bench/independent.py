@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from assay.readers.rules import MISSING, SEPARATORS
+from assay.formats.checks import MISSING, SEPARATORS
 
 _CODECS = {"UTF-8": "utf-8-sig", "UTF-16": "utf-16", "cp949 (Korean)": "cp949"}
 _SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

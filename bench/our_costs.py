@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay.records import Hyperparameters
+from assay.store.records import Hyperparameters
 from bench import ours, workload
 from bench.floor import products_cpu_s
 

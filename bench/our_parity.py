@@ -15,9 +15,9 @@ OUTPUT = "predictions.csv"
 
 def table(artifacts: Path, run: Path, folder: Path) -> dict[str, Any]:
     """Say where the run's own table lies, and its images; one that is in no file, or a sample, is written as CSV."""
-    from assay.environment import data_folder
     from assay.report.folder import open_run
-    from assay.store import Store
+    from assay.store.environment import data_folder
+    from assay.store.store import Store
 
     opened = open_run(run)
     plan = opened.registration.study.of(opened.verdict.plan)
@@ -54,16 +54,16 @@ def with_training(
     import numpy as np
     import pandas as pd
 
-    from assay import columns
-    from assay.bundle import opened
-    from assay.network import unpack_nets
+    from assay.bundle.stage import opened
+    from assay.data import columns
+    from assay.networks.spec import unpack_nets
+    from assay.networks.to_keras import as_keras, from_archive
     from assay.predict import Bundle
     from assay.predict.pictures import Pictures
     from assay.predict.tables import open_table
-    from assay.preprocess import unpack
+    from assay.preprocess.fit import unpack
     from assay.report.folder import open_run
-    from assay.saved_model import as_keras, from_archive
-    from assay.store import Store
+    from assay.store.store import Store
 
     left = open_run(run)
     evidence = left.account.evidence

@@ -17,16 +17,16 @@ def make(folder: Path, n_rows: int) -> None:
     import numpy as np
     import pandas as pd
 
-    from assay import preprocess
-    from assay.clean import clean_table
-    from assay.form import Tables, form_of
-    from assay.network import Net, Shape, encoding, first_weights
-    from assay.onnx_graph import as_onnx
-    from assay.plans import Plan
+    from assay.data.clean import clean_table
+    from assay.networks.spec import Net, Shape, encoding, first_weights
+    from assay.networks.to_keras import archive, as_keras
+    from assay.networks.to_onnx import as_onnx
     from assay.predict.manifest import described
-    from assay.records import ValidationReport
-    from assay.saved_model import archive, as_keras
-    from assay.store import Store
+    from assay.preprocess import fit as preprocess
+    from assay.preprocess.schema import Tables, form_of
+    from assay.store.records import ValidationReport
+    from assay.store.store import Store
+    from assay.study.plans import Plan
 
     generator = np.random.default_rng(0)
 
@@ -80,7 +80,7 @@ def with_keras(folder: Path, which: str) -> None:
     import numpy as np
     import pandas as pd
 
-    from assay.environment import pin
+    from assay.store.environment import pin
 
     pin()
     import keras

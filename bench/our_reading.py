@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from assay.clean import clean_table
-from assay.ingest import read_source, snapshot
-from assay.plans import Plan
-from assay.sources import Suite, source_of
-from assay.store import Store
-from assay.validate import validate_table
+from assay.data.clean import clean_table
+from assay.data.ingest import read_source, snapshot
+from assay.data.validate import validate_table
+from assay.store.store import Store
+from assay.study.plans import Plan
+from assay.study.sources import Suite, source_of
 
 _AT_ONCE = 100_000
 _WORDS = [

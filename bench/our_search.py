@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from assay.records import Hyperparameters
-from assay.search import Scores
-from assay.seeds import seed_for
+from assay.models.search import Scores
+from assay.store.records import Hyperparameters
+from assay.store.seeds import seed_for
 from bench import ours, workload
 from bench.floor import multiplications, products_cpu_s
 from bench.workload import Fold, Workload

@@ -9,17 +9,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from assay import network
+from assay.data.samples import Samples
 from assay.errors import TrainingFailed
-from assay.nets import Nets
-from assay.network import Shape
-from assay.part import TEST, Part
-from assay.plans import CleanPlan, NetSpace, TunePlan, Tuning
-from assay.records import Hyperparameters
-from assay.samples import Samples
-from assay.search import Scores, search
-from assay.seeds import seed_for
-from assay.train import Job, Schedule, predict, train
+from assay.models.ensemble import Nets
+from assay.models.search import Scores, search
+from assay.models.training_part import TEST, Part
+from assay.networks import spec as network
+from assay.networks.spec import Shape
+from assay.networks.train import Job, Schedule, predict, train
+from assay.store.records import Hyperparameters
+from assay.store.seeds import seed_for
+from assay.study.plans import CleanPlan, NetSpace, TunePlan, Tuning
 from bench import workload
 from bench.workload import Workload
 

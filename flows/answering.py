@@ -29,8 +29,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assay.errors import DataRefused, StudyError
 from assay.predict.bundle import Bundle
-from assay.predict.form import Column
 from assay.predict.manifest import CARD, verified
+from assay.predict.schema import Column
 
 MOST_ROWS = 10_000  # of a request
 MOST_BYTES = 16 * 2**20

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from assay.progress import Audited, Event, Finished, listening
+from assay.store.progress import Audited, Event, Finished, listening
 
 
 @dataclass

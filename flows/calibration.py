@@ -8,29 +8,39 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from assay.calibrate import (
+from assay.calibrate.rates import (
     Calibration,
     as_json,
     as_markdown,
     rates,
 )
-from assay.canonical import digest_json
-from assay.environment import code_digest, lock_digest
+from assay.calibrate.repetitions import Ledger, Repetition, repetition
+from assay.calibrate.worlds import (
+    WORLDS,
+    World,
+    own_world,
+    relabelled_samples,
+    snapshot_of,
+)
 from assay.errors import StudyError
-from assay.ledger import Ledger, Repetition, repetition
-from assay.plans import PlanName, Study
-from assay.seeds import seed_for
-from assay.sources import Identity
-from assay.store import Store
-from assay.verdict import Evidence, Opened, Verdict
-from assay.worlds import WORLDS, World, own_world, relabelled_samples, snapshot_of
+from assay.store.canonical import digest_json
+from assay.store.environment import code_digest, lock_digest
+from assay.store.seeds import seed_for
+from assay.store.store import Store
+from assay.store.verdict import Evidence, Opened, Verdict
+from assay.study.plans import PlanName, Study
+from assay.study.sources import Identity
 from flows.processes import follow
 
 _MOST_AT_ONCE = 5  # tables that a kill can cost each process
 _BATCHES_OF_A_PROCESS = 100  # TensorFlow keeps a little of every table
 # What a repetition runs through: a change to any of it, and to nothing else, asks for new ones.
 _STAGES = ("clean", "split", "audit", "gate", "tune", "judge")
-_REACHED = ("assay.worlds", "assay.ledger", *(f"tasks.{name}" for name in _STAGES))
+_REACHED = (
+    "assay.calibrate.worlds",
+    "assay.calibrate.repetitions",
+    *(f"tasks.{name}" for name in _STAGES),
+)
 
 Tell = Callable[[str, int, int], None]
 

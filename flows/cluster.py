@@ -13,11 +13,11 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from assay.environment import ROOT
 from assay.errors import ProcessLost, StudyError
-from assay.progress import Finished, Started, announce
-from assay.records import Record
-from assay.runs import for_other_machines
+from assay.store.environment import PACKAGE
+from assay.store.progress import Finished, Started, announce
+from assay.store.records import Record
+from assay.store.runs import for_other_machines
 
 if TYPE_CHECKING:
     from prefect_dask import DaskTaskRunner, PrefectDaskFuture
@@ -108,7 +108,7 @@ def _runner(address: str | None, n: int) -> "DaskTaskRunner[Any]":
     from prefect_dask import DaskTaskRunner
 
     # Workers find this program however they are started, and Prefect's log is the one that is read.
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     dask.config.set({"distributed.comm.timeouts.connect": f"{_PATIENCE_S}s"})

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from assay import runs
-from assay.environment import cores_allowed, data_folder, shared_store
 from assay.errors import StudyError
-from assay.registration import register
-from assay.runs import store_of
-from assay.sources import identify
-from assay.study import load
+from assay.store import runs
+from assay.store.environment import cores_allowed, data_folder, shared_store
+from assay.store.runs import store_of
+from assay.study.load import load
+from assay.study.registration import register
+from assay.study.sources import identify
 from flows import left_commands
 from flows.options import (
     Artifacts,
@@ -310,7 +310,7 @@ def _terms(source: str) -> str:
     """Return on what terms a catalogued source may be used; empty for any other."""
     if source.startswith("builtin:"):
         return ""
-    from assay.catalogue import licence_of
+    from assay.data.catalogue import licence_of
 
     found = licence_of(source)
     return "" if found is None else f"{found.terms()}."

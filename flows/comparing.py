@@ -8,10 +8,10 @@ from rich.table import Table
 
 from assay.report.comparison import Comparison, compare
 from assay.report.folder import open_run
+from assay.report.say import Say, language_of
 from assay.report.side import sentences, side_by_side, tables
-from assay.report.wording import Say, language_of
-from assay.rerun import find_run
-from assay.store import Store
+from assay.reproduce.rerun import find_run
+from assay.store.store import Store
 
 _KEY = 36  # letters of a key that are not broken
 

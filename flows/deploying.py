@@ -16,8 +16,8 @@ import httpx
 import yaml
 from pydantic import SecretStr
 
-from assay.environment import ROOT, data_folder
 from assay.errors import AssayError, StudyError, Unreachable
+from assay.store.environment import PACKAGE, data_folder
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -75,7 +75,9 @@ def settings_of(given: Mapping[str, str]) -> dict[str, str]:
         "ASSAY_IMAGE": "localhost/assay",
         "ASSAY_DATA": str(data_folder().resolve()),
     } | {name: value for name, value in given.items() if value}
-    wanted = _VARIABLE.findall((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    wanted = _VARIABLE.findall(
+        (PACKAGE.parent / "prefect.yaml").read_text(encoding="utf-8")
+    )
     for name in ("PREFECT_API_URL", *wanted):
         if name not in known:
             raise StudyError(
@@ -115,7 +117,7 @@ def need_server(address: str, password: str | None) -> None:
 
 def automations(webhook: str | None = None) -> list[dict[str, Any]]:
     """Return what automations.yaml declares; where a webhook's block is named, it is called instead of nothing done."""
-    text = (ROOT / "automations.yaml").read_text(encoding="utf-8")
+    text = (PACKAGE.parent / "automations.yaml").read_text(encoding="utf-8")
     declared: list[dict[str, Any]] = yaml.safe_load(text)["automations"]
     for one in declared if webhook else ():
         post = {
@@ -184,7 +186,7 @@ def _prefect(settings: Mapping[str, str], *words: str) -> None:
     """
     done = subprocess.run(
         [sys.executable, "-m", "prefect", *words],
-        cwd=ROOT,
+        cwd=PACKAGE.parent,
         env=dict(settings),
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 
 from assay.draft import Draft, Role, draft_source, picture_in, question_of
 from assay.draft.files import Drafted, Table, find_table, keep_draft, near, write_draft
-from assay.store import Store
+from assay.store.store import Store
 
 _MOST_LINES = 30  # columns with a line of their own; more of a role share one
 _PIPE_WIDTH = 120

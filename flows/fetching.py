@@ -13,10 +13,10 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from assay.catalogue import Dataset, State, catalogue, dataset, fault_of, state_of
+from assay.data.catalogue import Dataset, State, catalogue, dataset, fault_of, state_of
+from assay.data.download import fetch_file
 from assay.errors import DataRefused
-from assay.fetch import fetch_file
-from assay.words import size
+from assay.judge.sentences import size
 
 _SIGNS: dict[State, str] = {
     "there": "✓ there",

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from assay.environment import shared_store
 from assay.errors import NotReproducible
-from assay.runs import store_of
-from assay.study import load
+from assay.store.environment import shared_store
+from assay.store.runs import store_of
+from assay.study.load import load
 from flows.options import (
     Artifacts,
     Data,

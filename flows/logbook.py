@@ -21,9 +21,9 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from assay.progress import Ahead, Begun, Event, Finished
-from assay.verdict import Evidence, Judgement
-from assay.words import HEADLINES, sentences
+from assay.judge.sentences import HEADLINES, sentences
+from assay.store.progress import Ahead, Begun, Event, Finished
+from assay.store.verdict import Evidence, Judgement
 from flows.pages import Line, fold_rows, trial_rows, verdict_page
 
 _BETWEEN_S = 1.0  # two updates of how far the folds are

@@ -24,21 +24,21 @@ if __name__ == "__main__":  # a finished run is answered without what stands bel
 from prefect import flow, tags
 from pydantic import Field
 
-from assay import runs
-from assay.behaviour import FoldBehaviour, behaviour_of
-from assay.environment import cores_allowed, memory_allowed, shared_store
 from assay.errors import AssayError
-from assay.memory import n_inputs, processes_that_fit
-from assay.plans import Plan, PlanName, Study
-from assay.progress import Ahead, Begun, announce, listening
-from assay.records import Cleaned, SelfTest
-from assay.registration import begin, register
-from assay.runs import store_of
-from assay.scope import DEEP, scope_of
-from assay.sources import Identity, identify
-from assay.store import Store
-from assay.study import load
-from assay.verdict import Evidence, Judgement, Opened, Universe, Verdict
+from assay.models.explain_budget import DEEP, scope_of
+from assay.models.memory import n_inputs, processes_that_fit
+from assay.store import runs
+from assay.store.behaviour import FoldBehaviour, behaviour_of
+from assay.store.environment import cores_allowed, memory_allowed, shared_store
+from assay.store.progress import Ahead, Begun, announce, listening
+from assay.store.records import Cleaned, SelfTest
+from assay.store.runs import store_of
+from assay.store.store import Store
+from assay.store.verdict import Evidence, Judgement, Opened, Universe, Verdict
+from assay.study.load import load
+from assay.study.plans import Plan, PlanName, Study
+from assay.study.registration import begin, register
+from assay.study.sources import Identity, identify
 from flows.logbook import Logbook, run_name, show
 from flows.runner import Runner, records
 from tasks import (

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from statistics import fmean
 
-from assay.environment import cores_allowed
-from assay.plans import Plan, PlanName, Study
-from assay.records import Cleaned, FoldResult, Split
-from assay.scope import scope_of
-from assay.sources import Identity
-from assay.store import Store
+from assay.models.explain_budget import scope_of
+from assay.store.environment import cores_allowed
+from assay.store.records import Cleaned, FoldResult, Split
+from assay.store.store import Store
+from assay.study.plans import Plan, PlanName, Study
+from assay.study.sources import Identity
 from flows.runner import n_processes
 from tasks import (
     audit,

@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from assay.plans import LOSSES
-from assay.records import STATISTICS, FoldResult, Hyperparameters, ModelFit
-from assay.verdict import Evidence, Judgement, Verdict
-from assay.words import (
+from assay.judge.sentences import (
     ANSWERS,
     HEADLINES,
     METRICS,
@@ -23,6 +20,9 @@ from assay.words import (
     sentences,
     size,
 )
+from assay.store.records import STATISTICS, FoldResult, Hyperparameters, ModelFit
+from assay.store.verdict import Evidence, Judgement, Verdict
+from assay.study.plans import LOSSES
 from flows.drawings import Row, bars, heap, image, ranges
 
 _SIGNS = set("\\`*_[]|~#!")

@@ -21,8 +21,8 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError, ProcessLost
-from assay.progress import Event, announce, listening
-from assay.records import Record
+from assay.store.progress import Event, announce, listening
+from assay.store.records import Record
 
 if TYPE_CHECKING:
     from tasks.policies import (

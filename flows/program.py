@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
-from assay import runs
 from assay.errors import AssayError, Unreachable
-from assay.store import Store
-from assay.verdict import Verdict
+from assay.store import runs
+from assay.store.store import Store
+from assay.store.verdict import Verdict
 from flows.terminal import Watcher
 
 _QUIET = {

@@ -10,9 +10,9 @@ from assay.errors import StudyError
 from assay.report.folder import open_run
 from assay.report.page import render
 from assay.report.receipts import receipts_of
-from assay.report.wording import language_of
-from assay.rerun import find_run
-from assay.store import Store
+from assay.report.say import language_of
+from assay.reproduce.rerun import find_run
+from assay.store.store import Store
 from flows.signing import signature_of
 
 

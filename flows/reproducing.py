@@ -12,10 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
-from assay.environment import ROOT, data_folder
 from assay.errors import AssayError, StudyError
-from assay.receipt import Environment, Receipt
-from assay.rerun import (
+from assay.reproduce.receipt import Environment, Receipt
+from assay.reproduce.rerun import (
     FinishedRun,
     find_run,
     lay_out,
@@ -23,10 +22,11 @@ from assay.rerun import (
     open_run,
     receipt,
 )
-from assay.runs import store_of
-from assay.sources import identify
-from assay.store import Store
-from assay.study import load
+from assay.store.environment import PACKAGE, data_folder
+from assay.store.runs import store_of
+from assay.store.store import Store
+from assay.study.load import load
+from assay.study.sources import identify
 
 Check = Callable[[list[str]], None]  # the words after `python flows/main.py`
 _CPUS = {  # instruction sets left in place, by the settings of oneDNN, OpenBLAS and NumPy
@@ -128,7 +128,7 @@ def checker(
     python = Path(sys.executable)
     if environment != "here":
         python = _fresh(place / "environment", run, newest=environment == "newest")
-    program = [str(python), str(ROOT / "flows" / "main.py")]
+    program = [str(python), str(PACKAGE.parent / "flows" / "main.py")]
     # Another processor may find other bits under the same names: they are for nobody else to take.
     alone = settings | {"ASSAY_STORE": ""}
     return lambda words: _called([*program, *words], alone)
@@ -156,7 +156,7 @@ def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
         need_plain(lock)
     locked = ["--require-hashes", "--only-binary=:all:", "-r", str(lock)]
     locked += ["-c", str(lock)]  # before pip 24 a pin with extras counts only so
-    wanted = ["-r", str(ROOT / "requirements.in")] if newest else locked
+    wanted = ["-r", str(PACKAGE.parent / "requirements.in")] if newest else locked
     _called([sys.executable, "-m", "venv", str(folder)], {})
     _called([str(python), "-m", "pip", "install", "--quiet", *wanted], {})
     return python

@@ -11,8 +11,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from assay.errors import NotReproducible
-from assay.receipt import Environment, Receipt
-from assay.runs import store_of
+from assay.reproduce.receipt import Environment, Receipt
+from assay.store.runs import store_of
 from flows.reproducing import reproduced
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from assay.behaviour import FoldBehaviour
 from assay.errors import StudyError
-from assay.records import FoldResult, Record
+from assay.store.behaviour import FoldBehaviour
+from assay.store.records import FoldResult, Record
 from flows.processes import side_by_side
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from assay.environment import artifacts_folder
 from assay.errors import AssayError, StudyError
+from assay.store.environment import artifacts_folder
 from flows.deploying import POOLS, need_server, register
 
 _STARTS_S, _ENDS_S, _BETWEEN_S = 180, 30, 0.5

@@ -15,7 +15,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from assay.calibrate import Calibration
+from assay.calibrate.rates import Calibration
 from flows.terminal import near
 
 

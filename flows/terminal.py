@@ -15,9 +15,17 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from assay.progress import Audited, Begun, Event, Finished, Started, Step, listening
-from assay.verdict import Verdict
-from assay.words import HEADLINES, sentences
+from assay.judge.sentences import HEADLINES, sentences
+from assay.store.progress import (
+    Audited,
+    Begun,
+    Event,
+    Finished,
+    Started,
+    Step,
+    listening,
+)
+from assay.store.verdict import Verdict
 
 if TYPE_CHECKING:
     from flows.outlook import Outlook

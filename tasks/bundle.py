@@ -1,9 +1,9 @@
 """The task of the stage ``bundle``."""
 
-from assay.registration import Registration
-from assay.sources import Suite
-from assay.store import Store
-from assay.verdict import Bundle, Evidence, Judgement
+from assay.store.store import Store
+from assay.store.verdict import Bundle, Evidence, Judgement
+from assay.study.registration import Registration
+from assay.study.sources import Suite
 from tasks.policies import stage
 
 
@@ -16,7 +16,7 @@ def bundle(
     judgement: Judgement,
 ) -> Bundle:
     """Write everything the run leaves, and read the model back before it is believed."""
-    from assay.bundle import opened, run_files, same_digests
+    from assay.bundle.stage import opened, run_files, same_digests
 
     plan = registration.study.of(judgement.verdict.plan)
     held = opened(store, evidence, plan)

@@ -1,8 +1,8 @@
 """The task of the stage ``clean``."""
 
-from assay.plans import Cleaning
-from assay.records import Cleaned, Snapshot, ValidationReport
-from assay.store import Store
+from assay.store.records import Cleaned, Snapshot, ValidationReport
+from assay.store.store import Store
+from assay.study.plans import Cleaning
 from tasks.policies import stage
 
 
@@ -11,6 +11,6 @@ def clean(
     store: Store, snapshot: Snapshot, report: ValidationReport, plan: Cleaning
 ) -> Cleaned:
     """Turn the validated table into features and labels."""
-    from assay.clean import clean_table
+    from assay.data.clean import clean_table
 
     return clean_table(store.get_table(snapshot.table), report, plan).keep(store)

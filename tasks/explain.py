@@ -1,10 +1,10 @@
 """The task of the stage ``explain``: one for each outer fold that is described."""
 
-from assay.behaviour import FoldBehaviour
-from assay.plans import Tuning
-from assay.records import Cleaned, FoldResult, Place, Split
-from assay.scope import Scope
-from assay.store import Store
+from assay.models.explain_budget import Scope
+from assay.store.behaviour import FoldBehaviour
+from assay.store.records import Cleaned, FoldResult, Place, Split
+from assay.store.store import Store
+from assay.study.plans import Tuning
 from tasks.policies import stage
 
 
@@ -20,8 +20,8 @@ def explain(
     seed: int,
 ) -> FoldBehaviour:
     """Describe how the deep model of one outer fold behaves; nothing of it decides a verdict."""
-    from assay.explain import explain_fold
-    from assay.samples import opened
+    from assay.data.samples import opened
+    from assay.models.explain import explain_fold
 
     inner = store.get_array(split.inner)[place.repeat, place.fold]
     return explain_fold(opened(store, cleaned), inner, found, scope, plan, seed)

@@ -1,9 +1,9 @@
 """The task of the stage ``judge``."""
 
-from assay.plans import Judging
-from assay.sources import Identity
-from assay.store import Store
-from assay.verdict import Evidence, Judgement
+from assay.store.store import Store
+from assay.store.verdict import Evidence, Judgement
+from assay.study.plans import Judging
+from assay.study.sources import Identity
 from tasks.policies import stage
 
 
@@ -12,8 +12,8 @@ def judge(
     store: Store, evidence: Evidence, plan: Judging, identity: Identity
 ) -> Judgement:
     """Turn the evidence into a verdict."""
-    from assay.judge import judge_evidence
-    from assay.samples import opened
+    from assay.data.samples import opened
+    from assay.judge.stage import judge_evidence
 
     samples, outer = (
         opened(store, evidence.cleaned),

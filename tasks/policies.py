@@ -25,8 +25,6 @@ from prefect.context import TaskRunContext
 from prefect.filesystems import WritableFileSystem
 from prefect.serializers import Serializer
 
-from assay.canonical import canonical_json, digest_json
-from assay.environment import code_digest, lock_digest
 from assay.errors import (
     AssayError,
     CorruptObject,
@@ -34,10 +32,12 @@ from assay.errors import (
     Unreachable,
     is_retryable,
 )
-from assay.progress import Audited, Finished, Started, announce
-from assay.records import Record, record_class
-from assay.runs import Roaming, store_of
-from assay.store import Store
+from assay.store.canonical import canonical_json, digest_json
+from assay.store.environment import code_digest, lock_digest
+from assay.store.progress import Audited, Finished, Started, announce
+from assay.store.records import Record, record_class
+from assay.store.runs import Roaming, store_of
+from assay.store.store import Store
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Record)

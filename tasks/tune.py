@@ -1,8 +1,8 @@
 """The tasks of the stage ``tune``: a self-test, one per outer fold, and one for the final fit."""
 
-from assay.plans import AuditPlan, Tuning
-from assay.records import Cleaned, FinalFit, FoldResult, Place, SelfTest, Split
-from assay.store import Store
+from assay.store.records import Cleaned, FinalFit, FoldResult, Place, SelfTest, Split
+from assay.store.store import Store
+from assay.study.plans import AuditPlan, Tuning
 from tasks.policies import stage
 
 
@@ -16,8 +16,8 @@ def self_test(
     seed: int,
 ) -> SelfTest:
     """Tune on permuted labels: nothing may score above chance there."""
-    from assay.samples import opened
-    from assay.self_test import tune_permuted
+    from assay.data.samples import opened
+    from assay.models.self_test import tune_permuted
 
     inner = store.get_array(split.inner)[0]
     return tune_permuted(opened(store, cleaned), inner, plan, audit, seed)
@@ -28,8 +28,8 @@ def tune(
     store: Store, cleaned: Cleaned, split: Split, place: Place, plan: Tuning, seed: int
 ) -> FoldResult:
     """Search and score every family of models on one outer fold."""
-    from assay.samples import opened
-    from assay.tune import fold_result, tune_fold
+    from assay.data.samples import opened
+    from assay.models.tune import fold_result, tune_fold
 
     inner = store.get_array(split.inner)[place.repeat, place.fold]
     samples = opened(store, cleaned)
@@ -45,8 +45,8 @@ def final(
     store: Store, cleaned: Cleaned, split: Split, plan: Tuning, seed: int
 ) -> FinalFit:
     """Fit the deep model on all rows, with the first repeat's outer folds as inner ones."""
-    from assay.samples import opened
-    from assay.tune import tune_all
+    from assay.data.samples import opened
+    from assay.models.tune import tune_all
 
     fitted = tune_all(
         opened(store, cleaned), store.get_array(split.outer)[0], plan, seed

@@ -12,19 +12,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from assay import columns, preprocess
-from assay.clean import clean_table
-from assay.form import Tables, form_of
-from assay.images import ImageShape, forward
-from assay.network import Net, Shape
-from assay.onnx_graph import as_onnx
-from assay.plans import CleanPlan, Plan
+from assay.data import columns
+from assay.data.clean import clean_table
+from assay.data.samples import Samples
+from assay.networks.conv_spec import ImageShape, forward
+from assay.networks.spec import Net, Shape
+from assay.networks.to_onnx import as_onnx
 from assay.predict.bundle import Bundle
-from assay.predict.form import Form
 from assay.predict.manifest import described
-from assay.preprocess import Preparation
-from assay.samples import Samples
-from assay.store import Store
+from assay.predict.schema import Form
+from assay.preprocess import fit as preprocess
+from assay.preprocess.fit import Preparation
+from assay.preprocess.schema import Tables, form_of
+from assay.store.store import Store
+from assay.study.plans import CleanPlan, Plan
 from tests.factories import make_plan, make_report, make_table
 from tests.net_factories import members_of
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from assay.canonical import digest_bytes
 from assay.draft import Draft, draft_table
-from assay.plans import Study
-from assay.sources import Source
+from assay.store.canonical import digest_bytes
+from assay.study.plans import Study
+from assay.study.sources import Source
 
 
 def every_kind(n: int = 240) -> pd.DataFrame:

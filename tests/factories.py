@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.canonical import digest_bytes
-from assay.ingest import Table, snapshot
-from assay.plans import Cleaning, CleanPlan, LabelRule, Study
-from assay.records import (
+from assay.data.ingest import Table, snapshot
+from assay.data.samples import Samples
+from assay.store.canonical import digest_bytes
+from assay.store.records import (
     Cleaned,
     ExpectationOutcome,
     Ref,
@@ -19,8 +19,8 @@ from assay.records import (
     Split,
     ValidationReport,
 )
-from assay.samples import Samples
-from assay.sources import Source, Suite
+from assay.study.plans import Cleaning, CleanPlan, LabelRule, Study
+from assay.study.sources import Source, Suite
 
 NOWHERE = Ref(kind="bytes", digest="0" * 64, size=0)
 

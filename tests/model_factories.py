@@ -9,18 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from assay.canonical import digest_json
-from assay.plans import (
-    BoostingSpace,
-    CleanPlan,
-    Judging,
-    NetSpace,
-    Plan,
-    Study,
-    TunePlan,
-    Tuning,
-)
-from assay.records import (
+from assay.data.samples import Labels, Samples
+from assay.store.canonical import digest_json
+from assay.store.records import (
     AuditReport,
     Cleaned,
     CleanStep,
@@ -36,10 +27,19 @@ from assay.records import (
     Trial,
     ValidationReport,
 )
-from assay.registration import Registration
-from assay.samples import Labels, Samples
-from assay.sources import Identity
-from assay.verdict import Evidence
+from assay.store.verdict import Evidence
+from assay.study.plans import (
+    BoostingSpace,
+    CleanPlan,
+    Judging,
+    NetSpace,
+    Plan,
+    Study,
+    TunePlan,
+    Tuning,
+)
+from assay.study.registration import Registration
+from assay.study.sources import Identity
 
 steady = settings(deadline=None, derandomize=True, max_examples=60)
 

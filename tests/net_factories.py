@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.images import ImageShape
-from assay.network import Net, Shape, encoding
+from assay.networks.conv_spec import ImageShape
+from assay.networks.spec import Net, Shape, encoding
 
 SHAPES = [
     Shape(n_inputs=3, n_outputs=2, widths=(5,)),

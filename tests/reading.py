@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from assay.data.ingest import Table, read_source
 from assay.errors import AssayError, DataRefused
-from assay.ingest import Table, read_source
-from assay.plans import ReadPlan
+from assay.study.plans import ReadPlan
 from tests.factories import make_source
 
 

@@ -9,19 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from assay.behaviour import AtRows, Behaviour, Dependence, Epochs, Importance
-from assay.bundle import Scored, run_files
-from assay.canonical import digest_bytes
-from assay.environment import LOCK, circumstances
-from assay.judge import judge_evidence
-from assay.plans import Study
-from assay.registration import Registration
+from assay.bundle.stage import Scored, run_files
+from assay.judge.stage import judge_evidence
 from assay.report.files import Seen, account_of
 from assay.report.findings import predicted
 from assay.report.page import render
-from assay.report.wording import Language
-from assay.sources import Suite
-from assay.verdict import Evidence, Judgement, Manifest
+from assay.store.behaviour import AtRows, Behaviour, Dependence, Epochs, Importance
+from assay.store.canonical import digest_bytes
+from assay.store.environment import circumstances, shipped
+from assay.store.verdict import Evidence, Judgement, Manifest
+from assay.study.plans import Study
+from assay.study.registration import Registration
+from assay.study.sources import Suite
+from assay.wording import Language
 from tests.model_factories import (
     Case,
     evidence_of,
@@ -145,7 +145,7 @@ def page_for(
     found = judgement or judged(case.evidence, case, case.predictions, **plan)
     registered = of or registration()
     account = account_of(registered, case.evidence, found, seen_of(case, features))
-    lock = LOCK.read_text(encoding="utf-8")
+    lock = shipped("requirements.txt").read_text(encoding="utf-8")
     return render(registered, found.verdict, account, lock, language)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import ConstantInputWarning, spearmanr
 from sklearn import metrics as theirs
 
-from assay.interval import clt_split
+from assay.judge.intervals import clt_split
 from assay.metrics import (
     EPSILON,
     auc,
@@ -21,8 +21,8 @@ from assay.metrics import (
     spearman,
     statistic,
 )
-from assay.plans import LOSSES, METRICS_OF
-from assay.records import Metric
+from assay.store.records import Metric
+from assay.study.plans import LOSSES, METRICS_OF
 from tests.model_factories import as_probabilities, predicted, steady
 
 METRICS = typing.get_args(Metric)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.words import HEADLINES
+from assay.judge.sentences import HEADLINES
 from bench.program import run_program
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from assay.data.ingest import read_source
 from assay.draft.cells import moments
 from assay.draft.column import Role
 from assay.draft.folds import folds_in_time
@@ -16,9 +17,8 @@ from assay.draft.study import Facts, draft_study
 from assay.draft.suite import draft_suite
 from assay.draft.target import aim_at
 from assay.errors import DataRefused, StudyError
-from assay.ingest import read_source
-from assay.plans import SplitPlan
-from assay.sources import Source
+from assay.study.plans import SplitPlan
+from assay.study.sources import Source
 
 __all__ = ["Draft", "Role", "draft_source", "draft_table", "picture_in", "question_of"]
 

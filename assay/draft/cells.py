@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.predict.cells import number_in, units_differ
+from assay.formats.numbers import number_in, units_differ
 
 NEARLY_ALL = 0.95  # of the cells must be of a kind; 'Unrated' among numbers is a gap
 _MOST_LOOKED_AT = 5_000  # distinct texts; of more, evenly spaced ones

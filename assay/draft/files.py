@@ -12,13 +12,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from assay.canonical import digest_bytes, digest_file
 from assay.draft import Draft
-from assay.environment import ROOT, data_folder, package_file
 from assay.errors import DataRefused, StudyError
-from assay.plans import ReadPlan
-from assay.sources import BUILT_IN, Source
-from assay.store import Store
+from assay.store.canonical import digest_bytes, digest_file
+from assay.store.environment import data_folder, package_file, project_folder
+from assay.store.store import Store
+from assay.study.plans import ReadPlan
+from assay.study.sources import BUILT_IN, Source
 
 _MOST_LETTERS = 63
 _ENDINGS = re.compile(r"(\.[A-Za-z0-9]{1,7}){1,2}$")
@@ -159,7 +159,13 @@ def write_draft(draft: Draft, table: Table, output: Path | None, here: Path) -> 
     name = study_name(
         output.stem if output else stem(table.source.name), table.source.digest
     )
-    beside = output.parent if output else None if here.is_relative_to(ROOT) else here
+    beside = (
+        output.parent
+        if output
+        else None
+        if here.is_relative_to(project_folder())
+        else here
+    )
     first = output.stem if output else name
     taken = []
     for base in (first, f"{first}.draft"):
@@ -214,7 +220,11 @@ def _texts(draft: Draft, name: str, suite: str, command: str) -> tuple[str, str]
 def _places(base: str, beside: Path | None) -> tuple[Path, Path]:
     if beside is not None:
         return beside / f"{base}.toml", beside / f"{base}.json"
-    return ROOT / "hypotheses" / f"{base}.toml", ROOT / "expectations" / f"{base}.json"
+    project = project_folder()
+    return (
+        project / "hypotheses" / f"{base}.toml",
+        project / "expectations" / f"{base}.json",
+    )
 
 
 def _is_free(path: Path, text: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from assay.plans import SplitPlan
+from assay.study.plans import SplitPlan
 
 
 def fewest_rows() -> int:

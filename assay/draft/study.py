@@ -7,8 +7,8 @@ from typing import Any
 from assay.draft.column import Role
 from assay.draft.roles import picture_in, question_of
 from assay.draft.target import Aim
-from assay.plans import ReadPlan
-from assay.toml import toml
+from assay.study.plans import ReadPlan
+from assay.study.toml import toml
 
 _WIDTH = 110
 _BAR = {

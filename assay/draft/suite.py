@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from assay.canonical import digest_bytes
 from assay.draft.column import Role
+from assay.store.canonical import digest_bytes
 
 _MOST_COLUMNS = (
     60  # with expectations of their own; of a wider table only the target has

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from assay.draft.cells import amounts, dates
 from assay.draft.folds import fewest_rows
 from assay.errors import DataRefused
-from assay.plans import SplitPlan
-from assay.predict.cells import spelled
-from assay.records import Metric, Task
+from assay.formats.numbers import spelled
+from assay.store.records import Metric, Task
+from assay.study.plans import SplitPlan
 
 _FEW_NUMBERS = 10  # whole numbers of more values are amounts, of fewer may be codes
 _MOST_CLASSES = 50

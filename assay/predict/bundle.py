@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused
+from assay.formats.array_headers import UNREADABLE, heads_of
+from assay.formats.checks import cut, first_line
+from assay.predict.expectations import Rules, rules_of
 from assay.predict.features import features
-from assay.predict.form import Form
 from assay.predict.manifest import verified
 from assay.predict.network import Network
-from assay.predict.remarks import Remarks
-from assay.predict.rules import Rules, rules_of
+from assay.predict.parsing import Cells, Chunk, Words, typed
+from assay.predict.schema import Form
 from assay.predict.source import TableFile
-from assay.predict.typed import Cells, Chunk, Words, typed
-from assay.readers.heads import UNREADABLE, heads_of
-from assay.readers.rules import cut, first_line
+from assay.predict.warnings import Remarks
 
 _MOST_CELLS, _MOST_ROWS, _FEWEST_ROWS = 4_000_000, 4_096, 64  # held at once
 

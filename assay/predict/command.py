@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from assay.errors import StudyError
 from assay.predict.bundle import Bundle, Predictions
+from assay.predict.parsing import Chunk
 from assay.predict.pictures import Pictures
-from assay.predict.remarks import Remarks
 from assay.predict.results import check_output, written
 from assay.predict.tables import open_table
-from assay.predict.typed import Chunk
+from assay.predict.warnings import Remarks
 
 _TURN_S = 2e-4  # a network's thread, between two of its calls, waits at most so long for the one that reads
 _MOST_CORES = 8  # each holds a chunk; one process reads and writes for all

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.predict.cells import number_in, units_differ
-from assay.predict.dates import moments, part_names, parts_of
-from assay.predict.form import Column, Form
-from assay.predict.levels import ABSENT
-from assay.predict.remarks import Remarks
-from assay.predict.typed import Chunk
-from assay.readers.rules import cut, shown
+from assay.formats.checks import cut, shown
+from assay.formats.dates import moments, part_names, parts_of
+from assay.formats.numbers import number_in, units_differ
+from assay.predict.categories import ABSENT
+from assay.predict.parsing import Chunk
+from assay.predict.schema import Column, Form
+from assay.predict.warnings import Remarks
 
 Values = Mapping[str, NDArray[Any]]
 
@@ -25,7 +25,7 @@ def features(
     Parameters
     ----------
     values
-        What :func:`assay.predict.typed.typed` gave for each column of the form.
+        What :func:`assay.predict.parsing.typed` gave for each column of the form.
 
     Raises
     ------

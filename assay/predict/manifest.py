@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import DataRefused, StudyError
-from assay.readers.limits import GIB
-from assay.readers.rules import shown
+from assay.formats.checks import shown
+from assay.formats.limits import GIB
 
 VERSION = 1
 CARD = "MODEL_CARD.md"  # what a person should know of the model

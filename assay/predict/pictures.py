@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assay.errors import StudyError
-from assay.predict.form import Form, Images
+from assay.formats.archives import Archive
+from assay.formats.image_files import by_key, pixels_of
+from assay.predict.parsing import Chunk
+from assay.predict.schema import Form, Images
 from assay.predict.source import TableFile
-from assay.predict.typed import Chunk
-from assay.readers.archives import Archive
-from assay.readers.image_files import by_key, pixels_of
 
 
 class Pictures:

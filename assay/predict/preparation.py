@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.predict.items import Items
-from assay.predict.items import unpack as items_of
-from assay.predict.levels import one_hot
-from assay.predict.pixels import smoothed
+from assay.predict.categories import one_hot
+from assay.predict.denoise import smoothed
+from assay.predict.lists import Items
+from assay.predict.lists import unpack as items_of
 from assay.predict.scaling import CLIP, Scaling, bent
 from assay.predict.text import Text
 

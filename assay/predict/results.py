@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from assay.errors import DataRefused, StudyError
 from assay.predict.bundle import Predictions
-from assay.predict.typed import Chunk
+from assay.predict.parsing import Chunk
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 _TO_QUOTE = frozenset(',"\r\n')

@@ -13,13 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused
-from assay.predict.bundle import Bundle
-from assay.predict.form import Form
-from assay.predict.pictures import Pictures
-from assay.predict.source import Found, TableFile
-from assay.predict.typed import Cells, Chunk
-from assay.readers.encoding import Encoding, find_encoding, lines_of
-from assay.readers.heads import (
+from assay.formats.array_headers import (
     UNREADABLE,
     Head,
     check_characters,
@@ -28,11 +22,17 @@ from assay.readers.heads import (
     heads_of,
     names_of,
 )
-from assay.readers.limits import check_file_size, check_shape
-from assay.readers.objects import kind_of, object_in, row_of
-from assay.readers.rules import CONTROL, check_cell, check_header, cut, first_line
-from assay.readers.scan import MOST_CHARACTERS, Scan, first_row, separator_of
-from assay.readers.unpack import Opened, explained, opener
+from assay.formats.checks import CONTROL, check_cell, check_header, cut, first_line
+from assay.formats.encoding import Encoding, find_encoding, lines_of
+from assay.formats.json_objects import kind_of, object_in, row_of
+from assay.formats.limits import check_file_size, check_shape
+from assay.formats.scan import MOST_CHARACTERS, Scan, first_row, separator_of
+from assay.formats.unpack import Opened, explained, opener
+from assay.predict.bundle import Bundle
+from assay.predict.parsing import Cells, Chunk
+from assay.predict.pictures import Pictures
+from assay.predict.schema import Form
+from assay.predict.source import Found, TableFile
 
 _TEXT, _JSON, _PACKED = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson"), (".gz", ".zip")
 _WORKBOOK = (".xlsx", ".xls", ".xlsb", ".xlsm", ".ods")
@@ -295,7 +295,7 @@ class _Objects:
 
 def _parquet(source: TableFile, wants: Wants) -> Table:
     try:
-        from assay.readers import parquet_file
+        from assay.formats import parquet_file
     except ModuleNotFoundError as error:
         raise DataRefused(
             f"{source.name} is a Parquet file, for which {error.name} is needed. Install the bundle's requirements.txt, "

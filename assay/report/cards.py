@@ -13,15 +13,15 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from assay.form import label_in_words
-from assay.plans import Plan
-from assay.records import Column
-from assay.registration import Registration
+from assay.judge.sentences import METRICS, figure, size
+from assay.preprocess.schema import label_in_words
 from assay.report.record import Account
+from assay.report.say import Say
 from assay.report.statements import answers, claimed, not_said, reason
-from assay.report.wording import Say
-from assay.verdict import Verdict
-from assay.words import METRICS, figure, size
+from assay.store.records import Column
+from assay.store.verdict import Verdict
+from assay.study.plans import Plan
+from assay.study.registration import Registration
 
 
 def cards(

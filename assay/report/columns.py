@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from assay.behaviour import AtRows, Dependence, Importance
-from assay.contributions import DEEP
-from assay.records import Metric
+from assay.judge.contributions import DEEP
+from assay.judge.sentences import figure
 from assay.report.drawing import (
     BLUE,
     INK,
@@ -23,10 +22,11 @@ from assay.report.drawing import (
     short,
 )
 from assay.report.pictures import colours, name_lines
-from assay.report.wording import Say
-from assay.words import figure
+from assay.report.say import Say
+from assay.store.behaviour import AtRows, Dependence, Importance
+from assay.store.records import Metric
 
-# As :mod:`assay.importance` names a block of an image.
+# As :mod:`assay.models.importance` names a block of an image.
 _BLOCK = re.compile(r"pixels of rows (\d+)-(\d+), columns (\d+)-(\d+)")
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from assay.differences import first_difference, moved_scores
-from assay.receipt import INPUTS, Tier, tier_of
-from assay.records import Record
+from assay.judge.sentences import figure
 from assay.report.folder import Run
-from assay.words import figure
+from assay.reproduce.differences import first_difference, moved_scores
+from assay.reproduce.receipt import INPUTS, Tier, tier_of
+from assay.store.records import Record
 
 
 class Line(Record):

@@ -7,7 +7,7 @@ from typing import Literal
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from assay.contributions import DEEP
+from assay.judge.contributions import DEEP
 from assay.report.drawing import (
     BLUE,
     COVER,
@@ -22,7 +22,7 @@ from assay.report.drawing import (
 )
 from assay.report.pictures import colours
 from assay.report.record import Bin, Curve, Findings
-from assay.report.wording import Say
+from assay.report.say import Say
 
 _NAMED_LINES = 4  # of many classes: those with the least area, by name
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from assay.plans import ImagePlan
 from assay.report.record import Example
+from assay.study.plans import ImagePlan
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.contributions import DEEP
-from assay.records import Cleaned
+from assay.data.samples import Labels
+from assay.judge.contributions import DEEP
 from assay.report.examples import Pixels, example
 from assay.report.record import Bin, Curve, Findings, Wrong
-from assay.samples import Labels
+from assay.store.records import Cleaned
 
 Array = NDArray[np.float64]
 MOST_POINTS = 100  # of a curve

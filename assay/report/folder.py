@@ -6,10 +6,10 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from assay.errors import CorruptObject
-from assay.registration import Registration
 from assay.report.record import Account
-from assay.rerun import open_run as open_verified
-from assay.verdict import Manifest, Verdict
+from assay.reproduce.rerun import open_run as open_verified
+from assay.store.verdict import Manifest, Verdict
+from assay.study.registration import Registration
 
 
 class Run(NamedTuple):

@@ -12,7 +12,7 @@ from assay.report.drawing import (
     Picture,
 )
 from assay.report.record import Findings
-from assay.report.wording import Say
+from assay.report.say import Say
 
 
 def points(found: Findings, say: Say) -> Picture | None:

@@ -9,13 +9,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from assay.plans import LOSSES, LabelRule, Plan
-from assay.records import FoldResult, Hyperparameters
-from assay.registration import Registration
+from assay.judge.sentences import HEADLINES, figure, size
 from assay.report import columns, curves, numbers, pictures, searching
 from assay.report.drawing import Picture, drawing
 from assay.report.receipts import SHOWN, Kept, reached
 from assay.report.record import Account
+from assay.report.say import Say
 from assay.report.sentinels import STOPPED, sentinel_rows
 from assay.report.statements import (
     answers,
@@ -27,9 +26,11 @@ from assay.report.statements import (
     price,
     reason,
 )
-from assay.report.wording import Language, Say
-from assay.verdict import Verdict
-from assay.words import HEADLINES, figure, size
+from assay.store.records import FoldResult, Hyperparameters
+from assay.store.verdict import Verdict
+from assay.study.plans import LOSSES, LabelRule, Plan
+from assay.study.registration import Registration
+from assay.wording import Language
 
 SECTIONS = (
     "verdict",

@@ -5,8 +5,8 @@ from statistics import fmean
 
 from matplotlib.axes import Axes
 
-from assay.contributions import DEEP
-from assay.records import GateResult, Metric, Place
+from assay.judge.contributions import DEEP
+from assay.judge.sentences import figure
 from assay.report.drawing import (
     AMBER,
     BLUE,
@@ -23,9 +23,9 @@ from assay.report.drawing import (
     apart,
     short,
 )
-from assay.report.wording import Say
-from assay.verdict import Against, DeepLearning
-from assay.words import figure
+from assay.report.say import Say
+from assay.store.records import GateResult, Metric, Place
+from assay.store.verdict import Against, DeepLearning
 
 _OF_MODELS = {DEEP: BLUE, "boosting": VERMILION, "logistic": GREEN, "linear": GREEN}
 _OTHERS = (PINK, AMBER, SKY)

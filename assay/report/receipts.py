@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from assay.receipt import Fault, Receipt, Tier, fault_of
 from assay.report.folder import Run
+from assay.reproduce.receipt import Fault, Receipt, Tier, fault_of
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 _LARGEST = 1 << 20  # bytes; one has about ten thousand

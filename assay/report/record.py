@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from assay.records import Record
-from assay.verdict import Evidence
+from assay.store.records import Record
+from assay.store.verdict import Evidence
 
 Picture = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9+/]+=*$", description="A PNG file in base64.")

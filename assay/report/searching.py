@@ -6,9 +6,6 @@ from statistics import fmean
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from assay.behaviour import Epochs
-from assay.plans import LOSSES
-from assay.records import FoldResult, Metric
 from assay.report.drawing import (
     BLUE,
     PAGE,
@@ -17,7 +14,10 @@ from assay.report.drawing import (
     Picture,
 )
 from assay.report.pictures import colours, name_lines
-from assay.report.wording import Say
+from assay.report.say import Say
+from assay.store.behaviour import Epochs
+from assay.store.records import FoldResult, Metric
+from assay.study.plans import LOSSES
 
 
 def trials(results: Sequence[FoldResult], metric: Metric, say: Say) -> Picture | None:

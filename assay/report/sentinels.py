@@ -2,9 +2,9 @@
 
 from typing import Literal, NamedTuple
 
-from assay.records import Flag, Sentinel
-from assay.verdict import Evidence
-from assay.words import SENTINELS
+from assay.judge.sentences import SENTINELS
+from assay.store.records import Flag, Sentinel
+from assay.store.verdict import Evidence
 
 Found = Literal["alarm", "quiet", "quiet_in_part", "not_looked_for"]
 STOPPED = "the plan stopped before models were compared"

@@ -7,8 +7,9 @@ import jinja2
 from markupsafe import Markup
 
 from assay.report.comparison import Comparison, Line
+from assay.report.say import Say
 from assay.report.statements import own
-from assay.report.wording import Language, Say
+from assay.wording import Language
 
 
 def sentences(found: Comparison, say: Say) -> list[Markup]:

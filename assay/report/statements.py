@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from assay.behaviour import Behaviour
-from assay.contributions import DEEP
-from assay.plans import LOSSES, Plan
-from assay.records import (
+from assay.judge.contributions import DEEP
+from assay.judge.sentences import figure, size
+from assay.report.say import Say
+from assay.store.behaviour import Behaviour
+from assay.store.records import (
     MIN_CLASS_TO_COMPARE,
     MIN_ROWS_TO_COMPARE,
     MIN_UNITS_TO_COMPARE,
@@ -16,9 +17,8 @@ from assay.records import (
     GateResult,
     Metric,
 )
-from assay.report.wording import Say
-from assay.verdict import Claim, Evidence, Verdict
-from assay.words import figure, size
+from assay.store.verdict import Claim, Evidence, Verdict
+from assay.study.plans import LOSSES, Plan
 
 
 class Answer(NamedTuple):

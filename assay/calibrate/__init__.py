@@ -1,0 +1,1 @@
+"""How often the words are right, by simulation."""

@@ -1,0 +1,161 @@
+"""JSON lines: one flat object a line; a key is a column, and a value has one kind in all of them."""
+
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from assay.data.readers.table import Table, drawn, only_for, told
+from assay.errors import DataRefused
+from assay.formats.checks import (
+    MAX_WHOLE,
+    check_cell,
+    check_header,
+    shown,
+    words_remark,
+)
+from assay.formats.encoding import find_encoding, lines_of
+from assay.formats.json_objects import Pairs, kind_of, object_in, row_of
+from assay.formats.limits import check_shape
+from assay.formats.unpack import Opened, explained
+from assay.study.sources import Source
+
+_ROWS_BETWEEN_CHECKS = 10_000
+
+
+@dataclass
+class _Columns:
+    """Columns that grow row by row; what a row does not name is missing there."""
+
+    source: Source
+    values: dict[str, list[Any]] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+    n_rows: int = 0
+    n_absent: int = 0
+
+    def add(self, pairs: Pairs, line: int, *, escaped: bool) -> None:
+        """Add a row; ``escaped``: its text may hold characters that no text should."""
+        place = f"line {line}"
+        row = row_of(pairs, place, self.source)
+        for key, value in row.items():
+            known = self._checked(key, value, place, escaped=escaped)
+            if key not in self.values:
+                self.values[key] = [None] * self.n_rows
+                self.n_absent += self.n_rows
+                check_shape(self.n_rows + 1, len(self.values), self.source)
+            self.values[key].append(known)
+        self.n_rows += 1
+        if len(row) < len(self.values):
+            for column in self.values.values():
+                if len(column) < self.n_rows:
+                    column.append(None)
+                    self.n_absent += 1
+
+    def _checked(self, key: str, value: Any, place: str, *, escaped: bool) -> Any:
+        """Return a value, None if it is missing."""
+        if value is None or (
+            self.source.read.missing and str(value) in self.source.read.missing
+        ):
+            return None
+        kind = kind_of(value, key, place, self.source)
+        if kind == "text" and escaped:
+            check_cell(value, place, key, self.source)
+        images = self.source.images
+        if images and key == images.plan.column and isinstance(value, int):
+            return str(value)
+        if self.kinds.setdefault(key, kind) != kind:
+            raise DataRefused(
+                f"{self.source.name}, {place}: the key {shown(key)} holds {kind} here and {self.kinds[key]} before. "
+                f"Write one kind, or declare a word for missing in plan.a.read.missing."
+            )
+        return value
+
+    def frame(self) -> pd.DataFrame:
+        """Return the columns as a table; each is let go as soon as it is typed."""
+        typed = {}
+        for key in list(self.values):
+            typed[key] = _typed(self.values.pop(key))
+        return pd.DataFrame(typed)
+
+
+def read_json_lines(source: Source, opened: Opened) -> Table:
+    """Read a file of flat JSON objects, one a line.
+
+    Raises
+    ------
+    DataRefused
+        If a line is no flat object, names a key twice, or holds another kind of value than the lines
+        before it; the message names the line and the key.
+    """
+    only_for(source, "a file of JSON lines", "encoding")
+    with explained(source):
+        encoding = find_encoding(opened, source)
+        n_lines, n_rows = _count(opened, encoding.codec, source)
+        rows = drawn(n_rows, source)
+        wanted = None if rows is None else frozenset(rows.tolist())
+        columns = _gathered(opened, encoding.codec, wanted, source)
+    check_header(list(columns.values), source)
+    if not columns.values:
+        raise DataRefused(f"{source.name} has rows and no keys.")
+    frame = columns.frame()
+    n_wanted = n_rows if wanted is None else len(wanted)
+    if not len(frame) == columns.n_rows == n_wanted:
+        raise DataRefused(
+            f"{source.name}: {n_wanted} rows were counted, but {len(frame)} were read."
+        )
+    remarks = ["JSON lines", encoding.remark, *words_remark(source.read.missing)]
+    n_blank = n_lines - n_rows
+    if n_blank:
+        remarks.append(f"{n_blank:,} blank line{'s' * (n_blank > 1)} passed over")
+    if columns.n_absent:
+        remarks.append(
+            f"{columns.n_absent:,} values missing because their row does not name the key"
+        )
+    return told(frame, tuple(remarks), n_rows, source)
+
+
+def _gathered(
+    opened: Opened, codec: str, wanted: frozenset[int] | None, source: Source
+) -> _Columns:
+    """Return the columns of the wanted rows, of all if None; rows are counted from 0, without blank lines."""
+    columns, row = _Columns(source), -1
+    with _text(opened, codec) as text:
+        for number, line in enumerate(text, start=1):
+            if not line.strip():
+                continue
+            row += 1
+            if wanted is None or row in wanted:
+                pairs = object_in(line, number, source)
+                columns.add(pairs, number, escaped="\\" in line)
+            if columns.n_rows % _ROWS_BETWEEN_CHECKS == 0:
+                check_shape(columns.n_rows, len(columns.values), source)
+    return columns
+
+
+def _text(opened: Opened, codec: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(opened(), encoding=codec, newline="\n")
+
+
+def _count(opened: Opened, codec: str, source: Source) -> tuple[int, int]:
+    """Return how many lines there are, and how many of them are not blank."""
+    n_lines = n_rows = 0
+    with _text(opened, codec) as text:
+        for line in lines_of(text, source):
+            n_lines += 1
+            n_rows += bool(line.strip())
+    return n_lines, n_rows
+
+
+def _typed(values: list[Any]) -> "pd.Series[Any]":
+    """Return a column as a text file's reader would type it."""
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds == {str}:
+        return pd.Series(values, dtype="str")
+    most = MAX_WHOLE if None in values and float not in kinds else 2**63
+    if int in kinds and any(abs(one) >= most for one in values if one is not None):
+        spelled = [None if value is None else str(value) for value in values]
+        return pd.Series(spelled, dtype="str")
+    if kinds == {bool} and None in values:
+        return pd.Series(values, dtype=object)
+    return pd.Series(values) if kinds else pd.Series(values, dtype="float64")

@@ -1,0 +1,1 @@
+"""Bytes, archives, encodings and cells, read strictly; NumPy alone."""

@@ -1,0 +1,64 @@
+"""What single cells say: a number and its unit, how a value is spelled."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from assay.formats.checks import MAX_NUMBER
+
+_NO_UNIT = re.compile(r"[()\[\]{}<>\u2264\u2265~]")  # they change what a number says
+_NUMBER = re.compile(
+    r"(?P<sign>[-+\u2212])?\s*(?P<before>[^\W\d_]{1,4}\s|[^\s\w.,+\u2212-]{1,3}\s*)?"
+    r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<power>[eE][+-]?\d{1,3})?"
+    r"\s*(?P<after>[^\d\s][^\d]*)?"
+)
+
+
+def number_in(cell: str) -> tuple[float, str] | None:
+    """Return the number that a text holds and its unit, empty if it has none; None where there is no number.
+
+    Examples
+    --------
+    >>> number_in("1,000"), number_in("$4.50"), number_in("90 min"), number_in("-3e2"), number_in("12%")
+    ((1000.0, ''), (4.5, '$'), (90.0, 'min'), (-300.0, ''), (12.0, '%'))
+    >>> number_in("Unrated"), number_in("1,00"), number_in("3 of 4")
+    (None, None, None)
+    """
+    found = _NUMBER.fullmatch(cell.strip())
+    if found is None:
+        return None
+    digits = found["number"].replace(",", "") + (found["power"] or "")
+    unit = " ".join(filter(None, ((found["before"] or "").strip(), found["after"])))
+    sign = -1.0 if found["sign"] in ("-", "\u2212") else 1.0
+    number = sign * float(digits)
+    if abs(number) > MAX_NUMBER or _NO_UNIT.search(unit):
+        return None
+    return number, unit.strip()
+
+
+def units_differ(units: Iterable[str]) -> bool:
+    """Return whether cells of these units cannot stand in one column; a currency's sign may be left out.
+
+    Examples
+    --------
+    >>> units_differ(["", "$"]), units_differ(["", "K"]), units_differ(["min", "h"]), units_differ(["kg"])
+    (False, True, True, False)
+    """
+    known = set(units)
+    signs = all(unit == "" or unicodedata.category(unit[0]) == "Sc" for unit in known)
+    return len(known - {""} if signs else known) > 1
+
+
+def spelled(value: object) -> str:
+    """Spell a value as a person would: 3 rather than 3.0.
+
+    Examples
+    --------
+    >>> spelled(3.0), spelled(3.5), spelled("3.0"), spelled(True)
+    ('3', '3.5', '3.0', 'True')
+    """
+    return (
+        str(int(value))
+        if isinstance(value, float) and value.is_integer()
+        else str(value)
+    )

@@ -1,0 +1,1 @@
+"""Families of models, their search, and what is said of them."""

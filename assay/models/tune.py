@@ -1,0 +1,222 @@
+"""Tune: in each outer training part, search and fit the deep model and its baselines alike.
+
+Every family of models gets the same number of trials, scored on the same inner folds by the same
+metric. Nothing here sees the rows of an outer test part before its model is final, which a
+self-test on permuted labels holds.
+"""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from assay.data.samples import Samples
+from assay.metrics import score
+from assay.models.baselines import Boosting, Linear
+from assay.models.ensemble import Nets
+from assay.models.image_ensemble import deep
+from assay.models.search import at_edge, full_trainings, search
+from assay.models.training_part import TEST, Family, Fitted, Part
+from assay.networks.spec import Net, nets_digest, pack_nets
+from assay.preprocess.fit import Preparation
+from assay.store.progress import report
+from assay.store.records import (
+    FinalFit,
+    FoldResult,
+    Metric,
+    ModelFit,
+    Place,
+    Ref,
+    Trial,
+)
+from assay.store.seeds import seed_for
+from assay.study.plans import LOSSES, Tuning
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one family of models came to on one part of the data.
+
+    ``predictions`` for the test part: class probabilities, shape (n_test, n_classes), or numbers,
+    shape (n_test, 1).
+    """
+
+    trials: tuple[Trial, ...]
+    winner: int
+    predictions: NDArray[np.float64]
+    fit_s: float
+    predict_s: float
+    size: int
+    picks: tuple[int, ...]
+    edges: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Final:
+    """The deep model on all rows."""
+
+    found: Found
+    preparation: Preparation
+    members: tuple[Net, ...]
+
+    def packed_weights(self) -> dict[str, NDArray[Any]]:
+        return pack_nets(self.members)
+
+    def record(self, preparation: Ref, weights: Ref) -> FinalFit:
+        """Describe the model once its parts are stored."""
+        return FinalFit(
+            model=_model_fit(self.found, None, None),
+            preparation=preparation,
+            weights=weights,
+            weights_digest=nets_digest(self.members),
+        )
+
+
+def tune_fold(
+    samples: Samples, inner: NDArray[np.int16], plan: Tuning, place: Place, seed: int
+) -> dict[str, Found]:
+    """Search, fit and predict one outer fold with every family of models.
+
+    Parameters
+    ----------
+    inner : shape (n_rows,)
+        Inner fold of each row of the outer training part; -1 marks the outer test part, -2 rows in
+        neither.
+
+    Raises
+    ------
+    TrainingFailed
+        If a family has no trial with a finite score.
+    DataRefused
+        If a training part has no row of a class.
+    """
+    seed = fold_seed(place, seed)
+    with threadpool_limits(1):
+        part = Part(samples, inner, plan)
+        models, found = families(part, seed), {}
+        for number, (name, family) in enumerate(models.items()):
+            report(name, number, len(models))
+            found[name] = found_by(part, family, seed_for(seed, name))
+        report("models", len(models), len(models))
+    return found
+
+
+def fold_seed(place: Place, seed: int) -> int:
+    """Return the seed of an outer fold."""
+    return seed_for(seed, "tune", place.repeat, place.fold)
+
+
+def tune_all(
+    samples: Samples, outer: NDArray[np.int16], plan: Tuning, seed: int
+) -> Final:
+    """Search and fit the deep model on all rows, by the procedure that the outer folds measured.
+
+    Parameters
+    ----------
+    outer : shape (n_rows,)
+        Outer fold of each row, which become the inner ones; rows never tested join the first.
+    """
+    with threadpool_limits(1):
+        part, seed = Part(samples, np.maximum(outer, 0), plan), seed_for(seed, "final")
+        found, fitted = _searched(part, deep(part, seed), seed)
+    return Final(found, part.whole.preparation, fitted.members)
+
+
+def fold_result(
+    place: Place,
+    found: Mapping[str, Found],
+    predictions: Mapping[str, Ref],
+    samples: Samples,
+    inner: NDArray[np.int16],
+    plan: Tuning,
+) -> FoldResult:
+    """Describe an outer fold once its predictions are stored, scored on the test part's labels."""
+    labels = samples.labels[inner == TEST]
+    models = {}
+    for name, one in found.items():
+        value = score(plan.metric, labels, one.predictions)
+        scored = value if np.isfinite(value) else None  # one class, or equal numbers
+        models[name] = _model_fit(one, predictions[name], scored)
+    return FoldResult(place=place, models=models)
+
+
+def _model_fit(found: Found, predictions: Ref | None, scored: float | None) -> ModelFit:
+    return ModelFit(
+        trials=found.trials,
+        winner=found.winner,
+        predictions=predictions,
+        score=scored,
+        fit_s=found.fit_s,
+        predict_s=found.predict_s,
+        size=found.size,
+        picks=found.picks,
+        edges=found.edges,
+    )
+
+
+# One part --------------------------------------------------------------------------------------
+
+
+def families(part: Part, seed: int) -> dict[str, Family]:
+    """Return every family of models, each with what it varies, for one part."""
+    return {
+        "linear" if part.regression else "logistic": Linear(part),
+        "boosting": Boosting(part, seed_for(seed, "boosting")),
+        "net": deep(part, seed_for(seed, "net")),
+    }
+
+
+def found_by(part: Part, family: Family, seed: int) -> Found:
+    """Search and fit a family, and predict the test part."""
+    found, fitted = _searched(part, family, seed)
+    tested = part.tested(fitted)
+    started = time.perf_counter()
+    predictions = fitted.predict(tested)
+    predict_s = time.perf_counter() - started
+    return dataclasses.replace(found, predictions=predictions, predict_s=predict_s)
+
+
+def _searched(part: Part, family: Family, seed: int) -> tuple[Found, Fitted]:
+    """Search a family and fit its winner on the part; nothing is predicted yet."""
+    plan, is_net = part.plan.tune, isinstance(family, Nets)
+    n_first = len(deep(part, seed).first)
+    started = time.perf_counter()
+    trials, best = search(
+        family.space,
+        full_trainings(plan.tuner, plan.trials, n_first, plan.epochs),
+        seed,
+        family.try_all,
+        first=family.first,
+        tuner=plan.tuner if is_net else "random",
+        epochs=plan.epochs,
+    )
+    fitted = family.fit(trials[best])
+    seconds = time.perf_counter() - started
+    winner = Counter(fitted.picks).most_common(1)[0][0] if fitted.picks else best
+    told = [_in_own_direction(trial, part.plan.metric) for trial in trials]
+    said = "; ".join(filter(None, (trials[winner].message, fitted.remark)))
+    told[winner] = told[winner].model_copy(update={"message": said})
+    found = Found(
+        trials=tuple(told),
+        winner=winner,
+        predictions=np.empty((0, part.n_outputs)),
+        fit_s=seconds,
+        predict_s=0.0,
+        size=fitted.size,
+        picks=fitted.picks,
+        edges=at_edge(family.space, trials[winner].hyperparameters),
+    )
+    return found, fitted
+
+
+def _in_own_direction(trial: Trial, metric: Metric) -> Trial:
+    """Return the trial with a loss as people read it, lower being better."""
+    if trial.score is None or metric not in LOSSES:
+        return trial
+    return trial.model_copy(update={"score": -trial.score})

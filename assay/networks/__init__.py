@@ -1,0 +1,1 @@
+"""The training engine, and the forms a finished network is kept in."""

@@ -1,0 +1,419 @@
+"""A suite's rules for single rows, asked without Great Expectations.
+
+Rules for a whole table (counts, uniqueness, the set of columns) say nothing of one row, and rules of
+columns that prediction does not need are no concern of it: they are not asked, and which is said.
+"""
+
+import json
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.formats.checks import cut, shown
+from assay.formats.dates import moments
+from assay.formats.numbers import spelled
+from assay.predict.parsing import Chunk
+from assay.predict.schema import Column, Form
+from assay.predict.warnings import Remarks
+
+Values = Mapping[str, NDArray[Any]]
+Mask = NDArray[np.bool_]
+Test = Callable[..., Mask]  # of one array for each column that a rule reads
+
+_COMPARED: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_KNOWN_KEYS = {"column", "column_A", "column_B", "column_list", "mostly", "row_condition", "condition_parser"}  # fmt: skip
+
+
+class _NotAsked(Exception):
+    """Why a rule is not asked."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule for single rows.
+
+    Attributes
+    ----------
+    critical
+        Whether a row that breaks it refuses the table; else the row is marked.
+    met
+        Whether each row meets it, or it does not concern the row.
+    """
+
+    id: str
+    why: str
+    columns: tuple[str, ...]
+    critical: bool
+    met: Callable[[Values], Mask]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of a suite that are asked, and for each of the others why it is not."""
+
+    asked: tuple[Rule, ...]
+    not_asked: Mapping[str, str]
+
+    def check(self, values: Values, chunk: Chunk, remarks: Remarks) -> None:
+        """Hold rows to the rules.
+
+        Raises
+        ------
+        DataRefused
+            If a row breaks a critical one; the message gives the rule's own reason.
+        """
+        for rule in self.asked:
+            broken = ~rule.met(values)
+            if rule.critical and broken.any():
+                row, name = int(broken.argmax()), rule.columns[0]
+                cell = chunk.cells[name][row]
+                value = cell.item() if isinstance(cell, np.generic) else cell
+                chunk.refuse(
+                    row,
+                    name,
+                    value,
+                    f"which breaks the critical rule {rule.id}: {rule.why.rstrip('.')}",
+                )
+            remarks.mark(broken, f"{rule.id}: {rule.why.rstrip('.')}")
+
+
+def rules_of(suite: str, form: Form) -> Rules:
+    """Return the rules of a suite, given as its JSON text.
+
+    Raises
+    ------
+    ValueError
+        If it is no suite.
+    """
+    try:
+        known = json.loads(suite)["expectations"]
+        named = [(one["meta"]["id"], one) for one in known]
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"it is no suite ({error!r})") from None
+    asked: list[Rule] = []
+    not_asked: dict[str, str] = {}
+    for name, one in named:
+        try:
+            asked.append(_rule(name, one, form))
+        except _NotAsked as why:
+            not_asked[name] = str(why)
+    return Rules(tuple(asked), not_asked)
+
+
+def _rule(name: str, rule: dict[str, Any], form: Form) -> Rule:
+    kwargs: dict[str, Any] = rule.get("kwargs", {})
+    severity = rule.get("severity", "critical")
+    make = _TESTS.get(rule["type"])
+    if make is None:
+        raise _NotAsked(_why_unknown(str(rule["type"])))
+    if severity == "info":
+        raise _NotAsked("it is for information only")
+    columns = [_column(one, form) for one in _columns_of(kwargs)]
+    further = {key: value for key, value in kwargs.items() if key not in _KNOWN_KEYS}
+    try:
+        test = make(columns, **further)
+    except (TypeError, ValueError, re.error) as error:
+        raise _NotAsked(f"its arguments are not known here ({error})") from None
+    concerned = _condition(kwargs.get("row_condition"), form)
+    names = tuple(column.name for column in columns)
+
+    def met(values: Values) -> Mask:
+        fine = test(*(values[name] for name in names))
+        return fine if concerned is None else fine | ~concerned(values)
+
+    return Rule(
+        id=name,
+        why=rule["meta"]["why"],
+        columns=names,
+        critical=severity == "critical" and float(kwargs.get("mostly", 1.0)) >= 1,
+        met=met,
+    )
+
+
+def _why_unknown(kind: str) -> str:
+    of_a_table = ("_table_", "unique", "proportion", "_count", "_max_", "_min_", "_mean_", "_median_", "_sum_", "_stdev_", "quantile", "_to_exist", "distinct", "most_common")  # fmt: skip
+    if any(word in kind for word in of_a_table):
+        return "it concerns a whole table"
+    return f"{kind} is not known here"
+
+
+def _columns_of(kwargs: dict[str, Any]) -> Iterator[str]:
+    for key in ("column", "column_A", "column_B"):
+        if key in kwargs:
+            yield str(kwargs[key])
+    yield from map(str, kwargs.get("column_list") or ())
+
+
+def _column(name: str, form: Form) -> Column:
+    found = next((column for column in form.columns if column.name == name), None)
+    if found is None:
+        raise _NotAsked(f"prediction does not need the column {cut(name)}")
+    return found
+
+
+def _condition(condition: Any, form: Form) -> Callable[[Values], Mask] | None:
+    """Return which rows a rule concerns; None: all."""
+    if condition is None:
+        return None
+    known = isinstance(condition, dict) and condition.get("type") == "comparison"
+    if not known or condition.get("operator") not in _COMPARED:
+        raise _NotAsked("it concerns some rows by a condition not known here")
+    column = _column(str(condition["column"]["name"]), form)
+    wanted, compare = condition["parameter"], _COMPARED[condition["operator"]]
+    of_text = column.kind == "text" and isinstance(wanted, str)
+    of_number = column.role == "number" and isinstance(wanted, int | float)
+    if not of_text and not (of_number and not column.numbers):
+        raise _NotAsked("it compares a column with a value of another kind")
+
+    def concerned(values: Values) -> Mask:
+        cells = values[column.name]
+        found = [cell is not None and bool(compare(cell, wanted)) for cell in cells]
+        return np.array(found, dtype=bool)
+
+    return concerned
+
+
+# The tests -----------------------------------------------------------------------------------------
+
+
+def _missing(values: NDArray[Any]) -> Mask:
+    if values.dtype == object:
+        return np.array([value is None for value in values], dtype=bool)
+    found = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
+    return np.asarray(found)
+
+
+def _one(columns: list[Column]) -> Column:
+    [column] = columns
+    return column
+
+
+def _each(values: NDArray[Any], holds: Callable[[str], bool]) -> Mask:
+    """Return whether something holds of each text; nothing is asked of a missing one."""
+    known = {text: holds(text) for text in set(values) if text is not None}
+    return np.array([text is None or known[text] for text in values], dtype=bool)
+
+
+def _not_null(columns: list[Column]) -> Test:
+    _one(columns)
+    return lambda values: ~_missing(values)
+
+
+def _null(columns: list[Column]) -> Test:
+    _one(columns)
+    return _missing
+
+
+def _between(
+    columns: list[Column],
+    *,
+    min_value: Any = None,
+    max_value: Any = None,
+    strict_min: bool = False,
+    strict_max: bool = False,
+) -> Test:
+    column = _one(columns)
+    low, high = (_bound(column, value) for value in (min_value, max_value))
+    above, below = (operator.gt if strict_min else operator.ge), (operator.lt if strict_max else operator.le)  # fmt: skip
+
+    def test(values: NDArray[Any]) -> Mask:
+        fine = np.ones(len(values), dtype=bool)
+        if low is not None:
+            fine &= above(values, low)
+        if high is not None:
+            fine &= below(values, high)
+        return np.asarray(fine | _missing(values))
+
+    return test
+
+
+def _bound(column: Column, value: Any) -> Any:
+    """Return a bound as the column's values are compared with it.
+
+    Raises
+    ------
+    ValueError
+        If it is of another kind.
+    """
+    if value is None:
+        return None
+    if column.kind == "moment" and column.role == "date" and isinstance(value, str):
+        [moment] = moments([value], None)
+        if not np.isnat(moment):
+            return moment
+    numeric = column.kind in ("number", "whole") and column.role == "number"
+    if numeric and isinstance(value, int | float):
+        return value
+    raise ValueError(f"{shown(value)} is no bound for {column.kind}")
+
+
+def _in_set(columns: list[Column], *, value_set: list[Any]) -> Test:
+    column = _one(columns)
+    if column.kind == "moment":
+        raise ValueError("a set of dates")
+    numbers = {float(one) for one in value_set if isinstance(one, int | float)}
+    texts = frozenset(
+        _as_text(one, column)
+        for one in value_set
+        if isinstance(one, str) == (column.kind == "text")
+    )
+
+    def test(values: NDArray[Any]) -> Mask:
+        if values.dtype == object:
+            return _each(values, texts.__contains__)
+        return np.isin(values, list(numbers)) | _missing(values)
+
+    return test
+
+
+def _as_text(value: Any, column: Column) -> str:
+    whole = isinstance(value, int | float) and not isinstance(value, bool)
+    return spelled(float(value)) if whole and column.kind != "text" else str(value)
+
+
+def _not_in_set(columns: list[Column], *, value_set: list[Any]) -> Test:
+    inside = _in_set(columns, value_set=value_set)
+    return lambda values: ~inside(values) | _missing(values)
+
+
+def _matches(columns: list[Column], *, regex: str) -> Test:
+    pattern, column = re.compile(regex), _one(columns)
+    return _of_text(column, lambda text: pattern.search(text) is not None)
+
+
+def _matches_not(columns: list[Column], *, regex: str) -> Test:
+    pattern, column = re.compile(regex), _one(columns)
+    return _of_text(column, lambda text: pattern.search(text) is None)
+
+
+def _of_text(column: Column, holds: Callable[[str], bool]) -> Test:
+    """Return a test of how values are written, as pandas writes them."""
+    if column.kind == "moment" or (column.kind == "number" and column.role != "number"):
+        raise ValueError(f"how {column.kind} is written")
+
+    def written(value: float) -> str:
+        if column.kind == "boolean":
+            return str(bool(value))
+        return str(int(value)) if column.kind == "whole" else str(value)
+
+    def test(values: NDArray[Any]) -> Mask:
+        if values.dtype != object:
+            texts = [
+                None if value != value else written(value) for value in values.tolist()
+            ]
+            values = np.array([*texts, None], dtype=object)[:-1]
+        return _each(values, holds)
+
+    return test
+
+
+def _lengths(
+    columns: list[Column], *, min_value: int | None = None, max_value: int | None = None
+) -> Test:
+    column = _one(columns)
+    if column.kind != "text":
+        raise ValueError(f"the length of {column.kind}")
+    return _of_text(
+        column,
+        lambda text: (
+            (min_value or 0) <= len(text)
+            and (max_value is None or len(text) <= max_value)
+        ),
+    )
+
+
+def _dated(columns: list[Column], *, strftime_format: str) -> Test:
+    column = _one(columns)
+    if column.kind != "text":
+        raise ValueError(f"how {column.kind} is written")
+
+    def holds(text: str) -> bool:
+        try:
+            datetime.strptime(text, strftime_format)
+        except ValueError:
+            return False
+        return True
+
+    return _of_text(column, holds)
+
+
+def _pair(
+    columns: list[Column],
+    compare: Callable[[Any, Any], Any],
+    ignore: str = "both_values_are_missing",
+) -> Test:
+    first, second = columns
+    if {first.role, second.role} != {"number"} or first.numbers or second.numbers:
+        raise ValueError("a comparison of what are no plain numbers")
+    passed: dict[str, Callable[[Mask, Mask], Mask]] = {
+        "both_values_are_missing": np.logical_and,
+        "either_value_is_missing": np.logical_or,
+        "neither": lambda a, b: np.zeros_like(a & b),
+    }
+    gone = passed.get(ignore)
+    if gone is None:
+        raise ValueError(f"ignore_row_if {ignore}")
+    return lambda a, b: np.asarray(compare(a, b) | gone(_missing(a), _missing(b)))
+
+
+def _greater(
+    columns: list[Column],
+    *,
+    or_equal: bool = False,
+    ignore_row_if: str = "both_values_are_missing",
+) -> Test:
+    return _pair(columns, operator.ge if or_equal else operator.gt, ignore_row_if)
+
+
+def _equal(
+    columns: list[Column], *, ignore_row_if: str = "both_values_are_missing"
+) -> Test:
+    return _pair(columns, operator.eq, ignore_row_if)
+
+
+def _unlike(
+    columns: list[Column], *, ignore_row_if: str = "all_values_are_missing"
+) -> Test:
+    if {one.role for one in columns} != {"number"} or any(
+        one.numbers for one in columns
+    ):
+        raise ValueError("a comparison of what are no plain numbers")
+    if ignore_row_if not in ("all_values_are_missing", "never"):
+        raise ValueError(f"ignore_row_if {ignore_row_if}")
+
+    def test(*values: NDArray[Any]) -> Mask:
+        known = np.sort(np.column_stack(values), axis=1)
+        same = (known[:, 1:] == known[:, :-1]) | np.isnan(known[:, :-1])
+        passed = np.isnan(known).all(axis=1) & (ignore_row_if != "never")
+        return np.asarray(~same.any(axis=1) | passed)
+
+    return test
+
+
+_TESTS: dict[str, Callable[..., Test]] = {
+    "expect_column_values_to_not_be_null": _not_null,
+    "expect_column_values_to_be_null": _null,
+    "expect_column_values_to_be_between": _between,
+    "expect_column_values_to_be_in_set": _in_set,
+    "expect_column_values_to_not_be_in_set": _not_in_set,
+    "expect_column_values_to_match_regex": _matches,
+    "expect_column_values_to_not_match_regex": _matches_not,
+    "expect_column_values_to_match_strftime_format": _dated,
+    "expect_column_value_lengths_to_be_between": _lengths,
+    "expect_column_pair_values_a_to_be_greater_than_b": _greater,
+    "expect_column_pair_values_to_be_equal": _equal,
+    "expect_select_column_values_to_be_unique_within_record": _unlike,
+}

@@ -1,0 +1,302 @@
+"""Cells as values of the kind that training read them as, or a refusal that names the cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.errors import DataRefused
+from assay.formats.checks import MAX_NUMBER, MISSING, cut, is_number, shown
+from assay.formats.dates import moments
+from assay.formats.numbers import number_in, spelled
+from assay.predict.schema import Column
+
+Cells = Sequence[Any] | NDArray[Any]
+_TRUTHS = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}  # fmt: skip
+_NAMES = {1.0: "True", 0.0: "False"}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows of a table that follow each other.
+
+    Attributes
+    ----------
+    cells
+        By column: texts, or values of several kinds with None where one is missing, or an array.
+    as_text
+        Whether cells are those of a text file, in which some words stand for a missing one.
+    first
+        How many rows stand before these.
+    lines
+        The line that each row ends in, in a text file.
+    """
+
+    table: str
+    n_rows: int
+    cells: dict[str, Cells]
+    as_text: bool = False
+    first: int = 0
+    lines: Sequence[int] | None = None
+
+    def place(self, row: int) -> str:
+        """Return where a row stands, for a sentence."""
+        if self.lines is not None:
+            return f"line {self.lines[row]}"
+        return f"row {self.first + row + 1}"
+
+    def refuse(self, row: int, column: str, cell: object, why: str) -> NoReturn:
+        raise DataRefused(
+            f"{self.table}, {self.place(row)}: column {cut(column)} holds {shown(cell)}, {why}."
+        )
+
+
+@dataclass(frozen=True)
+class Words:
+    """Which words, and numbers, stand for a missing cell."""
+
+    declared: tuple[str, ...]
+    every: frozenset[str] = field(init=False)
+    typed: frozenset[str] = field(init=False)
+    numbers: tuple[float, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        numbers = (float(word) for word in self.declared if is_number(word))
+        object.__setattr__(self, "every", frozenset((*MISSING, *self.declared)))
+        object.__setattr__(self, "typed", frozenset(self.declared))
+        object.__setattr__(self, "numbers", tuple(n for n in numbers if n == n))
+
+    def of(self, chunk: Chunk) -> frozenset[str]:
+        return self.every if chunk.as_text else self.typed
+
+
+def typed(column: Column, chunk: Chunk, words: Words) -> NDArray[Any]:
+    """Return a column's values, shape (n_rows,), as its kind in training has them.
+
+    Numbers as float64 with NaN; moments as ``datetime64[us]``; all else as texts, None where missing.
+    Numbers that are read as categories are texts too, spelled as training spelled them.
+
+    Raises
+    ------
+    DataRefused
+        If a cell is of another kind; the message names the line, the column and the cell.
+    """
+    cells = chunk.cells[column.name]
+    missing = words.of(chunk)
+    if column.kind == "moment":
+        return _moments(column, cells, chunk, missing)
+    if column.kind == "text":
+        return _texts(cells, missing)
+    if column.kind == "boolean":
+        truths = _truths(column, cells, chunk, missing)
+        if column.role == "number":
+            return truths
+        return _objects([_NAMES.get(truth) for truth in truths.tolist()])
+    if column.role in ("category", "date"):
+        return _codes(cells, missing, words)
+    numbers = _numbers(column, cells, chunk, missing)
+    for word in words.numbers:
+        numbers[numbers == word] = np.nan
+    return numbers
+
+
+# Numbers ---------------------------------------------------------------------------------------
+
+
+def _numbers(
+    column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
+) -> NDArray[np.float64]:
+    plain = _plainly(cells, missing)
+    values = np.empty(len(cells)) if plain is None else plain
+    if plain is None:
+        for row, cell in enumerate(cells):
+            number = _number(cell, missing, column)
+            if number is None:
+                chunk.refuse(
+                    row,
+                    column.name,
+                    cell,
+                    "which is no number. Correct it, or leave it empty",
+                )
+            values[row] = number
+    beyond = np.abs(values) > MAX_NUMBER
+    if beyond.any():
+        row = int(beyond.argmax())
+        chunk.refuse(
+            row,
+            column.name,
+            cells[row],
+            f"beyond {MAX_NUMBER:g}. Leave it empty instead",
+        )
+    return values
+
+
+def _plainly(cells: Cells, missing: frozenset[str]) -> NDArray[np.float64] | None:
+    """Return the numbers of cells that are all numbers or missing; None if that is not plain to see."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
+        return cells.astype(np.float64)
+    kinds = set(map(type, cells))
+    if kinds <= {int, float, type(None)}:
+        return np.array([np.nan if cell is None else _as_float(cell) for cell in cells])
+    if kinds != {str}:
+        return None
+    texts = cast("Sequence[str]", cells)
+    try:
+        values = np.array(list(map(float, texts)))
+    except ValueError:
+        return _with_gaps(texts, missing)
+    if np.isnan(values).any():
+        return _with_gaps(texts, missing)
+    return values if _is_plain(texts) else None
+
+
+def _with_gaps(
+    cells: Sequence[str], missing: frozenset[str]
+) -> NDArray[np.float64] | None:
+    gaps = np.array([cell in missing for cell in cells], dtype=bool)
+    there = [cell for cell in cells if cell not in missing]
+    try:
+        numbers = np.array(list(map(float, there)), dtype=np.float64)
+    except ValueError:
+        return None
+    if np.isnan(numbers).any() or not _is_plain(there):
+        return None
+    values = np.full(len(cells), np.nan)
+    values[~gaps] = numbers
+    return values
+
+
+def _is_plain(numbers: Sequence[str]) -> bool:
+    """Return whether numbers are written as everybody writes them: Python alone reads 1_000 and other digits."""
+    together = "".join(numbers)
+    return together.isascii() and "_" not in together
+
+
+def _number(cell: Any, missing: frozenset[str], column: Column) -> float | None:
+    """Return a cell's number, NaN if it is missing, None if it has none."""
+    if cell is None or (isinstance(cell, str) and cell in missing):
+        return np.nan
+    if isinstance(cell, bool | np.bool_) or not isinstance(
+        cell, str | int | float | np.number
+    ):
+        return None
+    if not isinstance(cell, str):
+        return _as_float(cell)
+    if cell.isascii() and "_" not in cell and is_number(cell):
+        number = float(cell)
+        return None if number != number else number
+    if column.numbers:
+        found = number_in(cell)
+        return found[0] if found and not found[1] else None
+    return None
+
+
+def _as_float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # a whole number beyond all that are refused
+        return np.inf
+
+
+def _codes(cells: Cells, missing: frozenset[str], words: Words) -> NDArray[np.object_]:
+    """Return numbers that are codes, or dates, as training spelled them; what is no number as it stands."""
+    known: dict[Any, str | None] = {}
+    found = []
+    for cell in _listed(cells):
+        key = (type(cell), cell)
+        if key not in known:
+            known[key] = _code(cell, missing, words)
+        found.append(known[key])
+    return _objects(found)
+
+
+def _code(cell: Any, missing: frozenset[str], words: Words) -> str | None:
+    if _is_missing(cell, missing):
+        return None
+    if not isinstance(cell, str):
+        return None if cell in words.numbers else spelled(cell)
+    text = cell.strip()
+    if not (text.isascii() and "_" not in text and is_number(text)):
+        return cell
+    if float(text) in words.numbers:
+        return None
+    whole = text.lstrip("+-").isdigit() and len(text) < 20
+    return str(int(text)) if whole else spelled(float(text))
+
+
+# Other kinds -----------------------------------------------------------------------------------
+
+
+def _texts(cells: Cells, missing: frozenset[str]) -> NDArray[np.object_]:
+    if isinstance(cells, list) and set(map(type, cells)) == {str}:
+        return _objects([None if cell in missing else cell for cell in cells])
+    return _objects(
+        [None if _is_missing(cell, missing) else _text(cell) for cell in _listed(cells)]
+    )
+
+
+def _text(cell: Any) -> str:
+    return spelled(cell) if isinstance(cell, float) else str(cell)
+
+
+def _truths(
+    column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
+) -> NDArray[np.float64]:
+    found = np.empty(len(cells))
+    for row, cell in enumerate(_listed(cells)):
+        if _is_missing(cell, missing):
+            found[row] = np.nan
+        elif isinstance(cell, bool):
+            found[row] = cell
+        elif isinstance(cell, str) and cell in _TRUTHS:
+            found[row] = _TRUTHS[cell]
+        else:
+            chunk.refuse(
+                row,
+                column.name,
+                cell,
+                "which is neither true nor false. Correct it, or leave it empty",
+            )
+    return found
+
+
+def _moments(
+    column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
+) -> NDArray[Any]:
+    if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
+        found = cells.astype("datetime64[us]")
+    else:
+        texts = _texts(cells, missing)
+        found = moments(texts, None)
+        for row in np.flatnonzero(np.isnat(found)).tolist():
+            if texts[row] is not None:
+                chunk.refuse(
+                    row,
+                    column.name,
+                    texts[row],
+                    "which is no date such as 2026-11-23. Correct it, or leave it empty",
+                )
+    if column.role == "date":
+        return found
+    return _objects([None if one is None else str(one) for one in found.tolist()])
+
+
+def _is_missing(cell: Any, missing: frozenset[str]) -> bool:
+    return cell is None or (cell in missing if isinstance(cell, str) else cell != cell)
+
+
+def _listed(cells: Cells) -> list[Any]:
+    """Return cells as Python's own values."""
+    if not isinstance(cells, np.ndarray):
+        return list(cells)
+    if cells.dtype.kind == "M":
+        return list(cells.astype("datetime64[us]").tolist())
+    return list(cells.tolist())
+
+
+def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found

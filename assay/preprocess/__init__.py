@@ -1,0 +1,1 @@
+"""Preparation fitted on training rows only."""

@@ -1,0 +1,288 @@
+"""The form of a study's rows, as a bundle keeps it: what training did to a table, said so that it can be done again.
+
+Each column is looked up in the study's plan and in the table as it was read; :mod:`assay.predict` applies
+the form. Before it is believed, rows of the table itself go both ways and must come to the same inputs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from assay.data import columns, labels
+from assay.formats.dates import CIRCLES, part_names
+from assay.formats.numbers import number_in
+from assay.predict.categories import ABSENT
+from assay.predict.features import features as made_of
+from assay.predict.parsing import Cells, Chunk, Words, typed
+from assay.predict.schema import (
+    Column,
+    Dated,
+    Form,
+    Images,
+    Kind,
+    Reading,
+    Role,
+    Seen,
+)
+from assay.predict.warnings import Remarks
+from assay.preprocess.fit import Preparation
+from assay.store.records import Cleaned
+from assay.study.plans import CleanPlan, LabelRule, Plan, PlanName
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A plan's rows as they were read, the features they became, and what no model is shown.
+
+    ``raw`` has the columns of :func:`columns_read` or more; its rows are not those of the others, from
+    which rows without a label and copies are gone.
+    """
+
+    raw: pd.DataFrame
+    features: pd.DataFrame
+    aside: pd.DataFrame
+
+
+def form_of(
+    which: tuple[str, PlanName],
+    plan: Plan,
+    cleaned: Cleaned,
+    tables: Tables,
+    preparation: Preparation,
+) -> Form:
+    """Return the form of a plan's rows, with a preparation that was fitted on them; ``which`` names study and plan."""
+    dates = tuple(_dates(plan, preparation))
+    needed = columns_needed(plan, preparation)
+    pixels = preparation.numeric if plan.clean.image is not None else ()
+    return Form(
+        study=which[0],
+        plan=which[1],
+        task=cleaned.task,
+        classes=cleaned.classes,
+        label=label_in_words(plan, cleaned),
+        read=Reading(
+            names=plan.read.names,
+            encoding=plan.read.encoding,
+            separator=plan.read.separator,
+            missing=plan.read.missing,
+        ),
+        columns=tuple(
+            _column(name, tables.raw[name], plan.clean, preparation) for name in needed
+        ),
+        dates=dates,
+        copied=tuple(_copied(plan, tables, frozenset(needed))),
+        pixels=pixels,
+        images=_images(plan),
+        seen=_seen(tables.features, preparation, pixels, _circles(dates)),
+        preparation=preparation,
+    )
+
+
+def _images(plan: Plan) -> Images | None:
+    source = plan.images
+    if source is None:
+        return None
+    return Images(source.column, source.height, source.width, source.channels)
+
+
+def columns_needed(plan: Plan, preparation: Preparation) -> tuple[str, ...]:
+    """Return the columns of a table that a preparation's inputs are made of, in a fixed order."""
+    made = {
+        name: date.column
+        for date in plan.clean.dates
+        for name in columns.names_of_parts(date)
+    }
+    names = [*preparation.numeric, *preparation.categorical]
+    names += [one.column for one in preparation.lists]
+    names += [one.column for one in preparation.texts]
+    found = dict.fromkeys(made.get(name, name) for name in names)
+    since = (date.since for date in _dates(plan, preparation) if date.since)
+    return tuple(dict.fromkeys([*found, *since]))
+
+
+def columns_read(plan: Plan, preparation: Preparation) -> tuple[str, ...]:
+    """Return the columns that reading as training reads needs: those needed, and all that the plan declares."""
+    declared = [*plan.clean.declared, *plan.clean.spellings]
+    return tuple(dict.fromkeys([*columns_needed(plan, preparation), *declared]))
+
+
+def _dates(plan: Plan, preparation: Preparation) -> Iterator[Dated]:
+    """Yield the dates that a preparation has a part of."""
+    known = frozenset(preparation.numeric)
+    for date in plan.clean.dates:
+        names = columns.names_of_parts(date)
+        if date.column != plan.order and known & frozenset(names):
+            yield Dated(date.column, tuple(date.parts), date.since)
+
+
+# A column ------------------------------------------------------------------------------------------
+
+
+def _column(
+    name: str, cells: "pd.Series[Any]", plan: CleanPlan, preparation: Preparation
+) -> Column:
+    kind, role = _kind(cells), _role(name, plan, preparation)
+    spellings = plan.spellings.get(name, {})
+    number = next((one for one in plan.numbers if one.column == name), None)
+    date = next((one for one in plan.dates if one.column == name), None)
+    in_texts = number is not None and kind == "text" and number.unit is None
+    return Column(
+        name=name,
+        kind=kind,
+        role=role,
+        spellings=spellings,
+        numbers=number is not None,
+        unit=number.unit if number is not None else None,
+        units=_units(cells.replace(spellings)) if in_texts else (),
+        format=date.format if date is not None else None,
+    )
+
+
+def _kind(cells: "pd.Series[Any]") -> Kind:
+    known = pd.api.types
+    if known.is_bool_dtype(cells):
+        return "boolean"
+    if known.is_numeric_dtype(cells):
+        return "whole" if known.is_integer_dtype(cells) else "number"
+    if known.is_datetime64_any_dtype(cells):
+        return "moment"
+    booleans = cells.dtype == object and known.infer_dtype(cells, skipna=True)
+    return "boolean" if booleans == "boolean" else "text"
+
+
+def _role(name: str, plan: CleanPlan, preparation: Preparation) -> Role:
+    if any(date.column == name for date in plan.dates):
+        return "date"
+    if name in preparation.numeric:
+        return "number"
+    if any(one.column == name for one in preparation.lists):
+        return "list"
+    if any(one.column == name for one in preparation.texts):
+        return "text"
+    return "category"
+
+
+def _units(cells: "pd.Series[Any]") -> tuple[str, ...]:
+    """Return the units of the numbers in texts, each in one of the ways it is written."""
+    known = map(number_in, map(str, cells.dropna().unique()))
+    units = {found[1].casefold(): found[1] for found in known if found}
+    return tuple(sorted(units.values()))
+
+
+def _copied(plan: Plan, tables: Tables, needed: frozenset[str]) -> Iterator[str]:
+    """Yield the columns that say which row it is: the unit, the order, ids."""
+    for name in map(str, tables.aside.columns):
+        column = tables.aside[name]
+        if name not in needed and (
+            name in (plan.unit, plan.order) or _names_rows(column)
+        ):
+            yield name
+
+
+def _names_rows(column: "pd.Series[Any]") -> bool:
+    """Return whether a column has a value of its own, a text or a whole number, in every row."""
+    if column.isna().any() or not column.is_unique:
+        return False
+    return not pd.api.types.is_numeric_dtype(column) or bool((column % 1 == 0).all())
+
+
+# What training saw -----------------------------------------------------------------------------------
+
+
+def _seen(
+    features: pd.DataFrame,
+    preparation: Preparation,
+    pixels: tuple[str, ...],
+    circles: frozenset[str],
+) -> Seen:
+    numbers = features[list(preparation.numeric)]
+    bounds = {
+        str(name): (float(numbers[name].min()), float(numbers[name].max()))
+        for name in numbers.columns
+        if numbers[name].notna().any() and name not in circles
+    }
+    if pixels:
+        lows, highs = zip(*bounds.values(), strict=True)
+        bounds = {"pixels": (min(lows), max(highs))}
+    gaps = numbers.columns[numbers.isna().any()]
+    return Seen(
+        numbers=bounds,
+        gaps=tuple(map(str, gaps)),
+        levels={name: _levels(features[name]) for name in preparation.categorical},
+    )
+
+
+def _circles(dates: tuple[Dated, ...]) -> frozenset[str]:
+    """Return the columns that are half of a place in a circle, which has no outside."""
+    return frozenset(
+        name
+        for date in dates
+        for part in date.parts
+        if part in CIRCLES
+        for name in part_names(date.column, (part,), date.since)
+    )
+
+
+def _levels(column: "pd.Series[Any]") -> tuple[str, ...]:
+    known = sorted(map(str, column.dropna().unique()))
+    return (*known, *([ABSENT] if column.isna().any() else []))
+
+
+def label_in_words(plan: Plan, cleaned: Cleaned) -> str:
+    """Return what is predicted, for people."""
+    rule = plan.target
+    if not isinstance(rule, LabelRule):
+        return rule
+    if rule.mapping is not None:
+        return f"{rule.column}, as one of {', '.join(cleaned.classes)}"
+    made = next((step.why for step in cleaned.log if step.what == "label made"), None)
+    if made is None:
+        return labels.said(plan.cleaning()).strip("'")
+    return f"{made}, else '{rule.negative}'"
+
+
+# Both ways -----------------------------------------------------------------------------------------
+
+
+def both_ways(
+    plan: Plan, form: Form, preparation: Preparation, raw: pd.DataFrame, n_rows: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the inputs of the first rows of a table by training's way and by the form's.
+
+    Parameters
+    ----------
+    form
+        As a bundle has it, written and read back.
+    raw
+        All rows as they were read: how a column is read may depend on its cells together.
+    """
+    read = columns.read(raw, plan.clean, [])
+    shown = columns.in_parts(read, plan.clean, plan.order).iloc[:n_rows]
+    trained = preparation.apply(columns.typed(shown))
+    rows = raw.iloc[:n_rows]
+    cells = {column.name: _cells(rows[column.name]) for column in form.columns}
+    chunk, remarks = Chunk("the table", len(rows), cells), Remarks()
+    words = Words(form.read.missing)
+    values = {one.name: typed(one, chunk, words) for one in form.columns}
+    made = made_of(form, values, chunk, remarks)
+    inputs = form.preparation.inputs(made, len(rows)).astype(np.float32)
+    return trained, inputs
+
+
+def _cells(column: "pd.Series[Any]") -> Cells:
+    """Return a column's cells as a reader gives them to prediction."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        if getattr(column.dtype, "tz", None) is not None:
+            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        return column.to_numpy().astype("datetime64[us]")
+    known = pd.api.types
+    if known.is_numeric_dtype(column) and not known.is_bool_dtype(column):
+        gaps = column.isna().any()
+        return (
+            column.to_numpy(np.float64, na_value=np.nan) if gaps else np.asarray(column)
+        )
+    return list(column.astype(object).where(column.notna(), None))

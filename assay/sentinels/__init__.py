@@ -1,6 +1,0 @@
-"""The leak sentinels, one module each: what a table can tell of a leak before a score is shown.
-
-Each has a function ``look`` that returns a :class:`assay.sentinels.look.Look`: its alarms, and what
-it could not look for and why. An alarm is a question with its evidence, and says what to write in
-the study to answer it. Only ``audit`` calls them.
-"""

@@ -1,0 +1,1 @@
+"""What is written down: records, digests, and the folder that keeps them."""

@@ -1,0 +1,219 @@
+"""How the deep model behaves: what it looks at, how it answers, whether more rows would help.
+
+Descriptions for a reader, computed after the verdict and from models fitted anew with what the search
+chose: no score or word of a verdict rests on them. Each outer fold of the first repeat is described by
+itself; :func:`behaviour_of` puts the folds together.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from pydantic import Field
+
+from assay.store.records import Place, Record, circumstance
+
+_MOST_SHOWN, _MOST_DEPENDENCES = 40, 6
+
+
+class Importance(Record):
+    """What the score loses where one column of the test rows is shuffled (Breiman 2001; Fisher et al. 2019)."""
+
+    column: str
+    drop: float = Field(
+        description="Mean over the outer folds, in the metric's units; positive: worse without it."
+    )
+    low: float = Field(description="The smallest of the outer folds.")
+    high: float
+
+
+class Dependence(Record):
+    """The mean prediction with one column set to each of some values (Friedman 2001)."""
+
+    column: str
+    of: str = Field(description="The class whose probability it is; empty: a number.")
+    values: tuple[float, ...] | tuple[str, ...]
+    predicted: tuple[float, ...]
+    shares: tuple[float, ...] = Field(
+        description="Of the rows, which are nearest to each value."
+    )
+
+
+class AtRows(Record):
+    """Mean scores on the outer test parts after learning from so many rows."""
+
+    n_rows: int
+    scores: dict[str, float] = Field(description="The net and a simple model.")
+
+
+class Epochs(Record):
+    """The course of training of the winner on one outer fold, mean over its networks.
+
+    A network that has stopped counts on with its last losses. The losses are those that training makes
+    small: cross-entropy, or the error of a number in standard units.
+    """
+
+    fold: int
+    training: tuple[float, ...] = Field(description="Loss on the rows learned from.")
+    stopping: tuple[float, ...] = Field(
+        description="Loss on the rows that decide when to stop."
+    )
+    best: tuple[int, ...] = Field(
+        description="The epoch each network was taken from, counted from 1."
+    )
+
+
+class Behaviour(Record):
+    """How the deep model behaves on the first repeat's outer folds."""
+
+    importances: tuple[Importance, ...] = Field(description="The largest first.")
+    dependences: tuple[Dependence, ...] = Field(
+        description="Of the most important columns, the first first."
+    )
+    at_rows: tuple[AtRows, ...] = Field(description="From few rows to all.")
+    epochs: tuple[Epochs, ...]
+    not_asked: dict[str, str] = Field(
+        default_factory=dict, description="What was left out, and why."
+    )
+
+    def summary(self) -> str:
+        leading = ", ".join(one.column for one in self.importances[:3])
+        return f"looks most at {leading}" if leading else "described"
+
+
+# One outer fold ------------------------------------------------------------------------------------
+
+
+class FoldDependence(Record):
+    """The mean predictions of one outer fold with one column set to each of some values."""
+
+    column: str
+    values: tuple[float, ...] | tuple[str, ...]
+    predicted: tuple[tuple[float, ...], ...] = Field(
+        description="For each value the probability of each class, or one number."
+    )
+    shares: tuple[float, ...]
+
+
+class FoldBehaviour(Record):
+    """How the deep model behaves on one outer fold."""
+
+    place: Place
+    drops: dict[str, float] = Field(
+        description="What the score loses, by column; empty where it cannot be told."
+    )
+    dependences: tuple[FoldDependence, ...]
+    at_rows: dict[str, AtRows] = Field(
+        description="By the portion learned from, 1/8 to 1."
+    )
+    epochs: Epochs
+    not_asked: dict[str, str]
+    seconds: float = circumstance("How long it took.")
+
+    def summary(self) -> str:
+        leading = sorted(self.drops, key=lambda name: -self.drops[name])[:3]
+        looks = f"looks most at {', '.join(leading)}" if leading else "cannot be told"
+        return f"repeat 1 fold {self.place.fold + 1}: {looks}"
+
+
+def behaviour_of(
+    folds: Sequence[FoldBehaviour], classes: Sequence[str], not_asked: dict[str, str]
+) -> Behaviour:
+    """Put the folds together: means, and the range over the folds.
+
+    Parameters
+    ----------
+    classes
+        Of the target; none for a number.
+    not_asked
+        What was asked of no fold, and why.
+    """
+    importances = _importances(folds)
+    left_out = not_asked | {
+        what: why for fold in folds for what, why in fold.not_asked.items()
+    }
+    if len(importances) > _MOST_SHOWN:
+        n = len(importances) - _MOST_SHOWN
+        left_out["less important columns"] = (
+            f"{n} columns whose drop is smaller than those listed"
+        )
+    return Behaviour(
+        importances=tuple(importances[:_MOST_SHOWN]),
+        dependences=tuple(_dependences(folds, classes, importances)),
+        at_rows=tuple(_at_rows(folds)),
+        epochs=tuple(fold.epochs for fold in folds),
+        not_asked=left_out,
+    )
+
+
+def _importances(folds: Sequence[FoldBehaviour]) -> list[Importance]:
+    """Return the columns that every fold which can tell has asked for, the largest mean drop first."""
+    told = [fold.drops for fold in folds if fold.drops]
+    found = []
+    for column in told[0] if told else ():
+        drops = [one[column] for one in told if column in one]
+        if len(drops) == len(told):
+            low, high = min(drops), max(drops)
+            found.append(
+                Importance(column=column, drop=fmean(drops), low=low, high=high)
+            )
+    return sorted(found, key=lambda one: -one.drop)
+
+
+def _dependences(
+    folds: Sequence[FoldBehaviour],
+    classes: Sequence[str],
+    importances: Sequence[Importance],
+) -> list[Dependence]:
+    by_column: dict[str, list[FoldDependence]] = {}
+    for fold in folds:
+        for one in fold.dependences:
+            by_column.setdefault(one.column, []).append(one)
+    found = [
+        _dependence(by_column[one.column], classes)
+        for one in importances
+        if one.drop > 0 and len(by_column.get(one.column, ())) == len(folds)
+    ]
+    return found[:_MOST_DEPENDENCES]
+
+
+def _dependence(found: Sequence[FoldDependence], classes: Sequence[str]) -> Dependence:
+    """Return the mean over folds, of the class that moves most; of two classes it is the second."""
+    first = found[0]
+    n_outputs = len(first.predicted[0])
+    curves = [
+        [
+            fmean(one.predicted[value][output] for one in found)
+            for value in range(len(first.values))
+        ]
+        for output in range(n_outputs)
+    ]
+    shown = (
+        n_outputs - 1
+        if n_outputs <= 2
+        else max(range(n_outputs), key=lambda k: max(curves[k]) - min(curves[k]))
+    )
+    return Dependence(
+        column=first.column,
+        of=classes[shown] if classes else "",
+        values=first.values,
+        predicted=tuple(curves[shown]),
+        shares=first.shares,
+    )
+
+
+def _at_rows(folds: Sequence[FoldBehaviour]) -> list[AtRows]:
+    """Return the portions that every fold has, with mean scores over the folds that can tell."""
+    portions = [
+        portion
+        for portion in (folds[0].at_rows if folds else ())
+        if all(portion in fold.at_rows for fold in folds)
+    ]
+    found = []
+    for portion in portions:
+        ones = [fold.at_rows[portion] for fold in folds]
+        told = [one.scores for one in ones if one.scores]
+        scores = {name: fmean(one[name] for one in told) for name in (told or [{}])[0]}
+        n_rows = round(fmean(one.n_rows for one in ones))
+        found.append(AtRows(n_rows=n_rows, scores=scores))
+    told_of = [one for one in found if one.scores]
+    return sorted(told_of, key=lambda one: one.n_rows)

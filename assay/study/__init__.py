@@ -1,0 +1,1 @@
+"""What a person declares: a study, its plans, its sources."""

@@ -1,0 +1,33 @@
+"""What a study may declare of the test against chance."""
+
+import math
+from typing import Literal
+
+from pydantic import Field
+
+from assay.store.records import Record
+
+
+class GatePlan(Record):
+    """The permutation test against chance."""
+
+    permutations: int = Field(
+        default=999, ge=39, le=99999, description="At most; the test may stop sooner."
+    )
+    stop: Literal["betting", "never"] = Field(
+        default="betting", description="Sequential test, or all of them."
+    )
+    hidden: int = Field(default=16, ge=2, le=256, description="Units of the small net.")
+    steps: int = Field(
+        default=300, ge=20, description="Training steps of the small net."
+    )
+
+    def fewest_permutations(self, alpha: float) -> int:
+        """Return how many permutations it takes at least to reject chance at ``alpha``.
+
+        Without one exceedance: ``1 / (B + 1) <= alpha`` for a fixed number, and for the bet
+        ``(1 - (1 - c)^(t + 1)) / c >= 1 / alpha`` with ``c = .7 alpha`` (PROTOCOL step 2.5).
+        """
+        if self.stop == "never":
+            return math.ceil(1 / alpha - 1e-9) - 1
+        return math.ceil(math.log(0.3) / math.log1p(-0.7 * alpha)) - 1

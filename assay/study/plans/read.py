@@ -1,0 +1,71 @@
+"""What a study may declare of reading: how its file is written, a sample of its rows, its images."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from assay.store.records import Record
+from assay.study.plans.label import Words
+
+SourceName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
+
+
+class ReadPlan(Record):
+    """How a source is to be read, where the reader is not to find out or cannot."""
+
+    names: tuple[Words, ...] = Field(
+        default=(), description="Column names, in order, of a file without a header."
+    )
+    sheet: Words | None = Field(
+        default=None, description="The sheet of a workbook that holds several."
+    )
+    encoding: (
+        Literal[
+            "utf-8",
+            "utf-16",
+            "cp949",
+            "euc-kr",
+            "cp1252",
+            "iso-8859-1",
+            "shift_jis",
+            "gb18030",
+        ]
+        | None
+    ) = Field(default=None, description="Default: found out.")
+    separator: Literal[",", "\t", ";", "|"] | None = Field(
+        default=None, description="Default: found out."
+    )
+    missing: tuple[Words, ...] = Field(
+        default=(), description="Further words read as missing, such as Unrated."
+    )
+    sample: int | None = Field(
+        default=None,
+        ge=1,
+        description="Rows drawn at random with the study's seed, kept in the file's order.",
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "ReadPlan":
+        folded = [name.casefold() for name in self.names]
+        for name in self.names:
+            if folded.count(name.casefold()) > 1:
+                raise ValueError(f"names has {name!r} twice, or differing only in case")
+        return self
+
+
+class ImageSource(Record):
+    """Images that lie beside the table: each row names its own, which becomes columns of pixels."""
+
+    source: SourceName = Field(
+        description="A folder, .tar, .tar.gz or .zip of JPEG and PNG files under ASSAY_DATA."
+    )
+    column: Words = Field(
+        description="The column that names each row's image, with or without its ending."
+    )
+    height: int = Field(ge=8, le=64, description="Pixels it is resized to.")
+    width: int = Field(ge=8, le=64, description="Pixels it is resized to.")
+    channels: Literal[1, 3] = Field(description="1: grey, 3: red, green and blue.")
+
+    @property
+    def n_pixels(self) -> int:
+        return self.height * self.width * self.channels

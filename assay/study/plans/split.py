@@ -1,0 +1,26 @@
+"""What a study may declare of folds."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from assay.store.records import Record
+
+
+class SplitPlan(Record):
+    """Outer folds times repeats, and the inner folds inside each outer training part."""
+
+    folds: int = Field(default=5, ge=2, le=20)
+    repeats: int | None = Field(
+        default=None, ge=1, le=20, description="Default: 3 from 500 rows up, 5 below."
+    )
+    inner_folds: int = Field(default=5, ge=2, le=20)
+    time: Literal["forward", "blocks"] = Field(
+        default="forward",
+        description="With order: learn from earlier rows only, or from both sides of a block.",
+    )
+    gap: int = Field(
+        default=0,
+        ge=0,
+        description="With order: rows left out on either side of a test part.",
+    )

@@ -1,0 +1,141 @@
+"""What a study may declare of tuning: the budget, and what each search varies."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from assay.store.records import Record
+
+
+def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError(f"{list(bounds)} must go up, the smaller number first")
+    return bounds
+
+
+def _none_or_several(n_pieces: int) -> int:
+    if n_pieces != 0 and not 3 <= n_pieces <= 64:
+        raise ValueError(f"{n_pieces} pieces: 0, or 3 to 64")
+    return n_pieces
+
+
+Positive = Annotated[float, Field(gt=0)]
+Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
+Tuner = Literal["random", "hyperband", "bayesian"]
+Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+Leaves = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
+Pieces = Annotated[
+    tuple[Annotated[int, AfterValidator(_none_or_several)], ...], Field(min_length=1)
+]
+Activations = Annotated[
+    tuple[Literal["relu", "silu", "selu"], ...], Field(min_length=1)
+]
+Blocks = Annotated[tuple[Annotated[int, Field(ge=1, le=3)], ...], Field(min_length=1)]
+Filters = Annotated[
+    tuple[Annotated[int, Field(ge=4, multiple_of=4)], ...], Field(min_length=1)
+]
+Shifts = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=0.25)], ...], Field(min_length=1)
+]
+Screens = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
+
+
+class NetSpace(Record):
+    """What the search varies in the network."""
+
+    depth: Counts = (1, 2, 3)
+    width: Counts = (64, 128, 256)
+    pieces: Pieces = Field(
+        default=(0, 8, 16),
+        description="Pieces in which a numeric column is encoded; 0: not at all.",
+    )
+    screen: Screens = Field(
+        default=(0.0, 2.0),
+        description=(
+            "F statistic up to which an input is left out, while the others are shown by how far they pass it; "
+            "0: all are shown alike."
+        ),
+    )
+    activation: Activations = ("relu", "silu")
+    dropout: Shares = (0.0, 0.15, 0.3)
+    learning_rate: Range = (5e-4, 8e-3)
+    weight_decay: Range = (1e-3, 1e-1)
+    smoothing: Shares = Field(
+        default=(0.0,), description="Share of a label spread over all classes."
+    )
+
+
+class ImageSpace(Record):
+    """What the search varies in a network for images."""
+
+    depth: Blocks = Field(default=(2, 3), description="Blocks, each halving the image.")
+    filters: Filters = Field(
+        default=(16, 32),
+        description="Of the first block; twice as many in each further.",
+    )
+    activation: Activations = ("relu", "silu")
+    dropout: Shares = (0.0, 0.2, 0.4)
+    shift: Shifts = Field(
+        default=(0.0625, 0.125),
+        description="Up to what share of a side images are shifted, where augment has shift.",
+    )
+    learning_rate: Range = (1e-3, 1e-2)
+    weight_decay: Range = (1e-3, 1e-1)
+
+
+class LogisticSpace(Record):
+    """What the search varies in logistic regression."""
+
+    inverse_penalty: Range = (1e-3, 1e2)
+
+
+class BoostingSpace(Record):
+    """What the search varies in boosted trees; rounds are chosen by early stopping."""
+
+    learning_rate: Range = (0.05, 0.3)
+    leaves: Leaves = (7, 15, 31, 63)
+    min_rows_per_leaf: Counts = (5, 20, 50)
+    l2: Range = (1e-3, 1e1)
+    max_rounds: int = Field(default=200, ge=1)
+
+
+class TunePlan(Record):
+    """The search in each outer training part; every family of models gets the same trials."""
+
+    trials: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        description="What is good without a search, then an oracle's proposals.",
+    )
+    tuner: Tuner = Field(
+        default="random",
+        description=(
+            "keras-tuner's oracle for the network. Hyperband sweeps its brackets once over epochs, "
+            "whatever trials says, and the baselines get as many trials as that costs trainings."
+        ),
+    )
+    seeds: int = Field(
+        default=16,
+        ge=1,
+        le=64,
+        description="Networks of the ensemble, predictions averaged; of images 4.",
+    )
+    folds_per_trial: int = Field(
+        default=1, ge=1, description="Inner folds that score each trial."
+    )
+    epochs: int = Field(default=120, ge=1, description="Of images: 40.")
+    patience: int = Field(default=15, ge=1, description="Of images: 10.")
+    batch_size: int | None = Field(
+        default=None,
+        ge=1,
+        description="Default: 32 to 256, of images to 64, by the number of rows.",
+    )
+    balanced: bool = Field(
+        default=False, description="Give every class the same say in the loss."
+    )
+    net: NetSpace = NetSpace()
+    image: ImageSpace = ImageSpace()
+    logistic: LogisticSpace = LogisticSpace()
+    boosting: BoostingSpace = BoostingSpace()

@@ -1,0 +1,52 @@
+"""The catalogue at the command line; no test asks the network for anything."""
+
+from assay.data.catalogue import dataset
+from bench.program import run_program
+from flows.fetching import by_hand
+
+
+def test_the_list_names_every_data_set_its_terms_and_what_is_missing(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ASSAY_DATA", str(tmp_path))
+    (tmp_path / "ramen").mkdir()
+    (tmp_path / "ramen" / "ramen-ratings.csv").write_text("not it")
+    (tmp_path / "voice-gender").mkdir()
+    (tmp_path / "voice-gender" / "voice.csv.part").write_text("begun")
+
+    run = run_program(["fetch"])
+
+    assert run.code == 0
+    said = {
+        line.split()[4]: line.split()[1]
+        for line in run.out.splitlines()
+        if line.startswith("  ")
+    }
+    assert said["ramen/ramen-ratings.csv"] == "damaged"
+    assert said["voice-gender/voice.csv"] == "begun"
+    assert said["netflix/netflix_titles.csv.gz"] == "missing"
+    assert "commercial use is forbidden" in run.out
+    assert len([*tmp_path.rglob("*.*")]) == 2, "nothing was written"
+
+
+def test_an_unknown_data_set_is_a_usage_error():
+    run = run_program(["fetch", "iris"])
+
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith("There is no data set 'iris' in the catalogue")
+
+
+def test_what_has_to_be_done_by_hand_says_what_and_where_and_is_then_verified(tmp_path):
+    one = dataset("skin-cancer")
+    place = tmp_path / "skin-cancer" / "ham10000_images_200x150.tar"
+
+    pixels, images = by_hand(one, tmp_path)
+
+    assert pixels.startswith("skin-cancer/ham10000_28_28_RGB.csv.gz is not there.")
+    assert f"put it at {place}" in images
+    place.parent.mkdir()
+    place.write_bytes(b"another")
+    assert (
+        "is another: it holds 7 bytes instead of 47,022,080"
+        in by_hand(one, tmp_path)[1]
+    )

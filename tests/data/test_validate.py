@@ -1,0 +1,348 @@
+import gc
+import json
+import weakref
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.data.validate import _rules, validate_table
+from assay.errors import DataRefused, StudyError
+from assay.store.records import ValidationReport
+from assay.study.sources import Suite
+from tests.factories import make_rule, make_snapshot, make_suite, make_table
+
+AGES = pd.DataFrame(
+    {"age": [30, 140, 25, -5, 200, 61], "sex": ["m", "f", None, "f", "m", "x"]}
+)
+BETWEEN = ("expect_column_values_to_be_between", "age-range")
+TWO_CLASSES = ("expect_column_values_to_be_in_set", "sexes")
+
+
+# What needs no Great Expectations --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is no expectation suite"),
+        ("{", "is no expectation suite"),
+        ("[]", "no list named expectations"),
+        ("3", "no list named expectations"),
+        ("{}", "no list named expectations"),
+        ("[" * 100_000, "is no expectation suite"),
+        ('{"expectations": [' + "1" * 5000 + "]}", "is no expectation suite"),
+        ('{"expectations": []}', "is empty: it would let anything pass"),
+        ('{"expectations": {}}', "is empty"),
+        ('{"expectations": null}', "is empty"),
+        ('{"expectations": [{}], "expectations": [{}]}', '"expectations" stands twice'),
+    ],
+)
+def test_a_suite_that_is_none_or_empty_is_refused(text, said):
+    with pytest.raises(StudyError, match=f"suite table.*{said}"):
+        _rules(Suite(name="table", text=text))
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return make_rule(*BETWEEN, column="age", min_value=0) | changes
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("expect_column_to_exist", "expectation 1: meta.id and meta.why are needed"),
+        (changed(meta=None), "expectation 1: meta.id and meta.why"),
+        (changed(meta={"id": "x"}), "expectation 1: meta.id and meta.why"),
+        (changed(meta={"id": "x", "why": " "}), "expectation 1: meta.id and meta.why"),
+        (
+            changed(meta={"id": ["x"], "why": "y"}),
+            "expectation 1: meta.id and meta.why",
+        ),
+        (changed(meta={"id": 7, "why": "y"}), "expectation 1: meta.id and meta.why"),
+        (changed(severity="fatal"), 'age-range: severity = "fatal"'),
+        (changed(severity=None), "age-range: severity = null"),
+        (changed(type=None), "age-range: type names the expectation"),
+        (changed(kwargs=[1]), "kwargs is a table"),
+        (changed(kwargs=None), "kwargs is a table"),
+        (changed(meta={"id": "a\nb", "why": "y"}), "meta.id is a name of one line"),
+        (changed(meta={"id": "a" * 101, "why": "y"}), "of 100 characters at most"),
+    ],
+)
+def test_an_expectation_without_name_reason_severity_or_type_is_refused(rule, said):
+    with pytest.raises(StudyError, match=said):
+        _rules(make_suite(rule))
+
+
+def test_two_expectations_of_one_name_are_refused():
+    """Results come back in another order and are told apart by name."""
+    with pytest.raises(StudyError, match=r"meta\.id 'age-range' stands twice"):
+        _rules(make_suite(changed(), changed()))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["expectations", "meta", "id", "why", "type", "kwargs", "severity"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(values | values.map(lambda rules: {"expectations": [rules, rules]}))
+def test_any_json_is_a_suite_or_refused(value):
+    try:
+        rules = _rules(Suite(name="table", text=json.dumps(value)))
+    except StudyError:
+        return
+    assert all(rule["meta"]["id"] and rule["type"] for rule in rules)
+
+
+# What Great Expectations evaluates (its import takes seconds) ------------------------------------
+
+
+def validate(frame: pd.DataFrame, *rules: dict[str, Any]) -> ValidationReport:
+    return validate_table(frame, make_suite(*rules), make_snapshot(frame))
+
+
+def refusal(frame: pd.DataFrame, *rules: dict[str, Any], error=DataRefused) -> str:
+    with pytest.raises(error) as refused:
+        validate(frame, *rules)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+def between(severity: str = "critical", column: str = "age") -> dict[str, Any]:
+    return make_rule(*BETWEEN, severity, column=column, min_value=0, max_value=110)
+
+
+@pytest.mark.slow
+def test_a_met_suite_leaves_a_report_in_the_order_of_the_suite():
+    table = make_table()
+    rules = [
+        make_rule("expect_column_to_exist", "town-there", column="town"),
+        make_rule(
+            "expect_table_row_count_to_be_between", "rows", min_value=60, max_value=60
+        ),
+        make_rule(
+            "expect_column_values_to_not_be_null",
+            "height-there",
+            "warning",
+            column="height",
+        ),
+        make_rule("expect_column_to_exist", "height-exists", "info", column="height"),
+    ]
+    report = validate(table, *rules)
+
+    assert [one.id for one in report.outcomes] == [rule["meta"]["id"] for rule in rules]
+    assert {one.status for one in report.outcomes} == {"met"}
+    assert report.warnings == ()
+    assert report.suite_digest == make_suite(*rules).essence_digest()
+    assert validate(table, *rules) == report
+
+
+@pytest.mark.slow
+def test_a_table_is_not_kept_once_it_has_been_validated():
+    """The library's context outlives the call, and would hold every table it has seen."""
+    table = make_table()
+    known = weakref.ref(table)
+    validate(table, make_rule("expect_column_to_exist", "town-there", column="town"))
+    del table
+    gc.collect()
+
+    assert known() is None
+
+
+@pytest.mark.slow
+def test_an_unknown_expectation_is_refused_not_dropped():
+    unknown = make_rule("expect_column_values_to_be_nice", "nice", "info", column="age")
+
+    said = refusal(AGES, between("info"), unknown, error=StudyError)
+    assert 'suite table, nice: "expect_column_values_to_be_nice"' in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"column": "age", "min": 0},
+        {"column": "age", "mostly": 2},
+        {"min_value": 0},
+        {"column": 3, "min_value": 0},
+    ],
+)
+def test_arguments_that_no_expectation_takes_are_refused(kwargs):
+    refusal(AGES, make_rule(*BETWEEN, **kwargs), error=StudyError)
+
+
+def comparing(name: str, parameter: object = 0) -> dict[str, object]:
+    return {"type": "comparison", "column": {"name": name}, "operator": ">", "parameter": parameter}  # fmt: skip
+
+
+ATTACK = "@pd.io.common.os.abort()"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "condition",
+    [
+        f"age > {ATTACK}",
+        {"type": "pass_through", "pass_through_filter": f"age > {ATTACK}"},
+        comparing(f"age` > {ATTACK} or `age"),
+        comparing("age") | {"pass_through_filter": f"age > {ATTACK}"},
+        {"type": "and", "conditions": [comparing("age"), f"age > {ATTACK}"]},
+    ],
+)
+def test_a_condition_that_pandas_would_run_as_code_is_refused(condition):
+    given = {"row_condition": condition, "condition_parser": "pandas"}
+    rule = make_rule(*BETWEEN, column="age", min_value=0, **given)
+
+    assert "would be run as code" in refusal(AGES, rule, error=StudyError)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("parameter", [f"x` > {ATTACK} or `x", f"' + {ATTACK} + '"])
+def test_a_text_to_compare_with_is_never_run(parameter):
+    table = make_table()
+    condition = comparing("town", parameter) | {"operator": "=="}
+    rule = make_rule(*BETWEEN, column="height", row_condition=condition, min_value=0)
+
+    validate(table, rule)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/schema", "file:///etc/passwd"])
+def test_a_schema_that_points_out_of_the_suite_is_refused(address):
+    schema = {"properties": {"a": {"$ref": address}}}
+    name = "expect_column_values_to_match_json_schema"
+    rule = make_rule(name, "schema", column="town", json_schema=schema)
+
+    assert "points out of the suite" in refusal(AGES, rule, error=StudyError)
+
+
+@pytest.mark.slow
+def test_a_parameter_that_nobody_gives_is_refused():
+    rule = make_rule(*BETWEEN, column="age", min_value={"$PARAMETER": "lowest"})
+
+    assert "lowest" in refusal(AGES, rule, error=StudyError)
+
+
+@pytest.mark.slow
+def test_a_critical_failure_is_refused_with_reason_count_and_example_rows():
+    said = refusal(AGES, between())
+
+    assert said.startswith("table.csv does not meet suite table: ")
+    assert (
+        "age: expected values to be between 0 and 110, but not in 3 of 6 rows" in said
+    )
+    assert "row 2 has 140, row 4 has -5, row 5 has 200" in said
+    assert "(because of age-range)" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("severity", ["warning", "info"])
+def test_a_milder_failure_is_carried_with_what_was_found(severity):
+    (outcome,) = validate(AGES, between(severity)).warnings
+
+    assert (outcome.severity, outcome.status) == (severity, "failed")
+    assert outcome.n_unexpected == 3
+    assert outcome.examples == ("row 2 has 140", "row 4 has -5", "row 5 has 200")
+
+
+@pytest.mark.slow
+def test_a_failure_of_the_whole_table_says_what_was_found():
+    said = refusal(
+        AGES, make_rule("expect_table_row_count_to_be_between", "rows", min_value=10)
+    )
+
+    assert (
+        "The table: expected row count to be between 10 and any, but 6 was found"
+        in said
+    )
+
+
+@pytest.mark.slow
+def test_a_column_in_the_wrong_case_is_reported_as_missing():
+    """Great Expectations alone would look at the other column and call it met."""
+    (outcome,) = validate(AGES, between("warning", "AGE")).warnings
+
+    assert outcome.status == "failed"
+    assert outcome.message == "There is no column 'AGE'; the table has age, sex."
+    assert "no column 'AGE'" in refusal(AGES, between("critical", "AGE"))
+
+
+@pytest.mark.slow
+def test_what_cannot_be_checked_is_told_apart_from_what_failed():
+    rule = make_rule(
+        "expect_column_values_to_match_regex",
+        "pattern",
+        "warning",
+        column="sex",
+        regex="(",
+    )
+    (outcome,) = validate(AGES, rule).warnings
+
+    assert outcome.status == "unchecked"
+    assert "could not be checked" in outcome.message
+    assert "could not be checked" in refusal(AGES, rule | {"severity": "critical"})
+
+
+@pytest.mark.slow
+def test_missing_cells_are_counted_by_the_rule_for_them_only():
+    in_set = make_rule(*TWO_CLASSES, "warning", column="sex", value_set=["m", "f"])
+    there = make_rule(
+        "expect_column_values_to_not_be_null", "sex-there", "warning", column="sex"
+    )
+    first, second = validate(AGES, in_set, there).outcomes
+
+    assert (first.n_unexpected, first.examples) == (1, ('row 6 has "x"',))
+    assert second.n_unexpected == 1
+
+
+@pytest.mark.slow
+def test_many_failures_are_told_by_three_and_a_count():
+    rules = [
+        make_rule("expect_column_to_exist", f"id-{n}", column=f"c{n}") for n in range(5)
+    ]
+
+    assert refusal(AGES, *rules).endswith("And 2 more.")
+
+
+@pytest.mark.slow
+def test_names_with_signs_and_other_scripts_are_found():
+    frame = pd.DataFrame({"키 (cm)": [1.0, np.nan], "a.b$c": ["x", "y"]})
+    rules = [
+        make_rule(
+            "expect_column_values_to_not_be_null", f"{n}-there", "info", column=name
+        )
+        for n, name in enumerate(frame.columns)
+    ]
+
+    assert [one.status for one in validate(frame, *rules).outcomes] == ["failed", "met"]
+
+
+@pytest.mark.slow
+def test_the_projects_suites_hold_for_the_tables_they_are_for():
+    from assay.data.ingest import read_source
+    from assay.study.sources import Source
+    from tests.conftest import ROOT
+
+    for name in ("digits", "breast-cancer"):
+        text = (ROOT / "expectations" / f"{name}.json").read_text(encoding="utf-8")
+        source = Source(name=f"builtin:{name}", path="", digest="0" * 64)
+        frame = read_source(source).frame
+        report = validate_table(
+            frame, Suite(name=name, text=text), make_snapshot(frame)
+        )
+
+        assert not [one for one in report.warnings if one.severity == "critical"]

@@ -1,0 +1,335 @@
+"""A bundle opened for prediction: verified, whole in itself, the same as training."""
+
+import contextlib
+import io
+import json
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from assay.errors import DataRefused, StudyError
+from assay.predict import Bundle
+from assay.predict.network import check_graph
+from assay.predict.schema import Form
+from tests.bundle_factories import FILES, make_bundle, packed, rewrite
+from tests.factories import make_table
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("bundle") / "b", make_table(80))
+
+
+@pytest.fixture
+def made(original, tmp_path):
+    """A bundle of one's own to damage."""
+    shutil.copytree(original.folder, tmp_path / "b")
+    return type(original)(**{**original.__dict__, "folder": tmp_path / "b"})
+
+
+def columns() -> dict[str, list]:
+    table = make_table(80).drop(columns="answer")
+    return {str(name): table[name].tolist() for name in table}
+
+
+# Predicting ----------------------------------------------------------------------------------------
+
+
+def test_columns_in_memory_are_predicted_as_training_would(made):
+    found = made.opened().predict(columns())
+    expected = made.trained(make_table(80))
+
+    np.testing.assert_allclose(found.probabilities, expected, atol=1e-5)
+    assert found.classes == ("no", "yes")
+    assert found.prediction.tolist() == [found.classes[k] for k in expected.argmax(axis=1)]  # fmt: skip
+    assert not any(found.remarks)
+
+
+def test_a_number_is_predicted_as_a_number(tmp_path):
+    table = make_table(80).assign(answer=np.arange(80) / 7)
+    made = make_bundle(tmp_path / "b", table, task="regression", metric="r2", at_least=0.1)  # fmt: skip
+    found = made.opened().predict(columns())
+
+    np.testing.assert_allclose(found.prediction, made.trained(table)[:, 0], rtol=1e-4, atol=1e-5)  # fmt: skip
+    assert found.probabilities.shape == (80, 0)
+    assert found.classes == ()
+
+
+def test_many_rows_are_predicted_as_few_are(made):
+    bundle = made.opened()
+    few = bundle.predict(columns())
+    many = bundle.predict({name: cells * 120 for name, cells in columns().items()})
+
+    np.testing.assert_allclose(many.probabilities, np.tile(few.probabilities, (120, 1)), atol=1e-6)  # fmt: skip
+
+
+def test_no_rows_give_no_predictions(made):
+    found = made.opened().predict({name: [] for name in columns()})
+
+    assert found.probabilities.shape == (0, 2)
+    assert found.remarks == ()
+
+
+@given(st.data())
+def test_any_cells_are_predicted_or_refused_in_a_sentence(original, data):
+    bundle = original.opened()
+    anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))  # fmt: skip
+    cells = {name: data.draw(st.lists(anything, min_size=3, max_size=3)) for name in bundle.needed}  # fmt: skip
+    said = ""
+    try:
+        found = bundle.predict(cells, as_text=data.draw(st.booleans()))
+    except DataRefused as refused:
+        said = str(refused)
+    else:
+        assert np.isfinite(found.probabilities).all()
+    assert not said or (said.startswith("the table, row ") and said.endswith("."))
+
+
+def test_columns_of_different_lengths_and_missing_ones_are_refused(made):
+    bundle = made.opened()
+
+    with pytest.raises(DataRefused, match="different lengths: 79, 80"):
+        bundle.predict(columns() | {"height": columns()["height"][1:]})
+    with pytest.raises(DataRefused, match=r"no column 'height'.*'Height' is the closest"):  # fmt: skip
+        bundle.predict({name.capitalize(): cells for name, cells in columns().items()})
+
+
+def test_a_form_comes_back_from_json_and_arrays(made):
+    form = made.form
+    again = Form.of(json.loads(json.dumps(form.as_json())), form.arrays())
+
+    assert json.dumps(again.as_json()) == json.dumps(form.as_json())
+
+
+def test_the_same_table_twice_gives_the_same_bytes(original, tmp_path):
+    other = make_bundle(tmp_path / "other", make_table(80))
+
+    for name in (*FILES, "manifest.json"):
+        assert (other.folder / name).read_bytes() == (original.folder / name).read_bytes()  # fmt: skip
+
+
+# Opened only if nothing was changed --------------------------------------------------------------
+
+
+def test_a_bundle_is_found_by_its_folder_and_by_its_runs(made, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(made.folder, run / "bundle")
+
+    assert Bundle.open(run).needed == Bundle.open(str(run / "bundle")).needed
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+def test_a_changed_byte_in_any_file_is_found(made, name):
+    content = bytearray((made.folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (made.folder / name).write_bytes(content)
+
+    with pytest.raises(DataRefused, match=r"json|npz|onnx"):
+        made.opened()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_and_a_file_cut_short_are_found(made, name):
+    content = (made.folder / name).read_bytes()
+    (made.folder / name).write_bytes(content[:-1])
+    with pytest.raises(DataRefused, match=f"{name} is not the file that the manifest names"):  # fmt: skip
+        made.opened()
+    (made.folder / name).unlink()
+    with pytest.raises((DataRefused, StudyError), match=f"{name} is missing|no bundle"):
+        made.opened()
+
+
+def test_a_file_too_many_a_folder_and_a_link_are_found(made, tmp_path):
+    (made.folder / "extra.py").write_text("1")
+    with pytest.raises(DataRefused, match=r"holds 'extra.py', which its manifest does not name"):  # fmt: skip
+        made.opened()
+    (made.folder / "extra.py").unlink()
+    (made.folder / "more").mkdir()
+    with pytest.raises(DataRefused, match="holds 'more', which is no plain file"):
+        made.opened()
+    (made.folder / "more").rmdir()
+    net = made.folder / "net.onnx"
+    net.rename(tmp_path / "net.onnx")
+    net.symlink_to(tmp_path / "net.onnx")
+    with pytest.raises(DataRefused, match=r"'net.onnx', which is no plain file"):
+        made.opened()
+
+
+@pytest.mark.parametrize("name", ["../net.onnx", "/etc/passwd", "a/b", "", "."])
+def test_a_manifest_cannot_lead_out_of_its_folder(made, name):
+    path = made.folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    manifest["files"][name] = manifest["files"]["net.onnx"]
+    path.write_text(json.dumps(manifest))
+
+    with pytest.raises(DataRefused, match="which is no file of the bundle"):
+        made.opened()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        ('{"format": 1, "files": {"net.onnx": {"size": "1", "sha256": ""}}}', "is damaged"),
+        ('{"format": 2, "files": {}}', "is of format 2, and this program reads 1"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_is_none_is_refused(made, content, said):
+    (made.folder / "manifest.json").write_text(content)
+
+    with pytest.raises(DataRefused, match=said):
+        made.opened()
+
+
+def test_a_run_without_a_model_says_so(tmp_path):
+    (tmp_path / "run" / "bundle").mkdir(parents=True)
+    with pytest.raises(StudyError, match="its check ended without a model"):
+        Bundle.open(tmp_path / "run")
+    with pytest.raises(StudyError, match="is no bundle"):
+        Bundle.open(tmp_path)
+
+
+# What somebody wrote who also knows how to write a manifest ------------------------------------------
+
+
+def form_with(made, **changed):
+    form = json.loads((made.folder / "prep.json").read_bytes()) | changed
+    return {"prep.json": json.dumps(form).encode()}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"format": 9}, "its format is 9, and this program reads 1"),
+        ({"n_inputs": 99}, "but says 99"),
+        ({"columns": [{"name": "height"}]}, "not complete"),
+        ({"preparation": {}}, "not complete"),
+        ({"seen": None}, "not complete"),
+        ({"classes": ["only"]}, "does not fit together"),
+    ],
+)
+def test_a_form_that_does_not_fit_is_refused(made, changed, said):
+    rewrite(made, lambda files: files | form_with(made, **changed))
+
+    with pytest.raises(DataRefused, match=said):
+        made.opened()
+
+
+def test_arrays_of_objects_of_wrong_sizes_and_beyond_their_file_are_refused(made):
+    arrays = made.form.arrays()
+    huge = packed(arrays)
+    at = huge.index(b"'shape': (2,)")
+    for content, said in (
+        (packed(arrays | {"fill": np.array([1.0])}), "has not 2 numbers"),
+        (packed(arrays | {"fill": np.array([np.nan, 1.0])}), "is no number"),
+        (packed({k: v for k, v in arrays.items() if k != "fill"}), "not complete"),
+        (huge[:at] + b"'shape': (9" + huge[at + 11 :], "cannot be read|announces"),
+        (b"no archive", "cannot be read"),
+        (pickled(arrays), "no plain numbers"),
+    ):
+        rewrite(made, lambda files, content=content: files | {"prep.npz": content})
+        with pytest.raises(DataRefused, match=said):
+            made.opened()
+
+
+def pickled(arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays, evil=np.array([{}], dtype=object))
+    return buffer.getvalue()
+
+
+def graph(n_inputs=3, weight=0.0, **changed) -> onnx.ModelProto:
+    """A network of one product, with changes to its node."""
+    size = [n_inputs, 2]
+    kernel = helper.make_tensor("w", TensorProto.FLOAT, size, [weight] * n_inputs * 2)
+    node = helper.make_node("MatMul", ["features", "w"], ["predictions"], **changed)
+    described = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
+        for name, size in (("features", n_inputs), ("predictions", 2))
+    ]
+    made = helper.make_graph([node], "g", described[:1], described[1:], [kernel])
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)  # fmt: skip
+
+
+def external(model: onnx.ModelProto) -> onnx.ModelProto:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../secret"
+    return model
+
+
+def nested(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Numbers in another file, inside a branch."""
+    inner = external(graph()).graph
+    branch = helper.make_node("If", ["features"], ["y"], then_branch=inner, else_branch=inner)  # fmt: skip
+    model.graph.node.append(branch)
+    return model
+
+
+def with_function(model: onnx.ModelProto) -> onnx.ModelProto:
+    model.functions.append(helper.make_function("d", "f", [], [], [], [helper.make_opsetid("", 17)]))  # fmt: skip
+    return model
+
+
+def with_opset(model: onnx.ModelProto) -> onnx.ModelProto:
+    model.opset_import.append(helper.make_opsetid("com.evil", 1))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (external(graph()), "numbers in another file"),
+        (nested(graph()), "numbers in another file"),
+        (graph(domain="com.evil"), "operators of com.evil"),
+        (with_opset(graph()), "operators of com.evil"),
+        (with_function(graph()), "functions or training steps"),
+    ],
+)
+def test_a_network_that_leads_elsewhere_is_refused_before_any_runtime_sees_it(
+    made, model, said
+):
+    content = model.SerializeToString()
+    with pytest.raises(DataRefused, match=said):
+        check_graph(content, "net.onnx")
+    rewrite(made, lambda files: files | {"net.onnx": content})
+    with pytest.raises(DataRefused, match=said):
+        made.opened()
+
+
+def test_a_plain_network_of_another_size_or_name_is_refused(made):
+    check_graph(graph().SerializeToString(), "net.onnx")
+    rewrite(made, lambda files: files | {"net.onnx": graph().SerializeToString()})
+    with pytest.raises(DataRefused, match="does not fit together: its network has 3 inputs"):  # fmt: skip
+        made.opened()
+    other = graph()
+    other.graph.input[0].name = other.graph.node[0].input[0] = "x"
+    rewrite(made, lambda files: files | {"net.onnx": other.SerializeToString()})
+    with pytest.raises(DataRefused, match="it takes x and gives predictions"):
+        made.opened()
+
+
+@given(st.binary(max_size=60), st.integers(0, 400))
+def test_bytes_that_are_no_network_are_refused_in_a_sentence(noise, at):
+    content = graph().SerializeToString()
+    damaged = content[:at] + noise + content[at + len(noise) :]
+    for one in (noise, damaged, content[:at]):
+        with contextlib.suppress(DataRefused):  # nothing else may come of it
+            check_graph(one, "net.onnx")
+
+
+def test_predictions_that_are_no_numbers_are_refused(made):
+    n_inputs = made.preparation.n_inputs
+    content = graph(n_inputs, 3e38).SerializeToString()
+    rewrite(made, lambda files: files | {"net.onnx": content})
+
+    with pytest.raises(DataRefused, match="its numbers are so large"):
+        made.opened().predict(columns())
