@@ -39,6 +39,7 @@ from assay.study.load import load
 from assay.study.plans import Plan, PlanName, Study
 from assay.study.registration import begin, register
 from assay.study.sources import Identity, identify
+from assay.wording import Sentence
 from flows.logbook import Logbook, run_name, show
 from flows.runner import Runner, records
 from tasks import (
@@ -117,7 +118,7 @@ def check_hypothesis(
             plan_a = judgement.verdict if name == "a" else plan_a
         verdict = judgement.verdict.after(
             plan_a if judgement.verdict.plan == "b" else None,
-            (*deviations, *evidence.snapshot.deviations),
+            (*map(Sentence.plain, deviations), *evidence.snapshot.deviations),
         )
         if multiverse:
             found = universes(store, declared, verdict.plan, identity, runner)
@@ -197,7 +198,7 @@ def universes(
                     store, opened, changed, name, identity, runner
                 )
             except AssayError as refused:
-                yield Universe.refused(alternative.name, str(refused))
+                yield Universe.refused(alternative.name, refused.sentence)
                 continue
         yield judgement.verdict.as_universe(alternative.name)
 

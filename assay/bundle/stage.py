@@ -33,6 +33,7 @@ from assay.study.plans import Plan, Study
 from assay.study.registration import Registration
 from assay.study.sources import Suite
 from assay.study.toml import study_text
+from assay.wording import Sentence
 
 _ALIKE = (
     1e-6  # largest difference of an input by training's way and by the written form's
@@ -80,12 +81,14 @@ def run_files(
     A model whose saved forms do not predict what the trained one did stays out, and the verdict says so.
     """
     held: Exported | None = None
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Sentence, ...] = ()
     if model is not None:
         try:
             held = _model_files(model, evidence, judgement, registration.study)
         except ExportFailed as failed:
-            remarks = (f"exports no model, for {str(failed).rstrip('.')}",)
+            remarks = (
+                Sentence.plain(f"exports no model, for {str(failed).rstrip('.')}"),
+            )
     judgement = judgement.remarked(remarks)
     files = {
         "verdict.json": _pretty(judgement.verdict.model_dump(mode="json")),

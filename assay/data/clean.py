@@ -112,7 +112,7 @@ def _shown_and_aside(
 
 
 def _carried(report: ValidationReport) -> CleanStep:
-    said = "; ".join(outcome.message.rstrip(".") for outcome in report.warnings)
+    said = "; ".join(str(outcome.message).rstrip(".") for outcome in report.warnings)
     return CleanStep(
         what="expectations not met, carried on", n=len(report.warnings), why=said
     )

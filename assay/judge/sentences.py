@@ -94,7 +94,7 @@ def sentences(verdict: Verdict) -> list[str]:
         for sentence in (
             signal_sentence(verdict),
             claim_sentence(verdict),
-            verdict.reason,
+            str(verdict.reason),
             price_sentence(verdict),
             edge_sentence(verdict),
             multiverse_sentence(verdict),

@@ -353,7 +353,7 @@ def _stop(
 def _failed(gate: GateResult, samples: Samples, plan: Judging) -> str:
     """Say why the gate did not pass."""
     if gate.score is None:
-        return f"Not tested against chance: {gate.remark.rstrip('.')}."
+        return f"Not tested against chance: {str(gate.remark).rstrip('.')}."
     name = STATISTICS[gate.statistic]
     smallest = effect(gate.statistic, plan.smallest_effect)
     said = f"No model beat chance (best {name} {gate.score:.3f}, p = {gate.p_value:.2g}{_by(samples)})"

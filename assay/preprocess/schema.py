@@ -239,7 +239,9 @@ def label_in_words(plan: Plan, cleaned: Cleaned) -> str:
         return rule
     if rule.mapping is not None:
         return f"{rule.column}, as one of {', '.join(cleaned.classes)}"
-    made = next((step.why for step in cleaned.log if step.what == "label made"), None)
+    made = next(
+        (step.why for step in cleaned.log if str(step.what) == "label made"), None
+    )
     if made is None:
         return labels.said(plan.cleaning()).strip("'")
     return f"{made}, else '{rule.negative}'"

@@ -25,7 +25,7 @@ def sentinel_rows(evidence: Evidence) -> list[SentinelRow]:
     """Return a row for every alarm, every sentinel that kept quiet, and all that was not looked for."""
     audit, tested = evidence.audit, evidence.self_test
     flags, quiet = list(audit.flags), list(audit.looked_for)
-    not_asked = dict(audit.not_looked_for)
+    not_asked = {word: str(why) for word, why in audit.not_looked_for.items()}
     if tested is None:
         not_asked["self_test"] = STOPPED
     elif tested.flag is None:
@@ -54,7 +54,7 @@ def _alarm(flag: Flag) -> SentinelRow:
         flag.sentinel,
         flag.sentinel,
         "alarm",
-        flag.evidence,
-        flag.answer,
+        str(flag.evidence),
+        str(flag.answer),
         flag.accepted,
     )

@@ -134,7 +134,7 @@ def effect(statistic: str, value: float, say: Say, digits: int = 2) -> Markup:
 
 def _failed(gate: GateResult, cleaned: Cleaned, plan: Plan, say: Say) -> Markup:
     if gate.score is None or gate.p_value is None:
-        return say("reason.not_tested", remark=own(gate.remark.rstrip(".")))
+        return say("reason.not_tested", remark=own(str(gate.remark).rstrip(".")))
     nothing = say(
         "reason.nothing",
         statistic=say(f"statistic.{gate.statistic}"),

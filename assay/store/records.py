@@ -8,9 +8,10 @@ refers to (:meth:`Record.refs`), and knows which of its fields must be equal in 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from assay.store.canonical import digest_json
+from assay.wording import Sentence
 
 Severity = Literal["critical", "warning", "info"]
 Task = Literal["binary", "multiclass", "regression"]
@@ -32,6 +33,14 @@ Sentinel = Literal[
     "self_test",
 ]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# What a person reads of a record: told in the language of whoever reads it. A text of an earlier version,
+# of a study or of a library stands for itself.
+Text = Annotated[
+    Sentence,
+    BeforeValidator(
+        lambda text: Sentence.plain(text) if isinstance(text, str) else text
+    ),
+]
 MIN_ROWS_TO_COMPARE, MIN_CLASS_TO_COMPARE, MIN_UNITS_TO_COMPARE = 200, 30, 20
 Hyperparameters = dict[str, float | int | str | bool]
 
@@ -81,6 +90,8 @@ def _essence(value: Any) -> Any:
             return {str(key): _essence(inner) for key, inner in value.items()}
         case tuple() | list():
             return [_essence(inner) for inner in value]
+        case Sentence():
+            return {"key": value.key, "values": _essence(value.values)}
         case _:
             return value
 
@@ -129,10 +140,10 @@ class Snapshot(Record):
     )
     n_rows: int
     columns: tuple[Column, ...]
-    remarks: tuple[str, ...] = Field(
+    remarks: tuple[Text, ...] = Field(
         description="What the reader decided: encoding, separator, missing words."
     )
-    deviations: tuple[str, ...] = Field(
+    deviations: tuple[Text, ...] = Field(
         default=(), description="What is not the whole source, for the verdict to say."
     )
 
@@ -149,7 +160,7 @@ class ExpectationOutcome(Record):
     severity: Severity
     status: Literal["met", "failed", "unchecked"]
     why: str = Field(description="The suite's own reason for the rule.")
-    message: str = Field(description="What was found, in words; empty when met.")
+    message: Text = Field(description="What was found, in words; empty when met.")
     n_unexpected: int | None
     examples: tuple[str, ...]
 
@@ -179,9 +190,9 @@ class ValidationReport(Record):
 class CleanStep(Record):
     """One thing cleaning did, and why."""
 
-    what: str
+    what: Text
     n: int = Field(description="Rows or columns it concerned.")
-    why: str
+    why: Text
 
 
 class Cleaned(Record):
@@ -291,8 +302,8 @@ class Flag(Record):
     rows: tuple[int, ...] = Field(
         description="Some of the rows concerned, counted from 0 after cleaning."
     )
-    evidence: str
-    answer: str = Field(description="What to write in the study.")
+    evidence: Text
+    answer: Text = Field(description="What to write in the study.")
     accepted: str | None = Field(
         default=None, description="The study's own reason for going on."
     )
@@ -303,7 +314,7 @@ class AuditReport(Record):
 
     flags: tuple[Flag, ...]
     looked_for: tuple[str, ...]
-    not_looked_for: dict[str, str] = Field(
+    not_looked_for: dict[str, Text] = Field(
         default_factory=dict,
         description="What could not be looked for, wholly or in part, and why.",
     )
@@ -330,7 +341,7 @@ class PreparationWorth(Record):
 
     kind: Literal["normalisation", "noise removal", "outlier removal"]
     what: str = Field(description="As the study declares it.")
-    touched: str = Field(description="What it changed, in words.")
+    touched: Text = Field(description="What it changed, in words.")
     without: dict[str, float]
 
 
@@ -379,7 +390,9 @@ class GateResult(Record):
     needed_rows: int | None = Field(
         description="Rows needed to find the smallest effect; None when passed."
     )
-    remark: str = Field(default="", description="Why it was not tested, in words.")
+    remark: Text | None = Field(
+        default=None, description="Why it was not tested; None where it was."
+    )
 
     def summary(self) -> str:
         if self.score is None or self.p_value is None:

@@ -20,6 +20,7 @@ from assay.store.records import (
     SelfTest,
     Snapshot,
     Split,
+    Text,
     ValidationReport,
     circumstance,
 )
@@ -115,12 +116,12 @@ class Universe(Record):
     name: str
     outcome: OutcomeWord | Literal["refused"]
     claim: str = Field(description="What came of the claim.")
-    reason: str
+    reason: Text
     score: float | None
     delta: float | None
 
     @classmethod
-    def refused(cls, name: str, reason: str) -> "Universe":
+    def refused(cls, name: str, reason: Text) -> "Universe":
         """Return what came of an alternative under which the data is refused."""
         return cls(
             name=name,
@@ -152,14 +153,16 @@ class Verdict(Record):
     deep_learning: DeepLearning
     plan_a: "Verdict | None" = None
     flags: tuple[Flag, ...]
-    deviations: tuple[str, ...] = circumstance(
+    deviations: tuple[Text, ...] = circumstance(
         "What differs from an earlier registration of the name."
     )
     digests: dict[str, str]
-    reason: str
+    reason: Text
     multiverse: Multiverse | None = None
 
-    def after(self, plan_a: "Verdict | None", deviations: tuple[str, ...]) -> "Verdict":
+    def after(
+        self, plan_a: "Verdict | None", deviations: tuple[Text, ...]
+    ) -> "Verdict":
         """Return the verdict with what came before it: a failed plan A, an earlier registration."""
         return self.model_copy(update={"plan_a": plan_a, "deviations": deviations})
 
@@ -243,7 +246,7 @@ class Judgement(Record):
         description="None: the metric cannot be told on that fold."
     )
 
-    def remarked(self, remarks: tuple[str, ...]) -> "Judgement":
+    def remarked(self, remarks: tuple[Text, ...]) -> "Judgement":
         """Return the judgement whose verdict says more, in words that follow "this study"."""
         verdict = self.verdict
         told = verdict.after(verdict.plan_a, (*verdict.deviations, *remarks))

@@ -19,7 +19,8 @@ from typing import Any, Literal, Union, get_args
 
 Language = Literal["en", "ko"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-Value = Union[str, int, float, "Sentence", tuple["Value", ...]]
+Item = Union[str, int, float, "Sentence"]
+Value = Union[str, int, float, "Sentence", tuple[Item, ...]]
 
 _KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _PARTICLE = re.compile(
@@ -44,15 +45,21 @@ class Sentence:
     def __str__(self) -> str:
         return render(self)
 
+    def __bool__(self) -> bool:
+        return self.values.get("text") != ""
+
     def __hash__(self) -> int:
         return hash((self.key, tuple(sorted(self.values))))
 
     @classmethod
     def of(cls, key: str, /, **values: Value) -> "Sentence":
         """Return a sentence of the catalogue; a text that is no key stands for itself, in any language."""
-        if _KEY.fullmatch(key):
-            return cls(key, values)
-        return cls("text.plain", {"text": key})
+        return cls(key, values) if _KEY.fullmatch(key) else cls.plain(key)
+
+    @classmethod
+    def plain(cls, text: str) -> "Sentence":
+        """Return a text that stands for itself in every language."""
+        return cls("text.plain", {"text": text})
 
 
 def render(sentence: Sentence | str, language: Language | None = None) -> str:
