@@ -15,9 +15,9 @@ from typing import Any
 
 import fsspec
 
+from assay.stages.stage import decode
 from assay.store.records import Record
 from bench.program import run_program, same_digests
-from tasks.policies import RecordSerializer
 
 STAGES = ["ingest", "validate", "clean", "split", "audit", "gate", "self_test", "tune", "final", "judge", "weigh", "explain", "bundle"]  # fmt: skip
 HANDED = ("clean", "split")  # whose objects a fold begins with
@@ -98,10 +98,8 @@ def kept(address: str) -> dict[str, dict[str, int]]:
 
 
 def record(content: bytes) -> Record:
-    """Return the record in a stored result: behind the line of its digest, in Prefect's own frame."""
-    frame = json.loads(content.partition(b"\n")[2])
-    found: Record = RecordSerializer().loads(frame["result"].encode())
-    return found
+    """Return the record in a stored result: behind the line of its digest."""
+    return decode(content.partition(b"\n")[2])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "flows" / "main.py"
+PLAIN, PREFECT = (
+    ("-m", "assay"),
+    (str(PROGRAM),),
+)  # the program without Prefect, and as its flow
 STORED = "  stored  "
 
 
@@ -56,16 +60,18 @@ def run_program(
     arguments: Sequence[str],
     folder: Path = ROOT,
     until: Callable[[str], bool] | None = None,
+    program: Sequence[str] = PLAIN,
 ) -> Run:
-    """Run ``flows/main.py``; kill -9 it and its children once a line on stderr satisfies ``until``."""
+    """Run the program in English; kill -9 it and its children once a line on stderr satisfies ``until``."""
     begun, before = time.perf_counter(), children_cpu()
     lines: list[str] = []
     with subprocess.Popen(
-        [sys.executable, str(PROGRAM), *arguments],
+        [sys.executable, *program, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=folder,
+        env=environment(),
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
@@ -80,6 +86,12 @@ def run_program(
     return Run(
         process.returncode, out, "".join(lines), time.perf_counter() - begun, cpu_s
     )
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment, in which the program is found from any folder and speaks English."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "LC_ALL": "C.UTF-8"}
 
 
 def same_digests(artifacts: Path) -> dict[str, str]:

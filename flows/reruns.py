@@ -11,9 +11,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from assay.errors import NotReproducible
+from assay.reproduce.again import reproduced
 from assay.reproduce.receipt import Environment, Receipt
 from assay.store.runs import store_of
-from flows.reproducing import reproduced
 
 
 @flow(name="reproduce", flow_run_name="reproduce {run}", validate_parameters=True)

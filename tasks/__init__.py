@@ -1,4 +1,8 @@
-"""What Prefect adds to a stage: cache key, retries, timeout. One thin task per stage."""
+"""The stages as Prefect tasks, by name."""
+
+from typing import Any
+
+from prefect import Task
 
 from tasks.audit import audit
 from tasks.bundle import bundle
@@ -11,18 +15,21 @@ from tasks.split import split
 from tasks.tune import final, self_test, tune
 from tasks.validate import validate
 
-__all__ = [
-    "audit",
-    "bundle",
-    "clean",
-    "explain",
-    "final",
-    "gate",
-    "ingest",
-    "judge",
-    "self_test",
-    "split",
-    "tune",
-    "validate",
-    "weigh",
-]
+TASKS: dict[str, Task[..., Any]] = {
+    task.name: task
+    for task in (
+        ingest,
+        validate,
+        clean,
+        split,
+        audit,
+        gate,
+        self_test,
+        tune,
+        final,
+        judge,
+        weigh,
+        explain,
+        bundle,
+    )
+}

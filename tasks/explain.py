@@ -1,27 +1,6 @@
-"""The task of the stage ``explain``: one for each outer fold that is described."""
+"""The stage ``explain`` as a Prefect task."""
 
-from assay.models.explain_budget import Scope
-from assay.store.behaviour import FoldBehaviour
-from assay.store.records import Cleaned, FoldResult, Place, Split
-from assay.store.store import Store
-from assay.study.plans import Tuning
-from tasks.policies import stage
+from assay import stages
+from tasks.policies import as_task
 
-
-@stage(timeout_s=4 * 3600)
-def explain(
-    store: Store,
-    cleaned: Cleaned,
-    split: Split,
-    place: Place,
-    found: FoldResult,
-    scope: Scope,
-    plan: Tuning,
-    seed: int,
-) -> FoldBehaviour:
-    """Describe how the deep model of one outer fold behaves; nothing of it decides a verdict."""
-    from assay.data.samples import opened
-    from assay.models.explain import explain_fold
-
-    inner = store.get_array(split.inner)[place.repeat, place.fold]
-    return explain_fold(opened(store, cleaned), inner, found, scope, plan, seed)
+explain = as_task(stages.explain, timeout_s=4 * 3600)

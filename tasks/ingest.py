@@ -1,15 +1,6 @@
-"""The task of the stage ``ingest``."""
+"""The stage ``ingest`` as a Prefect task."""
 
-from assay.store.records import Snapshot
-from assay.store.store import Store
-from assay.study.sources import Source
-from tasks.policies import stage
+from assay import stages
+from tasks.policies import as_task
 
-
-@stage(timeout_s=3600)
-def ingest(store: Store, source: Source) -> Snapshot:
-    """Read the source into one stored table."""
-    from assay.data.ingest import read_source, snapshot
-
-    table = read_source(source)
-    return snapshot(source, table, store.put_table(table.frame))
+ingest = as_task(stages.ingest, timeout_s=3600)

@@ -1,16 +1,6 @@
-"""The task of the stage ``split``."""
+"""The stage ``split`` as a Prefect task."""
 
-from assay.store.records import Cleaned, Split
-from assay.store.store import Store
-from assay.study.plans import SplitPlan
-from tasks.policies import stage
+from assay import stages
+from tasks.policies import as_task
 
-
-@stage(timeout_s=600)
-def split(store: Store, cleaned: Cleaned, plan: SplitPlan, seed: int) -> Split:
-    """Draw the outer and inner folds once, for every later stage."""
-    from assay.data.samples import opened
-    from assay.data.split import draw_folds
-
-    folds = draw_folds(opened(store, cleaned), plan, seed)
-    return folds.record(store.put_array(folds.outer), store.put_array(folds.inner))
+split = as_task(stages.split, timeout_s=600)

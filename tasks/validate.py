@@ -1,14 +1,6 @@
-"""The task of the stage ``validate``."""
+"""The stage ``validate`` as a Prefect task."""
 
-from assay.store.records import Snapshot, ValidationReport
-from assay.store.store import Store
-from assay.study.sources import Suite
-from tasks.policies import stage
+from assay import stages
+from tasks.policies import as_task
 
-
-@stage(timeout_s=3600)
-def validate(store: Store, snapshot: Snapshot, suite: Suite) -> ValidationReport:
-    """Hold the table to its suite; what a critical expectation refuses goes no further."""
-    from assay.data.validate import validate_table
-
-    return validate_table(store.get_table(snapshot.table), suite, snapshot)
+validate = as_task(stages.validate, timeout_s=3600)

@@ -7,15 +7,20 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from bench.program import Run, run_program, same_digests
+from assay.request import Request
+from bench.program import PLAIN, Run, run_program, same_digests
+
+if TYPE_CHECKING:
+    from assay.pipeline import Finished
 
 STUDY = """
 position = "Tester"
@@ -82,11 +87,31 @@ class Workplace:
     def artifacts(self) -> Path:
         return self.folder / "artifacts"
 
-    def run(self, *options: str, until: Callable[[str], bool] | None = None) -> Run:
-        """Check the study; kill -9 as soon as a line on stderr satisfies ``until``."""
+    def check(self, *overrides: str, **options: Any) -> "Finished":
+        """Check the study in this process, by the plain pipeline."""
+        from assay.pipeline import check
+
+        return check(
+            Request(
+                self.study,
+                overrides,
+                self.folder,
+                self.artifacts,
+                runner="local",
+                **options,
+            )
+        )
+
+    def run(
+        self,
+        *options: str,
+        until: Callable[[str], bool] | None = None,
+        program: Sequence[str] = PLAIN,
+    ) -> Run:
+        """Check the study in a process; kill -9 as soon as a line on stderr satisfies ``until``."""
         command = ["check", str(self.study), "--json", "--data", str(self.folder)]
         command += ["--artifacts", str(self.artifacts), *options]
-        return run_program(command, self.folder, until)
+        return run_program(command, self.folder, until, program)
 
     def same(self) -> dict[str, str]:
         """Return the digests of the one finished run."""

@@ -1,6 +1,7 @@
 """Finished runs: the folder a run leaves, published in one step and verified before it is believed."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -143,3 +144,17 @@ def _intact(folder: Path, manifest: Manifest) -> bool:
         )
     except OSError:
         return False
+
+
+def all_finished(store: Store) -> list[tuple[Path, Verdict, datetime]]:
+    """Return every finished run that is whole: its folder, its verdict, when it was published; newest first."""
+    runs = [
+        (
+            folder,
+            verdict,
+            datetime.fromtimestamp((folder / "manifest.json").stat().st_mtime),
+        )
+        for folder in (store.folder / "runs").glob("*")
+        if (verdict := finished(store, folder.name)) is not None
+    ]
+    return sorted(runs, key=lambda run: run[2], reverse=True)

@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from assay.store.canonical import canonical_json
+from assay.stages.stage import encode
 from assay.store.records import Place
 from assay.store.remote import Shared
 from assay.store.store import Store
 from bench.bench_store import kept
-from tasks.policies import RecordSerializer
 from tests.factories import make_split
 
 
 def put(store: Store, name: str, record: object) -> int:
-    """Keep a record as Prefect does; return how many bytes lie in the store then."""
-    frame = canonical_json({"result": RecordSerializer().dumps(record).decode()})
+    """Keep a record as a stage does; return how many bytes lie in the store then."""
+    frame = encode(record)
     store.put_result(name, frame)
     return len(frame) + 65  # the line with its digest
 

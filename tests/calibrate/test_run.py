@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from assay.calibrate import run as calibration
+from assay.calibrate.run import Wanted, calibrated, repeat
 from assay.store.store import Store
-from bench.program import PROGRAM
-from flows import calibration
-from flows.calibration import Wanted, calibrated, repeat
+from bench.program import PLAIN
 from tests.flow_runs import make
 
 pytestmark = pytest.mark.flow
@@ -24,7 +24,7 @@ SMALL = ("--world", "null-small", "--repetitions", "6", "--processes", "2")
 
 def command(artifacts: Path, *arguments: str) -> list[str]:
     where = ("--artifacts", str(artifacts))
-    return [sys.executable, str(PROGRAM), "calibrate", *arguments, *where, "--json"]
+    return [sys.executable, *PLAIN, "calibrate", *arguments, *where, "--json"]
 
 
 def calibrate(artifacts: Path, *arguments: str) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from assay.cli.entry import NEXT_STEPS, errors_in_words
 from assay.errors import DataRefused
-from bench.program import PROGRAM
-from flows.program import NEXT_STEP, errors_in_words
+from assay.wording import Sentence
 from tests.conftest import ROOT
 
 
@@ -22,15 +22,16 @@ def ended(capsys: pytest.CaptureFixture[str], error: BaseException) -> tuple[int
     return raised.value.code, capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", NEXT_STEP, ids=errno.errorcode.get)
+@pytest.mark.parametrize("name", NEXT_STEPS)
 def test_what_the_system_refuses_is_told_with_its_place_and_the_next_step(
-    capsys: pytest.CaptureFixture[str], number: int
+    capsys: pytest.CaptureFixture[str], name: str
 ):
+    number = getattr(errno, name)
     code, said = ended(capsys, OSError(number, os.strerror(number), "a/file"))
 
     assert code == 1
     assert said.startswith(f"a/file: {os.strerror(number)}. ")
-    assert said.endswith(f"{NEXT_STEP[number]}.\n")
+    assert said.endswith(f"{Sentence.of(NEXT_STEPS[name])}\n")
     assert said.count("\n") == 1
 
 
@@ -60,12 +61,12 @@ def test_an_interrupt_is_told_inside_a_command_and_left_alone_outside(capsys):
         signal.signal(signal.SIGINT, before)
 
     assert raised.value.code == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "the same command continues" in capsys.readouterr().err
 
 
 def test_termination_that_prefect_trips_over_ends_as_a_signal_does():
     program = (
-        "from flows.program import errors_in_words\n"
+        "from assay.cli.entry import errors_in_words\n"
         "class TerminationSignal(BaseException): pass\n"
         "with errors_in_words():\n"
         "    try: raise TerminationSignal\n"
@@ -93,7 +94,7 @@ def test_who_is_to_ignore_interrupts_goes_on_ignoring_them():
 def test_an_interrupt_while_the_program_is_loaded_shows_no_traceback(loaded: str):
     """As soon as a package is imported; Python's own start is not ours to answer for."""
     with subprocess.Popen(
-        [sys.executable, "-v", str(PROGRAM), "--help"],
+        [sys.executable, "-v", "-m", "assay", "--help"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

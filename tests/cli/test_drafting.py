@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from assay.cli.drafting import left_out, lines, remarks, summary
 from bench.program import run_program
-from flows.drafting import left_out, lines, remarks, summary
 from tests.draft_tables import drafted, every_kind
 
 BUDGET = [
@@ -58,8 +58,8 @@ def test_a_wide_table_is_told_role_by_role():
             ["check", "hypotheses/digits.toml", "--read", "sheet=x"],
             "--read goes with a table",
         ),
-        (["check", "table.csv"], "is no study, which ends in .toml"),
-        (["check", "table.csv", "--unit", "x"], "is no study, which ends in .toml"),
+        (["check", "table.csv"], "is not a study file"),
+        (["check", "table.csv", "--unit", "x"], "is not a study file"),
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(arguments, said):

@@ -1,8 +1,8 @@
 """The catalogue at the command line; no test asks the network for anything."""
 
+from assay.cli.fetching import by_hand
 from assay.data.catalogue import dataset
 from bench.program import run_program
-from flows.fetching import by_hand
 
 
 def test_the_list_names_every_data_set_its_terms_and_what_is_missing(

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
+from assay.cli.service import MOST_BYTES, MOST_ROWS, application, token_for
 from assay.errors import DataRefused, StudyError
-from flows.answering import MOST_BYTES, MOST_ROWS, application, token_for
 from tests.bundle_factories import make_bundle
 from tests.factories import make_table
 

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from assay.cli.app import app
 from assay.errors import DataRefused, StudyError
 from assay.predict.__main__ import main
 from assay.predict.command import predict_file
-from flows.command_line import app
 from tests.bundle_factories import make_bundle
 from tests.conftest import ROOT
 from tests.factories import make_table

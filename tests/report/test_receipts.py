@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from assay.cli.signing import sign, signature_of
 from assay.report.folder import Run, open_run
 from assay.report.page import render
 from assay.report.receipts import Kept, Signature, reached, receipts_of
 from assay.reproduce.receipt import Difference, Receipt
 from assay.wording import LANGUAGES, Language
 from bench.program import run_program
-from flows.signing import sign, signature_of
 from tests.report.test_page import HOSTILE
 from tests.report_factories import (
     case_of,

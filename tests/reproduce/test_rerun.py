@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from assay.reproduce.again import checker
 from assay.reproduce.receipt import Receipt
 from assay.store.store import Store
 from bench.program import Run, run_program
-from flows.reproducing import checker
 from tests.flow_runs import Workplace, make
 
 pytestmark = pytest.mark.flow
@@ -143,7 +143,7 @@ def test_a_rerun_neither_reads_nor_writes_what_machines_share(
     monkeypatch.setenv("ASSAY_STORE", "s3://bucket/shared")
     told: list[dict[str, str]] = []
     monkeypatch.setattr(
-        "flows.reproducing._called", lambda _, settings: told.append(settings)
+        "assay.reproduce.again._called", lambda _, settings: told.append(settings)
     )
 
     checker("here", "avx2", tmp_path, tmp_path, None)(["check"])

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("distributed", reason="the extra dask is not installed")
 from distributed import LocalCluster
 
 from assay.errors import StudyError
-from flows.cluster import on_cluster
+from assay.stages import Memoised
+from assay.stages.dask import on_cluster
 from tests.flow_runs import Workplace, make
 
 pytestmark = [
-    pytest.mark.flow,
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
@@ -61,11 +64,11 @@ def test_workers_of_several_threads_are_refused():
         ) as started,
         pytest.raises(StudyError, match="has 2 threads"),
     ):
-        next(on_cluster([], [], started.scheduler_address, 1))
+        next(on_cluster([], [], Memoised(), started.scheduler_address, 1))
 
 
 def test_a_scheduler_that_does_not_answer_is_said_so(monkeypatch):
-    monkeypatch.setattr("flows.cluster._PATIENCE_S", 1)
+    monkeypatch.setattr("assay.stages.dask._PATIENCE_S", 1)
 
-    with pytest.raises(StudyError, match="no scheduler of a Dask cluster answers"):
-        next(on_cluster([], [], "tcp://127.0.0.1:9", 1))
+    with pytest.raises(StudyError, match="no Dask scheduler answers"):
+        next(on_cluster([], [], Memoised(), "tcp://127.0.0.1:9", 1))

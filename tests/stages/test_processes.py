@@ -1,11 +1,11 @@
 """Calls in processes of their own: killed, refused, interrupted, heard in order."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from multiprocessing import active_children
 from pathlib import Path
@@ -13,62 +13,55 @@ from typing import Any
 
 import pytest
 
+from assay import stages
 from assay.errors import CorruptObject, ProcessLost
+from assay.pipeline import Way
+from assay.stages import Memoised, Unstored, processes
+from assay.stages.execution import _memoised
+from assay.stages.processes import _Job, _outcome, side_by_side
+from assay.stages.runner import run_all
+from assay.stages.stage import run_memoised
 from assay.store.progress import Event, Finished, Started, listening
 from assay.store.records import FoldResult
 from assay.store.store import Store
 from assay.study.load import load
 from assay.study.sources import identify
-from bench.program import PROGRAM
-from flows import processes
-from flows.processes import _Job, _outcome, side_by_side
-from flows.runner import records
-from tests.flow_runs import make, prefect_running
+from bench.program import PLAIN, environment
+from tests.flow_runs import make
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prefect server to which the calls report, here and in the processes they are made in."""
-    from prefect.settings import (
-        PREFECT_API_URL,
-        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
-        temporary_settings,
-    )
-
-    with prefect_running(tmp_path_factory.mktemp("prefect")) as address:
-        flowless = {PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}
-        with temporary_settings({PREFECT_API_URL: address} | flowless):
-            yield address
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the small study's samples and folds, and nothing tuned yet."""
+    folder = tmp_path_factory.mktemp("prepared")
+    _calls(folder)
+    return folder
 
 
 @pytest.fixture
-def calls(server: str, tmp_path: Path) -> list[Any]:
+def calls(prepared: Path, tmp_path: Path) -> list[Any]:
     """The outer folds of the small study, each a call, with nothing stored yet."""
-    from flows.main import open_plan
-    from tasks import split, tune
-    from tasks.policies import plain_stages
+    return _calls(Path(shutil.copytree(prepared, tmp_path / "copy")))
 
-    workplace = make(tmp_path / "small")
-    study, store = load(workplace.study, (), workplace.folder), Store(tmp_path / "kept")
+
+def _calls(folder: Path) -> list[Any]:
+    workplace = make(folder / "small")
+    study, store = load(workplace.study, (), workplace.folder), Store(folder / "kept")
     plan, seed = study.of("a"), study.seed_of("a")
-    with plain_stages():
-        identity = identify(study, workplace.study, workplace.folder)
-        cleaned = open_plan(store, study, "a", identity).cleaned
-        folds = split(store, cleaned, plan.split, seed)
+    identity = identify(study, workplace.study, workplace.folder)
+    cleaned = Way(store, study, identity).open("a").cleaned
+    folds = stages.split(store, cleaned, plan.split, seed)
     return [
-        tune.of(store, cleaned, folds, place, plan.tuning(), seed)
+        stages.tune.of(store, cleaned, folds, place, plan.tuning(), seed)
         for place in folds.places()
     ]
 
 
 def in_one_process(calls: list[Any]) -> list[str]:
     """Return what the calls come to here, in words that equal results share."""
-    from tasks.policies import plain_stages
-
-    with plain_stages():
-        return [essence(call()) for call in calls]
+    return [essence(Unstored().run(call)) for call in calls]
 
 
 def essence(record: Any) -> str:
@@ -94,11 +87,11 @@ def test_killed_processes_cost_the_calls_they_were_at_and_change_nothing(
 ):
     heard: list[Event] = []
     with listening(killing(heard, times=1)):
-        found = list(side_by_side(calls, [True] * len(calls), 2))
+        found = list(side_by_side(calls, [True] * len(calls), Memoised(), 2))
 
     assert [essence(record) for record in found] == in_one_process(calls)
     begun = [event.label for event in heard if isinstance(event, Started)]
-    assert begun == [begun[0], *(call.label() for call in calls)]
+    assert begun == [begun[0], *(call.label for call in calls)]
     assert not active_children()
 
 
@@ -106,10 +99,10 @@ def test_a_call_whose_process_is_ended_each_time_is_given_up_in_words(calls: lis
     with (
         listening(killing([], times=99)),
         pytest.raises(
-            ProcessLost, match=r"at tune repeat 1 fold 1 was .* outside 3 times"
+            ProcessLost, match=r"computing tune repeat 1 fold 1 was .* outside 3 times"
         ),
     ):
-        list(side_by_side(calls[:1], [True], 1))
+        list(side_by_side(calls[:1], [True], Memoised(), 1))
 
     assert not active_children()
 
@@ -118,20 +111,20 @@ def test_nothing_is_heard_of_a_call_before_the_earlier_ones_are_taken(calls: lis
     heard: list[Event] = []
     with (
         listening(heard.append),
-        closing(records(calls, "processes", most=2)) as found,
+        closing(run_all(calls, Memoised(), "processes", most=2)) as found,
     ):
         next(found)
 
     named = [event.label for event in heard if isinstance(event, Started | Finished)]
-    assert named == [calls[0].label()] * 2
+    assert named == [calls[0].label] * 2
     assert not active_children()
 
 
 def test_auto_begins_here_and_spreads_the_rest_once_a_fold_has_shown_its_length(
     calls: list[Any], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("flows.runner._START_S", 1e-6)  # as if folds were long
-    with closing(records(calls[:4], "auto", most=2)) as found:
+    monkeypatch.setattr("assay.stages.runner._START_S", 1e-6)  # as if folds were long
+    with closing(run_all(calls[:4], Memoised(), "auto", most=2)) as found:
         first = next(found)
         assert not active_children()
         second = next(found)
@@ -142,46 +135,46 @@ def test_auto_begins_here_and_spreads_the_rest_once_a_fold_has_shown_its_length(
 
 
 def test_a_result_that_cannot_be_kept_is_told_as_such(calls: list[Any]):
-    """Prefect only logs it; a stage would have told of its end, and be computed again."""
+    """No end is announced of what is not stored."""
     heard: list[Event] = []
-    (calls[0].handed[0].folder / "results").write_bytes(b"in the way")
+    (calls[0].store.folder / "results").write_bytes(b"in the way")
 
     with listening(heard.append), pytest.raises(OSError, match="results"):
-        calls[0]()
+        run_memoised(calls[0])
     assert not any(isinstance(event, Finished) for event in heard)
 
 
 def test_a_stored_result_is_answered_without_another_process(calls: list[Any]):
-    calls[1]()
+    run_memoised(calls[1])
     heard: list[Event] = []
     with listening(heard.append):
-        list(records(calls[:2], "processes", most=2))
+        list(run_all(calls[:2], Memoised(), "processes", most=2))
 
     stored = [event.stored for event in heard if isinstance(event, Finished)]
     assert stored == [False, True]
 
 
 def test_a_refusal_says_what_it_says_in_one_process(calls: list[Any]):
-    store, cleaned, *rest = calls[0].handed
+    store, cleaned, *rest = calls[0].arguments
     lost = cleaned.labels.model_copy(update={"digest": "0" * 64})
     call = calls[0].stage.of(store, cleaned.model_copy(update={"labels": lost}), *rest)
 
     with pytest.raises(CorruptObject) as here:
         in_one_process([call])
     with pytest.raises(CorruptObject) as there:
-        list(side_by_side([call], [True], 1))
+        list(side_by_side([call], [True], Memoised(), 1))
 
     assert str(there.value) == str(here.value)
 
 
 def test_a_process_that_has_loaded_other_code_is_refused(calls: list[Any]):
-    outcome = _outcome(_Job(calls[0], key="0" * 64))
+    outcome = _outcome(_Job(calls[0], key="0" * 64), run_memoised)
 
-    assert "changed while it ran" in str(outcome.found)
+    assert "changed while it ran" in str(outcome.result)
 
 
 @pytest.mark.parametrize("seen", [EOFError, ConnectionResetError, BrokenPipeError])
-def test_a_process_whose_asker_is_gone_ends_without_an_error(server, monkeypatch, seen):
+def test_a_process_whose_asker_is_gone_ends_without_an_error(monkeypatch, seen):
     class Gone:
         def recv(self) -> None:
             raise seen
@@ -190,20 +183,20 @@ def test_a_process_whose_asker_is_gone_ends_without_an_error(server, monkeypatch
 
     monkeypatch.setattr(processes, "follow", lambda _: None)
 
-    processes._serve(Gone(), None, processes._shared_context())  # type: ignore[arg-type]
+    processes._serve(Gone(), None, _memoised)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_check_however_it_ends(
-    server: str, tmp_path: Path, ending: signal.Signals
+    tmp_path: Path, ending: signal.Signals
 ):
     """Interrupted as a terminal does it, all of them at once; killed as nobody can foresee."""
     workplace = make(tmp_path)
     where = ["--data", str(tmp_path), "--artifacts", str(workplace.artifacts)]
     many = ["--runner", "processes", "--set", "plan.a.tune.trials=60"]
     process = subprocess.Popen(
-        [sys.executable, str(PROGRAM), "check", str(workplace.study), *where, *many],
-        env=os.environ | {"PREFECT_API_URL": server},
+        [sys.executable, *PLAIN, "check", str(workplace.study), *where, *many],
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -220,7 +213,7 @@ def test_no_process_outlives_the_check_however_it_ends(
 
     assert process.returncode == (130 if ending == signal.SIGINT else -ending)
     assert "Traceback" not in said
-    assert ("the same command goes on" in said) == (ending == signal.SIGINT)
+    assert ("the same command continues" in said) == (ending == signal.SIGINT)
     while there_is(process.pid):  # they end when they see their lifeline cut
         time.sleep(0.05)
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import StudyError
+from assay.request import as_runner
+from assay.stages.runner import n_processes
 from bench.program import run_program
-from flows.runner import as_runner, n_processes
 
 some = st.integers(1, 64)
 call_seconds = st.none() | st.floats(0, 1e4)
@@ -59,6 +60,6 @@ def test_a_word_that_is_no_runner_ends_in_one_sentence_and_exit_2(tmp_path: Path
 
     assert run.code == 2
     assert run.err == (
-        "--runner threads: it is one of auto, local, processes, dask, or dask=ADDRESS of a scheduler.\n"
+        "--runner threads: choose auto, local, processes, dask, or dask=ADDRESS of a scheduler.\n"
     )
     assert not list(tmp_path.iterdir())

@@ -1,11 +1,10 @@
 """Stages side by side in processes of their own.
 
 Each process takes one call after another. It ends with the one that started it, however that ends;
-if it is ended itself, only the call it was at is made again. Prefect's own pool gives up every
+if it is ended itself, only the call it was at is made again: a ``ProcessPoolExecutor`` gives up every
 call under way when one process is lost (docs/decisions/0011-runner.md).
 """
 
-import logging
 import os
 import pickle
 import signal
@@ -13,31 +12,28 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assay.errors import AssayError, ProcessLost
+from assay.stages.execution import Execution, Run, Worker
+from assay.stages.stage import Call
 from assay.store.progress import Event, announce, listening
 from assay.store.records import Record
 
-if TYPE_CHECKING:
-    from tasks.policies import (
-        Call,
-    )  # brings Prefect: a process that only follows needs none
-
 _MOST_TRIES = 3
-_GRACE_S = 30.0  # Prefect sends what it has still to say when a process ends
+_GRACE_S = 30.0  # until a process that has nothing to do has ended
 
 
 @dataclass(frozen=True)
 class _Job:
     """A call, and the name its result has for the process that asks for it."""
 
-    call: "Call[Any]"
+    call: Call[Any]
     key: str
 
 
@@ -45,13 +41,13 @@ class _Job:
 class _Outcome:
     """What a call came to: a record, or the error it ended with."""
 
-    found: Record | Exception
+    result: Record | Exception
 
 
 def side_by_side(
-    calls: Sequence["Call[Any]"], missing: Sequence[bool], n: int
+    calls: Sequence[Call[Any]], missing: Sequence[bool], execution: Execution, n: int
 ) -> Iterator[Record]:
-    """Make calls in ``n`` processes and yield what they come to, in their order.
+    """Carry out calls in ``n`` processes and yield the results in the order of the calls.
 
     The first call that has not been taken announces as it goes; later ones are heard when it is
     their turn, and so are their errors. Calls that are not ``missing`` are answered here.
@@ -62,15 +58,15 @@ def side_by_side(
         If the process at a call was ended from outside three times.
     """
     jobs = {
-        number: _Job(call, call.key())
+        number: _Job(call, call.key)
         for number, call in enumerate(calls)
         if missing[number]
     }
-    crew = _Crew(jobs, n)
+    crew = _Crew(jobs, execution.worker(), n)
     try:
         for number, call in enumerate(calls):
             if number not in jobs:
-                yield call()
+                yield execution.run(call)
                 continue
             for event in crew.heard(number):
                 announce(event)
@@ -82,10 +78,10 @@ def side_by_side(
 class _Crew:
     """The processes, what each is at, and what has been heard of every job."""
 
-    def __init__(self, jobs: dict[int, _Job], n: int) -> None:
+    def __init__(self, jobs: dict[int, _Job], worker: Worker, n: int) -> None:
         self._spawn = get_context("spawn")  # TensorFlow does not survive a fork
         self._lifeline, self._held = self._spawn.Pipe(duplex=False)
-        self._context = _shared_context()
+        self._worker = worker
         self._jobs, self._waiting = jobs, deque(jobs)
         self._tries = dict.fromkeys(jobs, 0)
         self._events: dict[int, deque[Event]] = {number: deque() for number in jobs}
@@ -106,10 +102,10 @@ class _Crew:
 
     def taken(self, number: int) -> Record:
         """Return what a job came to, or raise its error."""
-        found = self._outcomes[number].found
-        if isinstance(found, Exception):
-            raise found
-        return found
+        result = self._outcomes[number].result
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def end(self) -> None:
         """End the processes at work; the others, without any, are ending by themselves."""
@@ -124,13 +120,10 @@ class _Crew:
         """Start a process and hand it a job. It inherits that interrupts are not for it."""
         ours, theirs = self._spawn.Pipe()
         process = self._spawn.Process(
-            target=_serve, args=(theirs, self._lifeline, self._context), daemon=True
+            target=_serve, args=(theirs, self._lifeline, self._worker), daemon=True
         )
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _without_interrupts():
             process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._started.append(process)
         self._hand(ours, process)
@@ -147,18 +140,18 @@ class _Crew:
             assert isinstance(channel, Connection)
             process, number = self._at[channel]
             try:
-                said = channel.recv()
+                message = channel.recv()
             except (EOFError, OSError):
                 del self._at[channel]
                 if number is not None:
                     self._lost(number)
                 continue
             assert number is not None
-            if isinstance(said, _Outcome):
-                self._outcomes[number] = said
+            if isinstance(message, _Outcome):
+                self._outcomes[number] = message
                 self._hand(channel, process)
             else:
-                self._events[number].append(said)
+                self._events[number].append(message)
 
     def _lost(self, number: int) -> None:
         """Have another process begin the job again that one was at when it ended."""
@@ -171,11 +164,21 @@ class _Crew:
             self._outcomes[number] = _Outcome(_lost_for_good(self._jobs[number].call))
 
 
-def _lost_for_good(call: "Call[Any]") -> ProcessLost:
-    return ProcessLost(
-        f"The process at {call} was ended from outside {_MOST_TRIES} times, as a system short of memory does. "
-        f"Run again with --runner local, or where there is more memory; what was finished is kept."
-    )
+def _lost_for_good(call: Call[Any]) -> ProcessLost:
+    return ProcessLost("stages.process_lost", call=str(call), times=_MOST_TRIES)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let a process that starts inside inherit that interrupts are not for it (not on Windows)."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # In the process that computes --------------------------------------------------------------------
@@ -193,25 +196,20 @@ def follow(lifeline: Connection) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _serve(channel: Connection, lifeline: Connection, context: dict[str, Any]) -> None:
-    """Make the calls that come, as part of the flow run they belong to, until there are no more."""
+def _serve(channel: Connection, lifeline: Connection, worker: Worker) -> None:
+    """Carry out the calls that come until there are no more."""
     follow(lifeline)
-    logging.raiseExceptions = False  # a server that is gone is told of once, elsewhere
-    from prefect.context import hydrated_context
-    from prefect.events.worker import EventsWorker
-
-    with hydrated_context(_with_flow(context)), listening(channel.send):
-        with suppress(EOFError, ConnectionError):  # who asked is gone
-            while (job := channel.recv()) is not None:
-                channel.send(_outcome(job))
-        EventsWorker.instance().wait_until_empty()
+    gone = suppress(EOFError, ConnectionError)  # whoever asked
+    with worker() as run, listening(channel.send), gone:
+        while (job := channel.recv()) is not None:
+            channel.send(_outcome(job, run))
 
 
-def _outcome(job: _Job) -> _Outcome:
+def _outcome(job: _Job, run: Run) -> _Outcome:
     try:
-        if job.call.key() != job.key:
-            raise AssayError("The program was changed while it ran. Run again.")
-        return _Outcome(job.call())
+        if job.call.key != job.key:
+            raise AssayError("stages.program_changed")
+        return _Outcome(run(job.call))
     except Exception as error:  # whatever it is, it is for the process that asked
         return _Outcome(_portable(error))
 
@@ -220,25 +218,9 @@ def _portable(error: Exception) -> Exception:
     """Return an error as it can be sent; what it cannot carry along is where it came from."""
     trace = "".join(traceback.format_exception(error))
     try:
-        sent = pickle.loads(pickle.dumps(error))
+        copy = pickle.loads(pickle.dumps(error))
     except Exception:  # an error of any library, with anything inside
-        sent = RuntimeError(f"{type(error).__name__}: {error}")
-    assert isinstance(sent, Exception)
-    sent.add_note(f"In a process of its own:\n{trace}")
-    return sent
-
-
-def _shared_context() -> dict[str, Any]:
-    """Return what Prefect knows of the flow run, without the flow: code goes by name."""
-    from prefect.context import serialize_context
-
-    context = serialize_context()
-    context["flow_run_context"].pop("flow", None)
-    return context
-
-
-def _with_flow(context: dict[str, Any]) -> dict[str, Any]:
-    from flows.main import check_hypothesis
-
-    run = context["flow_run_context"]
-    return context | {"flow_run_context": run and run | {"flow": check_hypothesis}}
+        copy = RuntimeError(f"{type(error).__name__}: {error}")
+    assert isinstance(copy, Exception)
+    copy.add_note(f"In a process of its own:\n{trace}")
+    return copy

@@ -16,10 +16,10 @@ from rich.progress import (
 from rich.table import Table
 
 from assay.calibrate.rates import Calibration
-from flows.terminal import near
+from assay.cli.terminal import near
 
 
-class Tally:
+class Bars:
     """A bar for each world at work and one for all; without a terminal, a line for each finished world."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Tally:
         self._all = self._progress.add_task("all worlds", total=0)
         self._seen: dict[str, tuple[int, int]] = {}
 
-    def __enter__(self) -> "Tally":
+    def __enter__(self) -> "Bars":
         self._progress.start()
         return self
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from assay import stages
 from assay.calibrate.rates import (
     Calibration,
     as_json,
@@ -23,23 +24,31 @@ from assay.calibrate.worlds import (
     snapshot_of,
 )
 from assay.errors import StudyError
+from assay.pipeline import Way
+from assay.stages.execution import Unstored
+from assay.stages.processes import follow
 from assay.store.canonical import digest_json
 from assay.store.environment import code_digest, lock_digest
 from assay.store.seeds import seed_for
 from assay.store.store import Store
-from assay.store.verdict import Evidence, Opened, Verdict
+from assay.store.verdict import Opened
 from assay.study.plans import PlanName, Study
 from assay.study.sources import Identity
-from flows.processes import follow
 
 _MOST_AT_ONCE = 5  # tables that a kill can cost each process
 _BATCHES_OF_A_PROCESS = 100  # TensorFlow keeps a little of every table
 # What a repetition runs through: a change to any of it, and to nothing else, asks for new ones.
-_STAGES = ("clean", "split", "audit", "gate", "tune", "judge")
 _REACHED = (
     "assay.calibrate.worlds",
     "assay.calibrate.repetitions",
-    *(f"tasks.{name}" for name in _STAGES),
+    "assay.data.clean",
+    "assay.data.samples",
+    "assay.data.split",
+    "assay.audit.stage",
+    "assay.gate.stage",
+    "assay.models.self_test",
+    "assay.models.tune",
+    "assay.judge.stage",
 )
 
 Tell = Callable[[str, int, int], None]
@@ -178,11 +187,7 @@ def _gaps(there: set[int], n: int) -> Iterator[list[int]]:
 
 def open_own(store: Store, study: Study, identity: Identity) -> OwnTable:
     """Read, validate and clean plan A's table of a study."""
-    from flows.main import open_plan
-    from tasks.policies import plain_stages
-
-    with plain_stages():
-        opened = open_plan(store, study, "a", identity)
+    opened = Way(store, study, identity, execution=Unstored()).open("a")
     return OwnTable(study, opened, str(store.folder))
 
 
@@ -231,42 +236,31 @@ def _repeat_all(batch: _Batch) -> list[Repetition]:
 def repeat(
     name: str, number: int, seed: int, own: OwnTable | None = None
 ) -> Repetition:
-    """Take one table of a world to its verdict, plan B included, as ``check_hypothesis`` would."""
-    from flows.main import check_opened
-    from tasks.policies import plain_stages
-
+    """Take one table of a world to its verdict, plan B included, as a check would."""
     begun = time.process_time()
-    taken: dict[PlanName, Evidence] = {}
-    with tempfile.TemporaryDirectory(prefix="assay-") as folder, plain_stages():
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         store = Store(Path(folder))
         world = WORLDS[name] if own is None else own.world()
         study = world.study(seed_for(seed, "study", name, number))
-        plan_a: Verdict | None = None
-        for plan in study.plans():
-            opened = (
-                _open_world(store, world, study, plan, seed, number)
-                if own is None
-                else _open_relabelled(store, own, seed, number)
-            )
-            evidence, judgement = check_opened(
-                store, opened, study, plan, _nobody(study)
-            )
-            taken[plan] = evidence
-            if evidence.gate is None or evidence.gate.passed:
-                break
-            plan_a = judgement.verdict if plan == "a" else plan_a
-    return repetition(
-        name, number, judgement.verdict, taken, time.process_time() - begun
-    )
+        way = Way(store, study, _nobody(study), execution=Unstored())
+
+        def opened(plan: PlanName) -> Opened:
+            if own is not None:
+                return _open_relabelled(store, own, seed, number)
+            return _open_world(way, world, plan, seed, number)
+
+        plans = way.decide(opened)
+    evidence = dict(zip(study.plans(), (plan[0] for plan in plans), strict=False))
+    verdict = plans[-1][1].verdict
+    return repetition(name, number, verdict, evidence, time.process_time() - begun)
 
 
 def _open_world(
-    store: Store, world: World, study: Study, plan: PlanName, seed: int, number: int
+    way: Way, world: World, plan: PlanName, seed: int, number: int
 ) -> Opened:
-    from tasks import clean
-
-    snapshot, report = snapshot_of(store, world, seed, number)
-    cleaned = clean(store, snapshot, report, study.of(plan).cleaning())
+    snapshot, report = snapshot_of(way.store, world, seed, number)
+    cleaning = way.study.of(plan).cleaning()
+    cleaned = way.run(stages.clean.of(way.store, snapshot, report, cleaning))
     return Opened(snapshot=snapshot, report=report, cleaned=cleaned)
 
 

@@ -42,7 +42,7 @@ def tell_catalogue(folder: Path) -> None:
     )
 
 
-def fetch(name: str, folder: Path) -> None:
+def fetch_dataset(name: str, folder: Path) -> None:
     """Put a data set's files in place, each verified, and say what has to be done by hand.
 
     Raises

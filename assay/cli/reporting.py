@@ -6,20 +6,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from assay.cli.signing import signature_of
 from assay.errors import StudyError
 from assay.report.folder import open_run
 from assay.report.page import render
 from assay.report.receipts import receipts_of
-from assay.report.say import language_of
 from assay.reproduce.rerun import find_run
 from assay.store.store import Store
-from flows.signing import signature_of
+from assay.wording import Language, Sentence
 
 
 def report_again(
     store: Store,
     run: str,
-    language: str,
+    language: Language,
     output: Path | None,
     *,
     receipts: bool = False,
@@ -41,28 +41,29 @@ def report_again(
     Raises
     ------
     StudyError
-        If there is no such run, language or file of signers.
+        If there is no such run or file of signers.
     CorruptObject
         If a file of the run is not what its manifest names.
     """
-    said = language_of(language)
     if signers is not None and not signers.is_file():
-        raise StudyError(f"--signers {signers}: there is no such file.")
+        raise StudyError("cli.no_signers_file", path=str(signers))
     opened = open_run(find_run(store, run))
     place = store.folder / "receipts" / opened.folder.resolve().name
     signed = partial(signature_of, signers=signers)
     shown = receipts_of(opened, place, signed) if receipts else None
     facts = opened.registration, opened.verdict, opened.account, opened.lock
-    page = render(*facts, said, shown).encode()
-    ending = "html" if said == "en" else f"{said}.html"
+    page = render(*facts, language, shown).encode()
+    ending = "html" if language == "en" else f"{language}.html"
     path = output or Path(f"{opened.folder.resolve().name}.{ending}")
     path.write_bytes(page)
     name = f"report.{ending}"
     own = opened.folder / name
     same = own.is_file() and own.read_bytes() == page
-    note = f", the same bytes as the run's own {name}" if same else ""
-    note += f", {len(shown)} receipts" if shown is not None else ""
+    notes = [Sentence.of("cli.page_size", kb=len(page) / 1000)]
+    notes += [Sentence.of("cli.same_page", name=name)] if same else []
+    if shown is not None:
+        notes.append(Sentence.of("cli.n_receipts", n=len(shown)))
     Console(highlight=False, soft_wrap=True).print(
-        f"{escape(str(path))} ({len(page) / 1000:.0f} kB{note})"
+        f"{escape(str(path))} ({', '.join(map(str, notes))})"
     )
     return path

@@ -26,17 +26,24 @@ from assay.store.progress import (
     listening,
 )
 from assay.store.verdict import Verdict
+from assay.wording import Sentence
 
 if TYPE_CHECKING:
-    from flows.outlook import Outlook
+    from assay.dry_run import Forecast
 
 _WIDTH = 9
 
 
 class Watcher:
-    """A live line for the stage at work, and a lasting line for every stage that has ended."""
+    """A live line for the stage at work, and a lasting line for every stage that has ended.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    doing
+        Key of what is done before the first stage.
+    """
+
+    def __init__(self, doing: str) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
@@ -48,7 +55,7 @@ class Watcher:
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._doing = "starting Prefect"
+        self._doing = str(Sentence.of(doing))
         self._line = self._progress.add_task(self._doing, total=None)
         self._listening = listening(self._hear)
 
@@ -69,9 +76,8 @@ class Watcher:
     def _hear(self, event: Event) -> None:
         match event:
             case Begun(plan, claim):
-                self._console.print(
-                    f"[dim]plan {plan}: {escape(claim)}[/]", soft_wrap=True
-                )
+                line = Sentence.of("cli.plan", plan=plan, claim=claim)
+                self._console.print(f"[dim]{escape(str(line))}[/]", soft_wrap=True)
             case Started(stage, label):
                 self._progress.reset(
                     self._line, description=f"{stage:{_WIDTH}} {label}", total=None
@@ -86,13 +92,13 @@ class Watcher:
                 )
             case Audited(stage, label, seconds):
                 self._console.print(
-                    f"[bold]{'audit':{_WIDTH}}[/] [dim]{seconds:6.1f} s[/]  {stage} {label}".rstrip()
-                    + " computed again: equal"
+                    f"[bold]{'audit':{_WIDTH}}[/] [dim]{seconds:6.1f} s[/]  "
+                    + str(Sentence.of("cli.audited", stage=f"{stage} {label}".rstrip()))
                 )
             case Finished(stage, _, seconds, stored, summary):
-                took = "  stored" if stored else f"{seconds:6.1f} s"
+                took = _stored() if stored else f"{seconds:6.1f} s"
                 self._console.print(
-                    f"[bold]{stage:{_WIDTH}}[/] [dim]{took}[/]  {escape(summary)}",
+                    f"[bold]{stage:{_WIDTH}}[/] [dim]{took}[/]  {escape(str(summary))}",
                     soft_wrap=True,
                 )
 
@@ -110,23 +116,26 @@ def tell(
         console.print(f"  {escape(sentence)}")
     if terms:
         console.print(f"[dim]  {escape(terms)}[/]")
-    source = "answered from the finished run" if stored else "computed"
-    console.print(
-        f"[dim]  {escape(near(folder))}/report.html ({source} in {seconds:.1f} s)[/]"
-    )
+    how = Sentence.of("cli.answered" if stored else "cli.computed", seconds=seconds)
+    console.print(f"[dim]  {escape(near(folder))}/report.html ({how})[/]")
 
 
-def tell_plan(outlook: "Outlook", *, finished: bool) -> None:
+def tell_plan(forecast: "Forecast", *, finished: bool) -> None:
     """Print which stages are stored, which would run, and what they would cost."""
     console = Console(highlight=False, soft_wrap=True)
-    for line in outlook.stages:
+    for line in forecast.stages:
+        status = str(Sentence.of(f"cli.{line.status}"))
         console.print(
-            f"[bold]{line.stage:{_WIDTH}}[/] {line.status:12} {escape(line.detail)}"
+            f"[bold]{line.stage:{_WIDTH}}[/] {status:12} {escape(str(line.detail))}"
         )
-    for sentence in outlook.sentences:
-        console.print(f"  {escape(sentence)}")
+    for sentence in forecast.sentences:
+        console.print(f"  {escape(str(sentence))}")
     if finished:
-        console.print("  The run is finished: check answers from it at once.")
+        console.print(f"  {Sentence.of('cli.run_is_finished')}")
+
+
+def _stored() -> str:
+    return f"{Sentence.of('cli.stored')!s:>8}"
 
 
 def near(folder: Path) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from assay.store.progress import Audited, Event, Finished, listening
+from assay.wording import Sentence
 
 
 @dataclass
@@ -20,18 +21,23 @@ class Tally:
             case Audited(stage, label, _):
                 self.again.append(f"{stage} {label}".strip())
 
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """Return what came of it: a result that differs has ended the check before."""
         if not self.n_stored:
-            return "– nothing was stored of this study; it was computed"
+            return Sentence.of("cli.nothing_stored")
         if not self.again:
-            return f"– none of {self.n_stored} stored results was drawn; raise --share"
-        return f"✓ {len(self.again)} of {self.n_stored} stored results were computed again, and are equal: {', '.join(self.again)}"
+            return Sentence.of("cli.none_recomputed", n=self.n_stored)
+        return Sentence.of(
+            "cli.recomputed",
+            n=len(self.again),
+            of=self.n_stored,
+            stages=tuple(self.again),
+        )
 
 
-def audited(check: Callable[[], object]) -> Tally:
+def recomputed(check: Callable[[], object]) -> Sentence:
     """Run a check whose store draws results to be computed again, and count them."""
     tally = Tally()
     with listening(tally.hear):
         check()
-    return tally
+    return tally.sentence()

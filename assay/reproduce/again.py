@@ -28,7 +28,7 @@ from assay.store.store import Store
 from assay.study.load import load
 from assay.study.sources import identify
 
-Check = Callable[[list[str]], None]  # the words after `python flows/main.py`
+Check = Callable[[list[str]], None]  # the words after the program
 _CPUS = {  # instruction sets left in place, by the settings of oneDNN, OpenBLAS and NumPy
     "avx2": ("AVX2", "Haswell", "AVX512F AVX512_SKX AVX512_ICL AVX512_SPR"),
     "avx512": ("AVX512_CORE", "SkylakeX", ""),
@@ -128,9 +128,9 @@ def checker(
     python = Path(sys.executable)
     if environment != "here":
         python = _fresh(place / "environment", run, newest=environment == "newest")
-    program = [str(python), str(PACKAGE.parent / "flows" / "main.py")]
+    program = [str(python), "-m", "assay"]
     # Another processor may find other bits under the same names: they are for nobody else to take.
-    alone = settings | {"ASSAY_STORE": ""}
+    alone = settings | {"ASSAY_STORE": "", "PYTHONPATH": str(PACKAGE.parent)}
     return lambda words: _called([*program, *words], alone)
 
 
@@ -150,7 +150,7 @@ def _limited(cpu: str | None) -> dict[str, str]:
 def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
     """Make a virtual environment of the run's own lock, or of what the registry has newest, and return its Python."""
     shutil.rmtree(folder, ignore_errors=True)
-    python = folder / "bin" / "python"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     lock = run / "requirements.txt"
     if not newest:
         need_plain(lock)
@@ -246,16 +246,3 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
         raise AssayError(
             f"The rerun ended with exit code {done.returncode}; what it said stands above."
         )
-
-
-def tell_receipt(receipt: Receipt, path: Path, signature: Path | None) -> None:
-    """Print what came of a rerun, and where the receipt lies."""
-    sign = "✓" if receipt.tier else "✗"
-    lines = [f"{sign} {receipt.summary()}"]
-    if receipt.tier in ("R3", "R4") and receipt.difference is not None:
-        lines.append(f"  {receipt.difference.sentence()}")
-        moved = ", ".join(f"{name} {by:+.2g}" for name, by in receipt.scores.items())
-        lines.append(f"  Scores moved: {moved}; margin {receipt.margin:g}")
-    lines.append(f"  Receipt: {path}")
-    lines += [f"  Signature: {signature}"] if signature else []
-    sys.stdout.write("\n".join(lines) + "\n")

@@ -8,40 +8,40 @@ from rich.table import Table
 
 from assay.report.comparison import Comparison, compare
 from assay.report.folder import open_run
-from assay.report.say import Say, language_of
+from assay.report.say import Say
 from assay.report.side import sentences, side_by_side, tables
 from assay.reproduce.rerun import find_run
 from assay.store.store import Store
+from assay.wording import Language
 
 _KEY = 36  # letters of a key that are not broken
 
 
 def compared(
-    store: Store, one: str, other: str, language: str, output: Path | None
+    store: Store, one: str, other: str, language: Language, output: Path | None
 ) -> Comparison:
     """Compare two runs, say what came of it, and write a page of it where one is asked for.
 
     Raises
     ------
     StudyError
-        If there is no such run or language.
+        If there is no such run.
     CorruptObject
         If a file of a run is not what its manifest names.
     """
-    said = language_of(language)
     runs = [open_run(find_run(store, name)) for name in (one, other)]
-    found = compare(*runs)
+    comparison = compare(*runs)
     if output is not None:
-        output.write_text(side_by_side(found, said), encoding="utf-8")
-    _tell(found, Say(said))
-    return found
+        output.write_text(side_by_side(comparison, language), encoding="utf-8")
+    _tell(comparison, Say(language))
+    return comparison
 
 
-def _tell(found: Comparison, say: Say) -> None:
+def _tell(comparison: Comparison, say: Say) -> None:
     console = Console(highlight=False)
-    for sentence in sentences(found, say):
+    for sentence in sentences(comparison, say):
         console.print(escape(sentence.striptags()), soft_wrap=True)
-    for name, lines in tables(found).items():
+    for name, lines in tables(comparison).items():
         console.print(f"\n[bold]{say.plain(f'compare.{name}')}[/]")
         table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
         longest = max(len(line.what) for line in lines)
