@@ -13,13 +13,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assay.api import Run, check, draft, open_run, runs
+    from assay.api import Run, check, draft, open_run, runs, speak
 
 # From 1.32 on onnxruntime sends telemetry from the moment it is imported, unless this is set before.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.2.0"
-__all__ = ["Run", "__version__", "check", "draft", "open_run", "runs"]
+__all__ = ["Run", "__version__", "check", "draft", "open_run", "runs", "speak"]
 
 
 def __getattr__(name: str) -> Any:
