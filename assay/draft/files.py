@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from assay.draft import Draft
+from assay.draft.draft import Draft
 from assay.errors import DataRefused, StudyError
 from assay.store.canonical import digest_bytes, digest_file
 from assay.store.environment import data_folder, package_file, project_folder
