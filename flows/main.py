@@ -39,7 +39,6 @@ from assay.study.load import load
 from assay.study.plans import Plan, PlanName, Study
 from assay.study.registration import begin, register
 from assay.study.sources import Identity, identify
-from assay.wording import Sentence
 from flows.logbook import Logbook, run_name, show
 from flows.runner import Runner, records
 from tasks import (
@@ -118,7 +117,7 @@ def check_hypothesis(
             plan_a = judgement.verdict if name == "a" else plan_a
         verdict = judgement.verdict.after(
             plan_a if judgement.verdict.plan == "b" else None,
-            (*map(Sentence.plain, deviations), *evidence.snapshot.deviations),
+            (*deviations, *evidence.snapshot.deviations),
         )
         if multiverse:
             found = universes(store, declared, verdict.plan, identity, runner)

@@ -399,7 +399,7 @@ def test_a_changed_study_says_what_differs_from_the_registered_one(tmp_path: Pat
 
     assert changed.code == 0, changed.err
     (deviation,) = changed.verdict["deviations"]
-    assert "plan.a.smallest_effect (0.6 -> 0.7)" in deviation
+    assert "plan.a.smallest_effect (0.6 -> 0.7)" in str(deviation)
     assert changed.stored("clean") == 1
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from assay.store.records import Record
+from assay.store.records import Record, Task
+from assay.study.invalid import Invalid
 from assay.study.plans.columns import Dates, Drop, ImagePlan, Lists, Numbers
 from assay.study.plans.label import Words
 
@@ -90,7 +91,9 @@ class CleanPlan(Record):
     def declared(self) -> dict[str, str]:
         """For each column that is read in a way of its own, the key that says so."""
         kinds = ("numbers", "dates", "lists")
-        return {one.column: kind for kind in kinds for one in getattr(self, kind)} | {
+        return {
+            reading.column: kind for kind in kinds for reading in getattr(self, kind)
+        } | {
             name: kind
             for kind in ("text", "categories")
             for name in getattr(self, kind)
@@ -98,16 +101,16 @@ class CleanPlan(Record):
 
     def reading_of(self, column: str) -> tuple[Any, ...]:
         """Return how the cells of a column are read, to be compared."""
-        numbers = [one for one in self.numbers if one.column == column]
+        numbers = [number for number in self.numbers if number.column == column]
         return numbers, self.spellings.get(column), column in self.categories
 
     @model_validator(mode="after")
     def _each_column_in_one_way(self) -> "CleanPlan":
         ways = [("drop", drop.column) for drop in self.drop]
         ways += [
-            (kind, one.column)
+            (kind, reading.column)
             for kind in ("numbers", "dates", "lists")
-            for one in getattr(self, kind)
+            for reading in getattr(self, kind)
         ]
         ways += [
             (kind, name)
@@ -117,21 +120,19 @@ class CleanPlan(Record):
         seen: dict[str, str] = {}
         for kind, name in ways:
             if seen.get(name) == kind != "drop":
-                raise ValueError(f"{kind} names {name!r} twice")
+                raise Invalid("study.clean.twice", key=kind, column=name)
             if seen.setdefault(name, kind) != kind:
-                raise ValueError(
-                    f"{kind} and {seen[name]} both name {name!r}: keep one"
+                raise Invalid(
+                    "study.clean.two_ways", key=kind, other=seen[name], column=name
                 )
         return self
 
     @model_validator(mode="after")
     def _days_count_from_a_date(self) -> "CleanPlan":
-        known = {date.column for date in self.dates}
+        columns = {date.column for date in self.dates}
         for date in self.dates:
-            if date.since is not None and date.since not in known - {date.column}:
-                raise ValueError(
-                    f"dates: {date.column!r} counts since {date.since!r}, which must be another of the dates"
-                )
+            if date.since is not None and date.since not in columns - {date.column}:
+                raise Invalid("study.clean.since", column=date.column, since=date.since)
         return self
 
     @model_validator(mode="after")
@@ -139,9 +140,7 @@ class CleanPlan(Record):
         if self.image is not None and (
             self.scale not in ("robust", "none") or self.clip
         ):
-            raise ValueError(
-                "scale and clip are not for an image, in which no pixel stands for itself: leave them out"
-            )
+            raise Invalid("study.clean.scaled_image")
         return self
 
 
@@ -168,3 +167,32 @@ def most_levels(n_categories: int, *, wide: bool) -> int:
     if not wide or not n_categories:
         return _FEWEST_LEVELS
     return min(254, max(_FEWEST_LEVELS, _MOST_LEVEL_INPUTS // n_categories))
+
+
+# Rules of a plan ---------------------------------------------------------------------------------
+
+
+def check_cleaning(
+    clean: CleanPlan,
+    task: Task,
+    *,
+    label: tuple[str, ...],
+    unit: str,
+    order: str | None,
+) -> None:
+    """Refuse a reading of a column that is no feature, and a rule for labels that the task does not have.
+
+    ``label`` are the columns that the label is made from.
+    """
+    for column in label:
+        key = clean.declared.get(column, "numbers")
+        if key != "numbers":
+            raise Invalid("study.clean.reads_target", key=key, column=column)
+    for role, hidden, allowed in (("unit", unit, ""), ("order", order, "dates")):
+        key = clean.declared.get(str(hidden), allowed)
+        if key != allowed:
+            raise Invalid(
+                "study.clean.reads_hidden", key=key, column=str(hidden), role=role
+            )
+    if task == "regression" and clean.label_noise == "drop":
+        raise Invalid("study.clean.label_noise")

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from assay.formats.dates import DIRECTIVES
 from assay.store.records import Record
+from assay.study.invalid import Invalid
 from assay.study.plans.label import Words
 
 DatePart = Literal["elapsed", "year", "month", "weekday", "hour"]
@@ -51,10 +52,7 @@ class DateColumn(Record):
     def _format_means_the_same_everywhere(self) -> "DateColumn":
         for sign in re.findall(r"%(.?)", self.format or ""):
             if sign not in DIRECTIVES:
-                raise ValueError(
-                    f"format has %{sign}, whose meaning depends on the machine or is not known; write what a date is "
-                    f"made of, such as %Y-%m-%d %H:%M"
-                )
+                raise Invalid("study.clean.directive", sign=sign)
         return self
 
 
@@ -96,9 +94,7 @@ class ImagePlan(Record):
     @model_validator(mode="after")
     def _turns_are_of_squares(self) -> "ImagePlan":
         if "rotate" in self.augment and self.height != self.width:
-            raise ValueError(
-                f"augment has rotate, but an image of {self.height} x {self.width} turned by a quarter is another size"
-            )
+            raise Invalid("study.clean.rotated", height=self.height, width=self.width)
         return self
 
 
@@ -106,6 +102,21 @@ def _named(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-Numbers = tuple[Annotated[NumberColumn, BeforeValidator(_named)], ...]
-Dates = tuple[Annotated[DateColumn, BeforeValidator(_named)], ...]
-Lists = tuple[Annotated[ListColumn, BeforeValidator(_named)], ...]
+Numbers = tuple[
+    Annotated[
+        NumberColumn, BeforeValidator(_named, json_schema_input_type=str | NumberColumn)
+    ],
+    ...,
+]
+Dates = tuple[
+    Annotated[
+        DateColumn, BeforeValidator(_named, json_schema_input_type=str | DateColumn)
+    ],
+    ...,
+]
+Lists = tuple[
+    Annotated[
+        ListColumn, BeforeValidator(_named, json_schema_input_type=str | ListColumn)
+    ],
+    ...,
+]

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from assay.store.records import Record
+from assay.study.invalid import Invalid
 
 
 class GatePlan(Record):
@@ -31,3 +32,19 @@ class GatePlan(Record):
         if self.stop == "never":
             return math.ceil(1 / alpha - 1e-9) - 1
         return math.ceil(math.log(0.3) / math.log1p(-0.7 * alpha)) - 1
+
+
+# Rules of a study --------------------------------------------------------------------------------
+
+
+def check_permutations(gate: GatePlan, plan: str, alpha: float) -> None:
+    """Refuse a gate that cannot pass with as few permutations as it may draw."""
+    fewest = gate.fewest_permutations(alpha)
+    if gate.permutations < fewest:
+        raise Invalid(
+            "study.gate.permutations",
+            plan=plan,
+            permutations=gate.permutations,
+            alpha=alpha,
+            fewest=fewest,
+        )

@@ -1,10 +1,12 @@
 """What a study may declare of reading: how its file is written, a sample of its rows, its images."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from assay.store.records import Record
+from assay.study.invalid import Invalid
+from assay.study.plans.columns import ImagePlan
 from assay.study.plans.label import Words
 
 SourceName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
@@ -49,7 +51,7 @@ class ReadPlan(Record):
         folded = [name.casefold() for name in self.names]
         for name in self.names:
             if folded.count(name.casefold()) > 1:
-                raise ValueError(f"names has {name!r} twice, or differing only in case")
+                raise Invalid("study.read.same_name", name=name)
         return self
 
 
@@ -69,3 +71,29 @@ class ImageSource(Record):
     @property
     def n_pixels(self) -> int:
         return self.height * self.width * self.channels
+
+
+# Rules of a plan ---------------------------------------------------------------------------------
+
+
+def with_image_size(images: Any, clean: Any) -> Any:
+    """Return the values of ``clean`` with the size of the images, where they do not give another."""
+    if not isinstance(images, dict) or not isinstance(clean, dict):
+        return clean
+    size = {k: images[k] for k in ("height", "width", "channels") if k in images}
+    image = clean.get("image") or {}
+    return clean | {"image": size | image} if isinstance(image, dict) else clean
+
+
+def check_images(images: ImageSource | None, image: ImagePlan | None) -> None:
+    """Refuse images whose pixels cleaning does not read, or reads in another size."""
+    if images is None:
+        return
+    if image is None:
+        raise Invalid("study.read.no_image")
+    for key in ("height", "width", "channels"):
+        declared, cleaned = getattr(images, key), getattr(image, key)
+        if declared != cleaned:
+            raise Invalid(
+                "study.read.image_size", key=key, declared=declared, cleaned=cleaned
+            )

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from assay.store.records import Record
+from assay.study.invalid import Invalid
 
 
 class SplitPlan(Record):
@@ -24,3 +25,15 @@ class SplitPlan(Record):
         ge=0,
         description="With order: rows left out on either side of a test part.",
     )
+
+
+# Rules of a plan ---------------------------------------------------------------------------------
+
+
+def check_independence(unit: str, order: str | None, label: tuple[str, ...]) -> None:
+    """Refuse a unit or an order that is the label's own column, and both at once."""
+    for role, column in (("unit", unit), ("order", order)):
+        if column in label:
+            raise Invalid("study.split.is_target", role=role, column=str(column))
+    if order is not None and unit != "row":
+        raise Invalid("study.split.unit_and_order")

@@ -1,21 +1,23 @@
 """What a study may declare of tuning: the budget, and what each search varies."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from assay.store.records import Record
+from assay.study.invalid import Invalid
+from assay.study.plans.split import SplitPlan
 
 
 def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] >= bounds[1]:
-        raise ValueError(f"{list(bounds)} must go up, the smaller number first")
+        raise Invalid("study.tune.range", low=bounds[0], high=bounds[1])
     return bounds
 
 
 def _none_or_several(n_pieces: int) -> int:
     if n_pieces != 0 and not 3 <= n_pieces <= 64:
-        raise ValueError(f"{n_pieces} pieces: 0, or 3 to 64")
+        raise Invalid("study.tune.pieces", n=n_pieces)
     return n_pieces
 
 
@@ -139,3 +141,21 @@ class TunePlan(Record):
     image: ImageSpace = ImageSpace()
     logistic: LogisticSpace = LogisticSpace()
     boosting: BoostingSpace = BoostingSpace()
+
+
+# Rules of a plan ---------------------------------------------------------------------------------
+
+_OF_IMAGES = {"seeds": 4, "epochs": 40, "patience": 10}  # a step of theirs costs more
+
+
+def with_image_budget(tune: Any, clean: Any) -> Any:
+    """Return the values of ``tune`` with the smaller defaults of images, where ``clean`` reads an image."""
+    reads_image = isinstance(clean, dict) and clean.get("image")
+    return _OF_IMAGES | tune if reads_image and isinstance(tune, dict) else tune
+
+
+def check_folds_per_trial(tune: TunePlan, split: SplitPlan) -> None:
+    """Refuse more folds for a trial than there are; the final fit takes the outer folds as inner ones."""
+    n_folds = min(split.inner_folds, split.folds)
+    if tune.folds_per_trial > n_folds:
+        raise Invalid("study.tune.folds", asked=tune.folds_per_trial, n_folds=n_folds)
