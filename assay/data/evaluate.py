@@ -114,8 +114,8 @@ def _cells(column: "pd.Series[Any]") -> NDArray[Any]:
 
 
 def _is_among(value: Any, others: list[Any]) -> Any:
-    equal = (_equal(value, other) for other in others)
-    return functools.reduce(np.logical_or, equal, np.bool_(False))
+    equal: list[Any] = [_equal(value, other) for other in others]
+    return functools.reduce(np.logical_or, equal, False)
 
 
 def _equal(left: Any, right: Any) -> NDArray[np.bool_]:

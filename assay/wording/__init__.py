@@ -10,6 +10,7 @@ that depends on the word before it stands as ``{name}(은/는)``.
 import locale
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -113,6 +114,26 @@ def speak(language: Language) -> None:
 def spoken() -> Language:
     """Return the language that was chosen last."""
     return _spoken[0]
+
+
+def program() -> str:
+    """Return what a person types to call this program."""
+    return _called[0]
+
+
+def called_as(name: str) -> None:
+    """Say what a person types to call this program, where it is not what it was started with."""
+    _called[0] = name
+
+
+def _started_as() -> str:
+    started = Path(sys.argv[0])
+    if started.name == "main.py" and started.parent.name == "flows":
+        return "python flows/main.py"
+    return "python -m assay" if started.name == "__main__.py" else "assay"
+
+
+_called = [_started_as()]
 
 
 def language_of_the_machine() -> Language:
