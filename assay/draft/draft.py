@@ -14,18 +14,19 @@ from assay.draft.target import aim_at
 from assay.errors import DataRefused, StudyError
 from assay.study.plans import SplitPlan
 from assay.study.sources import Source
+from assay.wording import Sentence
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What was found of a table, from which study and suite are written."""
+    """The facts about a table from which study and suite are written."""
 
     facts: Facts
     frame: pd.DataFrame
 
-    def study(self, name: str, suite: str, command: str) -> str:
+    def study(self, name: str, suite: str, command: str, schema: str = "") -> str:
         """Return the study as TOML text; see :func:`assay.draft.study.draft_study`."""
-        return draft_study(self.facts, name, suite, command)
+        return draft_study(self.facts, name, suite, command, schema)
 
     def suite(self, name: str) -> str:
         """Return the expectation suite as JSON text."""
@@ -68,47 +69,54 @@ def draft_table(
         unit=unit,
         order=order,
         read=source.read,
-        folds=_folds(frame[aim.known], order) if order is not None else None,
+        folds=_folds(frame[aim.labelled], order) if order is not None else None,
     )
     return Draft(facts, frame)
 
 
 def _folds(frame: pd.DataFrame, order: str) -> tuple[int, int] | None:
-    """Return outer and inner folds of rows in time; None where the usual ones do.
+    """Return outer and inner folds of rows in time; None for the usual ones.
 
     Raises
     ------
     DataRefused
         If there are too few times for any.
     """
-    found = folds_in_time(moments(frame[order]))
-    if found is None:
+    folds = folds_in_time(moments(frame[order]))
+    if folds is None:
         raise DataRefused(
-            f"--order {order}: {len(frame)} rows with {frame[order].nunique()} different times are too few to learn "
-            f"from earlier ones and be scored on later ones. Bring more rows, or leave --order out."
+            "draft.few_times",
+            column=order,
+            n_rows=len(frame),
+            n_times=int(frame[order].nunique()),
         )
     usual = SplitPlan().folds, SplitPlan().inner_folds
-    return None if found == usual else found
+    return None if folds == usual else folds
 
 
 def _check_named(frame: pd.DataFrame, named: dict[str, str | None]) -> None:
-    seen: dict[str, str] = {}
+    option_of: dict[str, str] = {}
     for option, column in named.items():
         if column is None:
             continue
         if column not in frame.columns:
-            names = ", ".join(map(str, frame.columns[:12]))
-            more = f" and {len(frame.columns) - 12} more" * (len(frame.columns) > 12)
+            columns = tuple(map(str, frame.columns[:12]))
+            more = len(frame.columns) - 12
             raise StudyError(
-                f"--{option} {column}: the table has no such column, but {names}{more}."
+                "draft.no_such_column",
+                option=option,
+                column=column,
+                columns=(*columns, Sentence.of("draft.and_more", n=more))
+                if more > 0
+                else columns,
             )
-        if column in seen:
+        if column in option_of:
             raise StudyError(
-                f"--{option} {column}: --{seen[column]} names it already. Name another column."
+                "draft.named_twice",
+                option=option,
+                column=column,
+                other=option_of[column],
             )
-        seen[column] = option
+        option_of[column] = option
     if named["unit"] is not None and named["order"] is not None:
-        raise StudyError(
-            "--unit and --order cannot both be given: no exact permutation is known to us for units that run through "
-            "time. Give the one that new rows will differ in."
-        )
+        raise StudyError("draft.unit_and_order")

@@ -85,7 +85,7 @@ def test_what_the_grammar_does_not_know_is_refused(text, said):
 
 
 def test_arithmetic_with_a_text_names_the_row():
-    with pytest.raises(ValueError, match="a number in row 1, but the cell holds 'KR'"):
+    with pytest.raises(ValueError, match="needs numbers, but finds 'KR' in row 1"):
         values_of(parse("나라 * 2"), TABLE)
     with pytest.raises(ValueError, match="arithmetic with the text 'a'"):
         values_of(parse("likes + 'a'"), TABLE)
