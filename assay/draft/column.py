@@ -19,7 +19,7 @@ RoleWord = Literal[
 Asked = Literal["unit", "order"]
 Reading = Literal["numbers", "dates", "lists", "text"]
 
-_MOSTLY = 0.95  # missing: what is left teaches little
+_MOSTLY = 0.95  # missing: too little is left to learn from
 _IN_ORDER = 0.99  # rank correlation with the row number
 _MANY_TEXTS = 30  # different texts of words that are still levels
 _NEARLY_UNIQUE = 0.9

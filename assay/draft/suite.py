@@ -21,7 +21,7 @@ _LONGEST_NAME = 60  # in an id
 _MARGIN = 0.01  # of the rows
 _MOST_LEVELS, _FEWEST_OF_A_LEVEL = 30, 5
 _WIDENED = 1.5  # interquartile ranges beyond the quantiles .001 and .999
-_DATE_TEXTS = 0.95  # of the cells have the format found
+_DATE_TEXTS = 0.95  # of the cells have the format detected
 _NOT_AMOUNTS = ("id", "entity", "constant")
 
 

@@ -36,24 +36,24 @@ def register(store: Store, study: Study) -> tuple[Registration, tuple[Sentence, 
     digest = study.essence_digest()
     with store.lock(f"registrations-{study.name}"):
         earlier = _registrations(store, folder)
-        mine = next((entry for entry in earlier if entry.digest == digest), None)
-        if mine is None:
-            mine = Registration(
+        own = next((entry for entry in earlier if entry.digest == digest), None)
+        if own is None:
+            own = Registration(
                 study=study,
                 digest=digest,
                 order=1 + max((entry.order for entry in earlier), default=-1),
             )
             store.write_checked(
-                folder / f"{digest}.json", canonical_json(mine.model_dump(mode="json"))
+                folder / f"{digest}.json", canonical_json(own.model_dump(mode="json"))
             )
     before = [
         entry
         for entry in sorted(earlier, key=lambda entry: entry.order)
-        if entry.order < mine.order
+        if entry.order < own.order
         # a version that knew fewer keys gave the same study another digest
         and entry.study.essence_digest() != digest
     ]
-    return mine, tuple(
+    return own, tuple(
         _deviation(entry, study, begun=_mark(folder, entry).exists())
         for entry in before
     )

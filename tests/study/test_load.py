@@ -59,6 +59,30 @@ def test_a_study_is_found_in_the_project_from_any_folder(tmp_path, monkeypatch):
     assert load(Path("hypotheses/digits.toml")).name == "digits"
 
 
+def test_a_study_of_the_project_comes_before_a_shipped_one(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    name = Path("hypotheses/digits.toml")
+
+    assert load(name).question == load(ROOT / name).question
+    (tmp_path / "hypotheses").mkdir()
+    write_study(tmp_path / "hypotheses", "digits.toml", question="Mine?")
+    assert load(name).question == "Mine?"
+
+
+def test_a_suite_of_the_project_comes_before_a_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    plan = make_study(plan={"a": make_plan(suite="digits")}).of("a")
+
+    assert suite_of(plan, tmp_path).text == (
+        (ROOT / "expectations" / "digits.json").read_text(encoding="utf-8")
+    )
+    (tmp_path / "expectations").mkdir()
+    (tmp_path / "expectations" / "digits.json").write_text("{}")
+    assert suite_of(plan, tmp_path).text == "{}"
+
+
 def test_a_byte_order_mark_is_passed_over(path):
     path.write_text(path.read_text(), encoding="utf-8-sig")
 

@@ -1,6 +1,6 @@
 """What a study may declare: its plans, the sections of a plan, their defaults and bounds.
 
-Every default is the one of the protocol; a key that is not here is refused.
+Defaults are those of the protocol; any other key is refused.
 """
 
 from assay.study.plans.audit import Accept, AuditPlan

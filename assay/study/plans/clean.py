@@ -1,4 +1,4 @@
-"""What a study may declare of cleaning: fixed rules for all rows, and steps fitted inside the folds."""
+"""What a study may declare about cleaning: fixed rules for all rows, and steps fitted inside the folds."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ _FEWEST_LEVELS, _MOST_LEVEL_INPUTS = 49, 1024
 
 
 class OutlierPlan(Record):
-    """Training rows left out as outliers; rows that are scored never are."""
+    """Which training rows are left out as outliers; scored rows never are."""
 
     rule: Literal["none", "iqr", "mad", "isolation_forest"] = "none"
     factor: float = Field(
@@ -22,7 +22,9 @@ class OutlierPlan(Record):
         description="Interquartile ranges beyond the quartiles, or scaled MADs from the median.",
     )
     columns_needed: int = Field(
-        default=1, ge=1, description="Columns that must be out for a row to go."
+        default=1,
+        ge=1,
+        description="Columns in which a row must be an outlier to be left out.",
     )
     share: float = Field(
         default=0.01,
@@ -55,11 +57,11 @@ class CleanPlan(Record):
         description="Columns read as text rather than as categories, fitted in the fold.",
     )
     text_components: int = Field(
-        default=32, ge=1, le=256, description="Inputs that each of them becomes."
+        default=32, ge=1, le=256, description="Inputs that each text column becomes."
     )
     spellings: dict[str, Annotated[dict[str, str], Field(min_length=1)]] = Field(
         default={},
-        description="For a column, how values are spelled that are written in several ways.",
+        description="For a column: other spellings of its values, and the spelling that replaces each.",
     )
     image: ImagePlan | None = Field(
         default=None,
@@ -79,7 +81,7 @@ class CleanPlan(Record):
         default=0.0,
         ge=0,
         lt=0.25,
-        description="Share at each end of a numeric column that is drawn in to the quantile there; fitted in the fold.",
+        description="Share at each end of a numeric column that is clipped to the quantile there; fitted in the fold.",
     )
     outliers: OutlierPlan = OutlierPlan()
     label_noise: Literal["keep", "drop"] = Field(
@@ -89,7 +91,7 @@ class CleanPlan(Record):
 
     @property
     def declared(self) -> dict[str, str]:
-        """For each column that is read in a way of its own, the key that says so."""
+        """For each column with a declared reading, the key that declares it."""
         kinds = ("numbers", "dates", "lists")
         return {
             reading.column: kind for kind in kinds for reading in getattr(self, kind)
@@ -145,7 +147,7 @@ class CleanPlan(Record):
 
 
 class Alternative(Record):
-    """Another way to clean that would have been as good: the verdict is asked again under it."""
+    """Another way to clean that would have been as good: the study is checked again under it."""
 
     name: Words
     clean: dict[str, Any] = Field(

@@ -1,4 +1,4 @@
-"""What a study may declare of columns: which are left out, and how cells are read that are no plain values."""
+"""What a study may declare about columns: which are left out, and how cells other than plain values are read."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -26,7 +26,7 @@ class NumberColumn(Record):
     column: Words
     unit: str | None = Field(
         default=None,
-        description="The unit whose cells count, where a column mixes several ('': none); others are missing.",
+        description="The unit to read, where a column mixes several ('': none); other cells are missing.",
     )
 
 
@@ -37,11 +37,11 @@ class DateColumn(Record):
     format: Words | None = Field(
         default=None,
         pattern="%[A-Za-z]",
-        description="As strptime has it, such as %B %d, %Y. Default: ISO 8601.",
+        description="In the notation of strptime, such as %B %d, %Y. Default: ISO 8601.",
     )
     parts: Annotated[tuple[DatePart, ...], Field(min_length=1)] = Field(
         default=("elapsed", "month", "weekday", "hour"),
-        description="Days passed, the year, and places in the circle of the year, the week and the day.",
+        description="Elapsed days, the year, and positions within the year, the week and the day.",
     )
     since: Words | None = Field(
         default=None,
@@ -65,7 +65,7 @@ class ListColumn(Record):
         default=64,
         ge=1,
         le=512,
-        description="Values that get an input of their own, the commonest in the training rows.",
+        description="Values that get an input of their own: the commonest in the training rows.",
     )
 
 
@@ -78,8 +78,8 @@ class ImagePlan(Record):
     augment: tuple[Literal["shift", "flip", "rotate"], ...] = Field(
         default=("shift",),
         description=(
-            "What leaves the label as it is: small shifts, left and right exchanged, quarter turns. "
-            "Networks are trained on images so changed."
+            "Changes that keep the label: small shifts, left and right exchanged, quarter turns. "
+            "Networks are trained on images changed in these ways."
         ),
     )
     denoise: Literal["none", "median"] = Field(

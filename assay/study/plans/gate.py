@@ -1,4 +1,4 @@
-"""What a study may declare of the test against chance."""
+"""What a study may declare about the test against chance."""
 
 import math
 from typing import Literal
@@ -13,10 +13,14 @@ class GatePlan(Record):
     """The permutation test against chance."""
 
     permutations: int = Field(
-        default=999, ge=39, le=99999, description="At most; the test may stop sooner."
+        default=999,
+        ge=39,
+        le=99999,
+        description="Most permutations; a sequential test may stop sooner.",
     )
     stop: Literal["betting", "never"] = Field(
-        default="betting", description="Sequential test, or all of them."
+        default="betting",
+        description="betting: a sequential test. never: all permutations.",
     )
     hidden: int = Field(default=16, ge=2, le=256, description="Units of the small net.")
     steps: int = Field(

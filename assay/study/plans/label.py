@@ -1,4 +1,4 @@
-"""What a study may declare of the target: a column, or a rule that makes a label."""
+"""What a study may declare about the target: a column, or a rule that makes a label."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ class LabelRule(Record):
     column: Words | None = None
     expression: Words | None = Field(
         default=None,
-        description="For instance likes / view_count; columns it reads are shown to no model.",
+        description="For instance likes / view_count; the columns it reads are hidden from models.",
     )
     at_least: float | None = Field(
         default=None, description="The rule holds from this number up."
@@ -39,7 +39,7 @@ class LabelRule(Record):
     mapping: dict[str, Words] | None = Field(
         default=None,
         min_length=2,
-        description="A class for each value; rows of other values are left out.",
+        description="A class for each value; rows with other values are left out.",
     )
     positive: Words = "yes"
     negative: Words = "no"

@@ -40,7 +40,7 @@ class Plan(Record):
     source: SourceName = Field(description="A file under ASSAY_DATA, or builtin:NAME.")
     read: ReadPlan = ReadPlan()
     images: ImageSource | None = Field(
-        default=None, description="Images beside the table, one a row."
+        default=None, description="Images beside the table, one for each row."
     )
     target: Words | LabelRule
     positive: Words | None = Field(
@@ -48,7 +48,7 @@ class Plan(Record):
     )
     unit: Words = Field(
         default="row",
-        description="What is independent of the others: row, or the column that names it.",
+        description="The unit of independence: row, or the column that names it.",
     )
     order: Words | None = Field(
         default=None, description="The column that puts the rows in order of time."
@@ -68,7 +68,7 @@ class Plan(Record):
     suite: SourceName
     clean: CleanPlan = CleanPlan()
     alternatives: tuple[Alternative, ...] = Field(
-        default=(), description="Of cleaning, for check --multiverse."
+        default=(), description="Other ways to clean, for check --multiverse."
     )
     split: SplitPlan = SplitPlan()
     audit: AuditPlan = AuditPlan()

@@ -1,4 +1,4 @@
-"""What a study may declare of reading: how its file is written, a sample of its rows, its images."""
+"""What a study may declare about reading: the form of its file, a sample of its rows, its images."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ SourceName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class ReadPlan(Record):
-    """How a source is to be read, where the reader is not to find out or cannot."""
+    """How a source is read, where the reader cannot or should not detect it."""
 
     names: tuple[Words, ...] = Field(
         default=(), description="Column names, in order, of a file without a header."
@@ -33,12 +33,12 @@ class ReadPlan(Record):
             "gb18030",
         ]
         | None
-    ) = Field(default=None, description="Default: found out.")
+    ) = Field(default=None, description="Default: detected.")
     separator: Literal[",", "\t", ";", "|"] | None = Field(
-        default=None, description="Default: found out."
+        default=None, description="Default: detected."
     )
     missing: tuple[Words, ...] = Field(
-        default=(), description="Further words read as missing, such as Unrated."
+        default=(), description="Further texts read as missing, such as Unrated."
     )
     sample: int | None = Field(
         default=None,
@@ -56,13 +56,13 @@ class ReadPlan(Record):
 
 
 class ImageSource(Record):
-    """Images that lie beside the table: each row names its own, which becomes columns of pixels."""
+    """Images beside the table: each row names its own, which becomes columns of pixels."""
 
     source: SourceName = Field(
         description="A folder, .tar, .tar.gz or .zip of JPEG and PNG files under ASSAY_DATA."
     )
     column: Words = Field(
-        description="The column that names each row's image, with or without its ending."
+        description="The column that names each row's image, with or without its file ending."
     )
     height: int = Field(ge=8, le=64, description="Pixels it is resized to.")
     width: int = Field(ge=8, le=64, description="Pixels it is resized to.")

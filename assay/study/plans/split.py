@@ -1,4 +1,4 @@
-"""What a study may declare of folds."""
+"""What a study may declare about folds."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ class SplitPlan(Record):
     inner_folds: int = Field(default=5, ge=2, le=20)
     time: Literal["forward", "blocks"] = Field(
         default="forward",
-        description="With order: learn from earlier rows only, or from both sides of a block.",
+        description="With order: train on earlier rows only, or on both sides of a block.",
     )
     gap: int = Field(
         default=0,
