@@ -29,7 +29,6 @@ from assay.study.load import load
 from assay.study.plans import Plan, PlanName, Study
 from assay.study.registration import begin, register
 from assay.study.sources import Identity, identify
-from assay.wording import Sentence
 
 Open = Callable[[PlanName], Opened]
 
@@ -77,7 +76,7 @@ def check(request: Request, execution: Execution | None = None) -> Finished:
         evidence, judgement = plans[-1]
         plan_a = plans[0][1].verdict if len(plans) > 1 else None
         verdict = judgement.verdict.after(
-            plan_a, (*map(Sentence.of, deviations), *evidence.snapshot.deviations)
+            plan_a, (*deviations, *evidence.snapshot.deviations)
         )
         if request.multiverse:
             verdict = verdict.among(tuple(way.universes(verdict.plan)))

@@ -32,7 +32,7 @@ def drafted(
 ) -> tuple[Draft, Drafted]:
     """Draft a study of a table and write it where a person will edit it."""
     found, draft = _draft(table, data, wanted)
-    return draft, write_draft(draft, found, output, Path.cwd())
+    return draft, write_draft(draft, found, output)
 
 
 def _draft(table: Path, data: Path | None, wanted: Wanted) -> tuple[Table, Draft]:
@@ -67,7 +67,7 @@ def tell_draft(draft: Draft, written: Drafted) -> None:
         grid.add_row(escape(name), role, escape(seen))
     console.print(grid)
     for title, sentences in (
-        ("Why", list(draft.facts.aim.why)),
+        ("Why", list(map(str, draft.facts.aim.why))),
         ("Left out", left_out(draft)),
         ("To decide", remarks(draft)),
     ):
@@ -105,22 +105,26 @@ def lines(roles: tuple[Role, ...]) -> list[tuple[str, str, str]]:
     """Return a line for each column, the target's first; of a wide table one for each role."""
     ordered = sorted(roles, key=lambda role: role.word != "target")
     if len(roles) <= _MOST_LINES:
-        return [(role.column, role.word, role.seen) for role in ordered]
+        return [_line(role) for role in ordered]
     words = dict.fromkeys(role.word for role in ordered)
     found: list[tuple[str, str, str]] = []
     for word in words:
         some = [role for role in ordered if role.word == word]
         if len(some) <= 3:
-            found += [(role.column, role.word, role.seen) for role in some]
+            found += map(_line, some)
         else:
             found.append(
                 (
                     f"{some[0].column} ... {some[-1].column}",
-                    word,
+                    str(some[0].title),
                     f"{len(some):,} columns",
                 )
             )
     return found
+
+
+def _line(role: Role) -> tuple[str, str, str]:
+    return role.column, str(role.title), str(role.seen)
 
 
 def left_out(draft: Draft) -> list[str]:
@@ -128,7 +132,7 @@ def left_out(draft: Draft) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for role in draft.facts.roles:
         if role.left_out:
-            by_reason.setdefault(role.left_out, []).append(role.column)
+            by_reason.setdefault(str(role.left_out), []).append(role.column)
     return [f"{_listed(names)}: {reason}" for reason, names in by_reason.items()]
 
 
@@ -139,12 +143,12 @@ def remarks(draft: Draft) -> list[str]:
         for role in draft.facts.roles
         for sentence in (
             role.remark,
-            question_of(role, f"add --{role.asks} {shlex.quote(role.column)}"),
+            question_of(role, f"--{role.asks} {shlex.quote(role.column)}"),
         )
         if sentence
     ]
     picture = picture_in(draft.facts.roles)
-    return [*said, picture] if picture else said
+    return [*said, str(picture)] if picture else said
 
 
 def _listed(names: list[str]) -> str:

@@ -1,6 +1,6 @@
-"""Reckoning: what an expression of a study comes to in each row of a table."""
+"""Evaluate: the value of a study's expression in each row of a table."""
 
-import ast
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -9,22 +9,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.study.expression import Expression
+from assay.study.expression import Column, Constant, Expression, Node
+from assay.study.invalid import Invalid
 
-_COUNTING: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: np.divide,
-    ast.Pow: np.power,
-}
-_COMPARING: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
+# Applied to numbers; the keys are operators of `assay.study.expression`.
+ON_NUMBERS: dict[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": np.divide,
+    "**": np.power,
+    "negative": operator.neg,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
     "log": np.log,
     "log1p": np.log1p,
     "sqrt": np.sqrt,
@@ -32,111 +31,91 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": np.minimum,
     "max": np.maximum,
 }
+# Applied to conditions, two at a time.
+ON_CONDITIONS: dict[str, Callable[..., Any]] = {
+    "and": np.logical_and,
+    "or": np.logical_or,
+}
 
 
 def values_of(expression: Expression, frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the value of an expression in each row, shape (n_rows,): conditions as 1 and 0, NaN where it has none.
+    """Return the value of an expression in each row, shape (n_rows,): conditions as 1 and 0.
 
-    It has none where a cell that it reads is missing, and where a number is not finite.
+    NaN where a cell that it reads is missing, and where the result is not finite.
 
     Raises
     ------
     ValueError
-        If it reckons with a text; the message names the column and the row.
+        If arithmetic meets a text; the message names it and its row.
     """
     missing = frame[list(expression.columns)].isna().any(axis=1).to_numpy()
     with np.errstate(all="ignore"):
-        found = _value(expression, expression.tree, frame[~missing])
+        result = _Rows(expression.text, frame[~missing]).value(expression.root)
     values = np.full(len(frame), np.nan)
-    values[~missing] = np.asarray(found, dtype=np.float64)
+    values[~missing] = np.asarray(result, dtype=np.float64)
     values[~np.isfinite(values)] = np.nan
     return values
 
 
-def _value(expression: Expression, node: ast.expr, frame: pd.DataFrame) -> Any:
-    match node:
-        case ast.Constant(value=str(value)):
+class _Rows:
+    """The rows that an expression is evaluated on: numbers are float64, all else is text."""
+
+    def __init__(self, text: str, frame: pd.DataFrame) -> None:
+        self._text, self._frame = text, frame
+
+    def value(self, node: Node) -> Any:
+        """Return a float or a text for a constant, else an array, shape (n_rows,)."""
+        match node:
+            case Constant(value):
+                return value
+            case Column(name):
+                return _cells(self._frame[name])
+        name, parts = node.operator, node.parts
+        if name in ON_NUMBERS:
+            return ON_NUMBERS[name](*map(self._number, parts))
+        if name in ON_CONDITIONS:
+            return functools.reduce(ON_CONDITIONS[name], map(self.value, parts))
+        first, *others = map(self.value, parts)
+        match name:
+            case "not":
+                return np.logical_not(first)
+            case "==" | "in":
+                return _is_among(first, others)
+            case "!=" | "not in":
+                return np.logical_not(_is_among(first, others))
+        raise AssertionError(f"no operator {name!r}")
+
+    def _number(self, node: Node) -> Any:
+        value = self.value(node)
+        if isinstance(value, float):
             return value
-        case ast.Constant(value=int() | float() as number):
-            return float(number)
-        case ast.Name(id=name):
-            return _plain(frame[expression.names[name]])
-        case ast.BinOp(left=left, op=op, right=right):
-            return _COUNTING[type(op)](
-                _number(expression, left, frame), _number(expression, right, frame)
-            )
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_number(expression, operand, frame)
-        case ast.UnaryOp(operand=operand):
-            return ~_truth(expression, operand, frame)
-        case ast.BoolOp(op=op, values=values):
-            parts = [_truth(expression, one, frame) for one in values]
-            together = np.logical_and if isinstance(op, ast.And) else np.logical_or
-            return together.reduce(parts)
-        case ast.Call(func=ast.Name(id=name), args=arguments):
-            return _FUNCTIONS[name](*(_number(expression, a, frame) for a in arguments))
-        case ast.Compare(left=left, ops=ops, comparators=others):
-            return _compared(expression, left, ops, others, frame)
-    raise AssertionError(f"{ast.dump(node)} was let through")
-
-
-def _compared(
-    expression: Expression,
-    left: ast.expr,
-    ops: list[ast.cmpop],
-    others: list[ast.expr],
-    frame: pd.DataFrame,
-) -> NDArray[np.bool_]:
-    holds = np.ones(len(frame), dtype=bool)
-    for op, other in zip(ops, others, strict=True):
-        if isinstance(other, ast.List):
-            values = _value(expression, left, frame)
-            held = np.logical_or.reduce(
-                [_equal(values, _value(expression, one, frame)) for one in other.elts]
-            )
-            holds &= held if isinstance(op, ast.In) else ~held
-        elif isinstance(op, ast.Eq | ast.NotEq):
-            same = _equal(
-                _value(expression, left, frame), _value(expression, other, frame)
-            )
-            holds &= same if isinstance(op, ast.Eq) else ~same
-        else:
-            holds &= _COMPARING[type(op)](
-                _number(expression, left, frame), _number(expression, other, frame)
-            )
-        left = other
-    return holds
-
-
-def _number(expression: Expression, node: ast.expr, frame: pd.DataFrame) -> Any:
-    value = _value(expression, node, frame)
-    if isinstance(value, float):
-        return value
-    if isinstance(value, str):
-        raise ValueError(f"{value!r} is a text, with which nothing can be reckoned")
-    if value.dtype != object:
-        return value.astype(np.float64)
-    numbers = pd.to_numeric(pd.Series(value, index=frame.index), errors="coerce")
-    bad = numbers.index[numbers.isna()]
-    if len(bad):
-        shown = value[np.flatnonzero(numbers.isna())[0]]
-        raise ValueError(
-            f"{expression.text!r} reckons with {shown!r} in row {bad[0] + 1}, which is no number"
+        if isinstance(value, str):
+            raise Invalid("study.expression.text_in_arithmetic", value=value)
+        if value.dtype != object:
+            return value.astype(np.float64)
+        numbers = pd.to_numeric(
+            pd.Series(value, index=self._frame.index), errors="coerce"
         )
-    return numbers.to_numpy(dtype=np.float64)
+        bad = np.flatnonzero(numbers.isna())
+        if len(bad):
+            raise Invalid(
+                "study.expression.cell_in_arithmetic",
+                expression=self._text,
+                value=str(value[bad[0]]),
+                row=int(numbers.index[bad[0]]) + 1,
+            )
+        return numbers.to_numpy(dtype=np.float64)
 
 
-def _truth(
-    expression: Expression, node: ast.expr, frame: pd.DataFrame
-) -> NDArray[np.bool_]:
-    return np.asarray(_value(expression, node, frame), dtype=bool)
-
-
-def _plain(column: "pd.Series[Any]") -> NDArray[Any]:
-    """Return numbers as float64, everything else as text."""
+def _cells(column: "pd.Series[Any]") -> NDArray[Any]:
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64)
     return column.map(str).to_numpy(dtype=object)
+
+
+def _is_among(value: Any, others: list[Any]) -> Any:
+    equal: list[Any] = [_equal(value, other) for other in others]
+    return functools.reduce(np.logical_or, equal, False)
 
 
 def _equal(left: Any, right: Any) -> NDArray[np.bool_]:

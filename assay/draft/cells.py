@@ -1,4 +1,4 @@
-"""What the cells of a column of texts are: numbers, dates, several values, words, names of images."""
+"""What the cells of a column of texts hold: numbers, dates, lists, sentences, names of images."""
 
 import re
 from collections import Counter
@@ -57,36 +57,38 @@ def amounts(column: "pd.Series[Any]", few: int = _FEW_VALUES) -> Amounts | None:
 
     Examples
     --------
-    >>> found = amounts(pd.Series(["90 min", "105 min", "2 Seasons"]), few=1)
-    >>> found.unit, found.others, found.values[:2]
+    >>> lengths = amounts(pd.Series(["90 min", "105 min", "2 Seasons"]), few=1)
+    >>> lengths.unit, lengths.others, lengths.values[:2]
     ('min', ('Seasons',), array([ 90., 105.]))
     """
     counts = column.value_counts()
     parsed = {text: _amount(text) for text in counts.index}
     units, spellings = Counter[str](), {"": ""}
-    for text, found in parsed.items():
-        if found is not None:
-            units[found[1].casefold()] += int(counts[text])
-            spellings.setdefault(found[1].casefold(), found[1])
+    for text, amount in parsed.items():
+        if amount is not None:
+            units[amount[1].casefold()] += int(counts[text])
+            spellings.setdefault(amount[1].casefold(), amount[1])
     if not units or units.total() < NEARLY_ALL * counts.sum() or _ORDINALS & {*units}:
         return None
     main, n_main = units.most_common(1)[0]
     several = units_differ(units)
     if several and n_main < _MAIN_UNIT * units.total():
         return None
-    held = {
-        text: found[0]
-        for text, found in parsed.items()
-        if found and (not several or found[1].casefold() == main)
+    numbers = {
+        text: amount[0]
+        for text, amount in parsed.items()
+        if amount and (not several or amount[1].casefold() == main)
     }
-    if len(set(held.values())) <= few:
+    if len(set(numbers.values())) <= few:
         return None
     others = [spellings[unit] for unit, _ in units.most_common()[1:]]
     return Amounts(
-        values=column.map(held).to_numpy(dtype=np.float64),
+        values=column.map(numbers).to_numpy(dtype=np.float64),
         unit=spellings[main] if several else None,
         others=tuple(others) if several else (),
-        not_numbers=tuple(text for text, found in parsed.items() if found is None)[:3],
+        not_numbers=tuple(text for text, amount in parsed.items() if amount is None)[
+            :3
+        ],
     )
 
 
@@ -123,19 +125,23 @@ def dates(column: "pd.Series[Any]") -> Dates | None:
     if all(map(_ISO.fullmatch, texts)) and _read(texts, "ISO8601"):
         return Dates(None)
     formats = [day + clock for day in _DAYS for clock in _CLOCKS]
-    fitting = [one for one in formats if _read(texts[:20], one) and _read(texts, one)]
+    fitting = [
+        format_
+        for format_ in formats
+        if _read(texts[:20], format_) and _read(texts, format_)
+    ]
     return Dates(*fitting[:2]) if fitting else None
 
 
 def moments(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return the dates of a column as moments in UTC, in the format found; numbers as they are."""
+    """Return the dates of a column as moments in UTC, read in the format they have; numbers as they are."""
     if pd.api.types.is_numeric_dtype(column):
         return column
     if pd.api.types.is_datetime64_any_dtype(column):
         return pd.to_datetime(column, utc=True)
     texts = column.map(str, na_action="ignore")
-    found = dates(texts)
-    format_ = (found.format if found is not None else None) or "ISO8601"
+    written = dates(texts)
+    format_ = (written.format if written is not None else None) or "ISO8601"
     return pd.to_datetime(texts.str.strip(), format=format_, errors="coerce", utc=True)
 
 
@@ -145,8 +151,8 @@ def _could_be_a_date(text: str) -> bool:
 
 def _read(texts: list[str], format_: str) -> bool:
     """Return whether nearly all texts are dates of a format."""
-    found = pd.to_datetime(pd.Series(texts), format=format_, errors="coerce", utc=True)
-    return bool(found.notna().mean() >= NEARLY_ALL)
+    times = pd.to_datetime(pd.Series(texts), format=format_, errors="coerce", utc=True)
+    return bool(times.notna().mean() >= NEARLY_ALL)
 
 
 def separator(column: "pd.Series[Any]") -> str | None:
@@ -160,21 +166,21 @@ def separator(column: "pd.Series[Any]") -> str | None:
     ','
     """
     texts = _some(column)
-    for one in _LIST_SEPARATORS:
-        if sum(one in text for text in texts) < 0.25 * len(texts):
+    for mark in _LIST_SEPARATORS:
+        if sum(mark in text for text in texts) < 0.25 * len(texts):
             continue
-        cells = [{part.strip() for part in text.split(one)} - {""} for text in texts]
+        cells = [{part.strip() for part in text.split(mark)} - {""} for text in texts]
         counts = Counter(part for cell in cells for part in cell)
         again = sum(n for n in counts.values() if n > 1) / max(1, counts.total())
         n_words = sum(len(part.split()) for part in counts) / max(1, len(counts))
         numeric = sum(number_in(part) is not None for part in counts)
         if again >= 0.5 and n_words <= 4 and numeric < 0.5 * len(counts):
-            return one
+            return mark
     return None
 
 
 def are_words(column: "pd.Series[Any]") -> bool:
-    """Return whether cells are titles or sentences rather than names of a thing, in English or Korean."""
+    """Return whether cells are titles or sentences rather than names, in English or Korean."""
     texts = _some(column)
     n_words = [len(text.split()) for text in texts]
     n_hangul = [len(_HANGUL.findall(text)) for text in texts]

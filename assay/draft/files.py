@@ -1,4 +1,4 @@
-"""Where drafted files go: never over a file that says something else."""
+"""Where drafted files go: never over a file with other content."""
 
 import os
 import re
@@ -7,18 +7,21 @@ import tempfile
 import tomllib
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from assay.draft import Draft
+from assay.draft.draft import Draft
 from assay.errors import DataRefused, StudyError
 from assay.store.canonical import digest_bytes, digest_file
-from assay.store.environment import data_folder, package_file, project_folder
+from assay.store.environment import data_folder, package_file, project_folder, shown
 from assay.store.store import Store
+from assay.study.invalid import reason_of
 from assay.study.plans import ReadPlan
+from assay.study.schema import SCHEMA
 from assay.study.sources import BUILT_IN, Source
+from assay.wording import program
 
 _MOST_LETTERS = 63
 _ENDINGS = re.compile(r"(\.[A-Za-z0-9]{1,7}){1,2}$")
@@ -35,7 +38,15 @@ _FINALS = (
 
 @dataclass(frozen=True)
 class Table:
-    """A table to draft from: as a study will name it, and the folder that then needs naming."""
+    """A table to draft from.
+
+    Attributes
+    ----------
+    source
+        The table as a study will name it.
+    data
+        The folder that holds it; None where the study finds it by itself.
+    """
 
     source: Source
     data: Path | None
@@ -52,7 +63,7 @@ class Drafted:
     command
         What checks the study.
     new
-        Whether a file was written; False where all was there already.
+        Whether a file was written; False if both existed already with the same content.
     """
 
     study: Path
@@ -63,22 +74,25 @@ class Drafted:
 
 
 def find_table(table: Path, data: Path | None = None, how: Sequence[str] = ()) -> Table:
-    """Find a table: ``builtin:NAME``, or a file, which a study names from the data folder if it lies there.
+    """Find a table and digest its bytes. Nothing is parsed, and nothing is written.
 
     Parameters
     ----------
+    table
+        A file, or ``builtin:NAME``. A file in the data folder is named from there, any other by its own
+        folder.
     data
         The folder it lies in, where that is not ``ASSAY_DATA``.
     how
-        What the reader is not to find out, as ``KEY=VALUE``, such as ``sheet=Orders``.
+        How the reader is to read it, as ``KEY=VALUE``, such as ``sheet=Orders``; all else it detects.
 
     Raises
     ------
     StudyError
         If there is no such built-in table, or ``data`` is no folder that holds the table, or ``how``
-        says something no reader knows.
+        has a key or value that no reader takes.
     DataRefused
-        If the file is not there or cannot be read.
+        If the file does not exist or cannot be read.
     """
     read = _read_plan(how)
     try:
@@ -86,38 +100,30 @@ def find_table(table: Path, data: Path | None = None, how: Sequence[str] = ()) -
             return Table(_built_in(str(table)), None)
         path = table.resolve()
         if not str(path).isprintable():
-            raise StudyError(
-                f"{str(path)!r} has control characters in its name, which no study can hold. Rename it."
-            )
+            raise StudyError("draft.unprintable_name", path=repr(str(path)))
         digest = digest_file(path)
     except FileNotFoundError:
-        raise DataRefused(
-            f"{table} is not there. Give the path of a table, such as a CSV file."
-        ) from None
+        raise DataRefused("draft.missing_table", path=str(table)) from None
     except OSError as error:
-        raise DataRefused(f"{table} cannot be read: {error.strerror}.") from None
+        raise DataRefused(
+            "draft.unreadable_table", path=str(table), why=str(error.strerror)
+        ) from None
     folder = (data or data_folder()).resolve()
     inside = path.is_relative_to(folder)
     if data is not None and not inside:
-        raise StudyError(
-            f"--data {data}: {table.name} does not lie below it. Leave --data out, or give a folder that holds the table."
-        )
+        raise StudyError("draft.not_in_data", data=str(data), table=table.name)
     name = path.relative_to(folder).as_posix() if inside else path.name
     source = Source(name=name, path=str(path), digest=digest, read=read)
     return Table(source, data if inside else path.parent)
 
 
 def _read_plan(how: Sequence[str]) -> ReadPlan:
+    keys = tuple(name for name in ReadPlan.model_fields if name != "sample")
     values = {}
-    for one in how:
-        key, equals, text = one.partition("=")
-        if not equals or key not in ReadPlan.model_fields or key == "sample":
-            known = ", ".join(
-                name for name in ReadPlan.model_fields if name != "sample"
-            )
-            raise StudyError(
-                f"--read {one}: write KEY=VALUE, where KEY is one of {known}."
-            )
+    for option in how:
+        key, equals, text = option.partition("=")
+        if not equals or key not in keys:
+            raise StudyError("draft.read_option", option=option, keys=keys)
         try:
             values[key] = tomllib.loads(f"value = {text}")["value"]
         except ValueError:
@@ -125,29 +131,28 @@ def _read_plan(how: Sequence[str]) -> ReadPlan:
     try:
         return ReadPlan.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        problem = error.errors()[0]
         raise StudyError(
-            f"--read {'.'.join(map(str, first['loc']))}: it {said}."
+            "draft.read_value",
+            key=".".join(map(str, problem["loc"])),
+            reason=reason_of(problem),
         ) from None
 
 
 def _built_in(name: str) -> Source:
     inside = BUILT_IN.get(name.removeprefix("builtin:"))
     if inside is None:
-        raise StudyError(
-            f"{name}: the built-in tables are {', '.join(sorted(BUILT_IN))}."
-        )
+        raise StudyError("draft.built_in", name=name, names=tuple(sorted(BUILT_IN)))
     path = package_file("sklearn", inside)
     return Source(name=name, path=str(path), digest=digest_file(path))
 
 
-def write_draft(draft: Draft, table: Table, output: Path | None, here: Path) -> Drafted:
-    """Write study and suite where a person will look for them.
+def write_draft(draft: Draft, table: Table, output: Path | None = None) -> Drafted:
+    """Write ``NAME.toml`` and ``NAME.json`` where a person will edit them.
 
-    Into ``hypotheses/`` and ``expectations/`` when the program is run in the project, else into
-    the current folder; with ``output``, the suite goes beside it. Files that say something else are
-    left alone, and ``.draft`` is put before the ending.
+    Into ``hypotheses/`` and ``expectations/`` of the project folder (``ASSAY_HOME``, else the clone, else the
+    current folder); with ``output``, the study there and the suite beside it. A file that exists with other
+    content is left alone, and ``.draft`` is put before the ending.
 
     Raises
     ------
@@ -155,39 +160,53 @@ def write_draft(draft: Draft, table: Table, output: Path | None, here: Path) -> 
         If both names are taken, ``output`` does not end in ``.toml``, or nothing can be written there.
     """
     if output is not None and output.suffix.lower() != ".toml":
-        raise StudyError(f"-o {output}: a study file ends in .toml.")
-    name = study_name(
-        output.stem if output else stem(table.source.name), table.source.digest
-    )
-    beside = (
-        output.parent
-        if output
-        else None
-        if here.is_relative_to(project_folder())
-        else here
-    )
-    first = output.stem if output else name
+        raise StudyError("draft.output_ending", path=str(output))
+    first = stem(table.source.name) if output is None else output.stem
+    name = study_name(first, table.source.digest)
+    beside = output.absolute().parent if output is not None else None
+    plain = name if output is None else first
     taken = []
-    for base in (first, f"{first}.draft"):
-        study, suite = _places(base, beside)
-        told = base if beside is None else suite.name
-        texts = _texts(draft, name, told, command(near(study, here), table.data))
-        if all(map(_is_free, (study, suite), texts)):
-            new = [
-                _write_new(path, text)
-                for path, text in zip((study, suite), texts, strict=True)
-            ]
-            said = command(near(study, here), table.data)
-            return Drafted(study, suite, table.data, said, any(new))
-        taken.append(near(study, here))
-    raise StudyError(
-        f"{taken[0]} and {taken[1]}, or their suites, are there already and differ from this draft; neither was "
-        f"touched. Move one away, or name another file with -o."
-    )
+    for base in (plain, f"{plain}.draft"):
+        drafted = _placed(base, beside, table)
+        texts = (
+            draft.study(
+                name,
+                drafted.suite.name if beside else base,
+                drafted.command,
+                _schema_for(drafted.study),
+            ),
+            draft.suite(name),
+        )
+        files = (drafted.study, drafted.suite)
+        if all(map(_is_free, files, texts)):
+            new = [_write_new(*pair) for pair in zip(files, texts, strict=True)]
+            return replace(drafted, new=any(new))
+        taken.append(shown(drafted.study))
+    raise StudyError("draft.taken", first=taken[0], second=taken[1])
+
+
+def _placed(base: str, beside: Path | None, table: Table) -> Drafted:
+    """Return where study and suite belong: beside each other, or where the project keeps them."""
+    project = project_folder()
+    study = (beside or project / "hypotheses") / f"{base}.toml"
+    suite = (beside or project / "expectations") / f"{base}.json"
+    typed = command(shown(study), table.data)
+    return Drafted(study, suite, table.data, typed, new=False)
+
+
+def _schema_for(study: Path) -> str:
+    """Return the address of the schema from a study: relative within a clone, which may be moved."""
+    project = project_folder()
+    if SCHEMA.is_relative_to(project) and study.is_relative_to(project):
+        return Path(os.path.relpath(SCHEMA, study.parent)).as_posix()
+    return SCHEMA.as_uri()
 
 
 def keep_draft(draft: Draft, table: Table, store: Store) -> Drafted:
-    """Write study and suite below ``drafts/`` of the store, in a folder that their content names.
+    """Write study and suite into ``drafts/NAME-DIGEST/`` of the store, and nothing elsewhere.
+
+    The digest is that of both texts: the same draft again finds its files. The study needs
+    ``--data FOLDER`` (``Drafted.data``) unless the table lies in the data folder.
 
     Raises
     ------
@@ -195,40 +214,27 @@ def keep_draft(draft: Draft, table: Table, store: Store) -> Drafted:
         If a file there was edited since.
     """
     name = study_name(stem(table.source.name), table.source.digest)
-    plain = _texts(draft, name, f"{name}.json", command(f"{name}.toml", table.data))
-    digest = digest_bytes("".join(plain).encode())[:12]
+    suite_text = draft.suite(name)
+    plain = draft.study(name, f"{name}.json", command(f"{name}.toml", table.data))
+    digest = digest_bytes(f"{plain}{suite_text}".encode())[:12]
     folder = store.folder / "drafts" / f"{name}-{digest}"
     study, suite = folder / f"{name}.toml", folder / f"{name}.json"
-    said = command(str(study), table.data)
-    texts = _texts(draft, name, suite.name, said)
+    typed = command(str(study), table.data)
     new = False
-    for path, text in zip((study, suite), texts, strict=True):
+    for path, text in (
+        (study, draft.study(name, suite.name, typed)),
+        (suite, suite_text),
+    ):
         if not _is_free(path, text):
-            raise StudyError(
-                f"{path} was edited since it was drafted. To check it as it stands: {said}"
-            )
+            raise StudyError("draft.edited", path=str(path), command=typed)
         if not path.exists():
             store.write(path, text.encode())
             new = True
-    return Drafted(study, suite, table.data, said, new)
-
-
-def _texts(draft: Draft, name: str, suite: str, command: str) -> tuple[str, str]:
-    return draft.study(name, suite, command), draft.suite(name)
-
-
-def _places(base: str, beside: Path | None) -> tuple[Path, Path]:
-    if beside is not None:
-        return beside / f"{base}.toml", beside / f"{base}.json"
-    project = project_folder()
-    return (
-        project / "hypotheses" / f"{base}.toml",
-        project / "expectations" / f"{base}.json",
-    )
+    return Drafted(study, suite, table.data, typed, new)
 
 
 def _is_free(path: Path, text: str) -> bool:
-    """Return whether a file is not there, or says just this."""
+    """Return whether a file does not exist, or has just this content."""
     try:
         return path.read_bytes() == text.encode()
     except (FileNotFoundError, NotADirectoryError):
@@ -250,21 +256,21 @@ def _write_new(path: Path, text: str) -> bool:
         path.chmod(0o644)
     except OSError as error:
         if path.exists():
-            said = f"{path} was written by another program just now. Run again."
-        else:
-            said = f"{path} cannot be written: {error.strerror}."
-        raise StudyError(said) from None
+            raise StudyError("draft.written_meanwhile", path=str(path)) from None
+        raise StudyError(
+            "draft.cannot_write", path=str(path), why=str(error.strerror)
+        ) from None
     return True
 
 
 def command(study: str, data: Path | None) -> str:
     """Return what checks a study, as it is typed."""
-    words = ["python", "flows/main.py", "check", study]
-    return shlex.join(words + ([] if data is None else ["--data", str(data)]))
+    options = [] if data is None else ["--data", str(data)]
+    return f"{program()} {shlex.join(['check', study, *options])}"
 
 
 def near(path: Path, here: Path) -> str:
-    """Return a path as short as it can be said from a folder."""
+    """Return a path as short as it can be written from a folder."""
     path = here / path
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
@@ -303,7 +309,7 @@ def study_name(title: str, digest: str) -> str:
 
 
 def _romanised(letter: str) -> str:
-    """Return a syllable of Hangul in Latin letters, one by one, without assimilation."""
+    """Return a syllable of Hangul in Latin letters, without assimilation to its neighbours."""
     number = ord(letter) - ord("가")
     if not 0 <= number < 11_172:
         return letter

@@ -22,10 +22,9 @@ def fewest_rows() -> int:
 
 
 def folds_in_time(column: "pd.Series[Any]") -> tuple[int, int] | None:
-    """Return outer and inner folds that rows in time are enough for, or None if they never are.
+    """Return how many outer and inner folds the rows can fill in order of time, or None if even two are too many.
 
-    The first of the outer blocks is learned from alone, and inner blocks are cut of it, a time of
-    their own in each.
+    The first outer block is trained on alone and is cut into inner blocks, each with a time of its own.
 
     Examples
     --------
@@ -33,8 +32,8 @@ def folds_in_time(column: "pd.Series[Any]") -> tuple[int, int] | None:
     ((5, 5), (3, 3))
     """
     times = np.sort(pd.factorize(column, sort=True)[0])
-    n, asked = len(times), SplitPlan()
-    for folds, inner in ((asked.folds, asked.inner_folds), (4, 3), (3, 3), (2, 2)):
+    n, usual = len(times), SplitPlan()
+    for folds, inner in ((usual.folds, usual.inner_folds), (4, 3), (3, 3), (2, 2)):
         ends = [round(n * block / (folds + 1)) for block in range(folds + 2)]
         blocks = [
             len(np.unique(times[start:end])) for start, end in itertools.pairwise(ends)

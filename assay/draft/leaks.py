@@ -1,4 +1,4 @@
-"""Columns that give the target away: copies of it, and columns that tell it almost alone."""
+"""Columns that leak the target: copies of it, and columns that predict it almost alone."""
 
 from typing import Any
 
@@ -7,14 +7,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-TELLING = 0.99  # AUC of one column; an honest one may reach .95 before a sentinel asks
-COPYING = 0.999  # rank correlation with a number to predict
+LEAK_AUC = 0.99  # of one column; an honest one may reach .95 before a sentinel asks
+LEAK_CORRELATION = 0.999  # of ranks, with a number to predict
 _FEWEST_ROWS = 20
 _MOST_LEVELS = 50
 
 
-def told_by(column: "pd.Series[Any]", target: NDArray[Any], *, classes: bool) -> float:
-    """Return how well a column alone tells the target, where both are there.
+def score_alone(
+    column: "pd.Series[Any]", target: NDArray[Any], *, classes: bool
+) -> float:
+    """Return how well a column alone predicts the target, in rows that have both.
 
     Parameters
     ----------
@@ -28,10 +30,9 @@ def told_by(column: "pd.Series[Any]", target: NDArray[Any], *, classes: bool) ->
     Returns
     -------
     float
-        In [0, 1]. Of classes the least AUC that one is told from the rest with, by the column's
-        order or by rates of its levels among the other half of the rows, and no more classes are
-        asked once one is told no better than ``TELLING``; of numbers the rank correlation without
-        its sign.
+        In [0, 1]. For classes the smallest one-vs-rest AUC, each by the column's order or by the rates
+        of its levels in the other half of the rows; no further class is tried after one at or below
+        ``LEAK_AUC``. For numbers the absolute rank correlation.
     """
     if len(column) < _FEWEST_ROWS or column.nunique() < 2:
         return 0.0
@@ -40,25 +41,25 @@ def told_by(column: "pd.Series[Any]", target: NDArray[Any], *, classes: bool) ->
         return _correlation(column, target) if number else 0.0
     levels = _levels(column, number=number)
     ranks = rankdata(column.fillna(column.median())) if number else None
-    told = 1.0
+    smallest = 1.0
     for code in np.unique(target):
         is_class = target == code
-        ways = [rankdata(_rates(levels, is_class))]
-        ways += [ranks] if ranks is not None else []
-        told = min(told, max(_auc(one, is_class) for one in ways))
-        if told <= TELLING:
+        orders = [rankdata(_rates(levels, is_class))]
+        orders += [ranks] if ranks is not None else []
+        smallest = min(smallest, max(_auc(order, is_class) for order in orders))
+        if smallest <= LEAK_AUC:
             break
-    return told
+    return smallest
 
 
 def _correlation(column: "pd.Series[Any]", target: NDArray[Any]) -> float:
-    known = column.notna().to_numpy()
-    if known.sum() < max(_FEWEST_ROWS, 0.5 * len(column)):
+    present = column.notna().to_numpy()
+    if present.sum() < max(_FEWEST_ROWS, 0.5 * len(column)):
         return 0.0
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)[known]
-    if np.ptp(values) == 0 or np.ptp(target[known]) == 0:
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)[present]
+    if np.ptp(values) == 0 or np.ptp(target[present]) == 0:
         return 0.0
-    return abs(float(spearmanr(values, target[known]).statistic))
+    return abs(float(spearmanr(values, target[present]).statistic))
 
 
 def _levels(column: "pd.Series[Any]", *, number: bool) -> NDArray[np.int64]:
@@ -78,10 +79,10 @@ def _rates(
         half[group] = np.arange(group.sum()) % 2
     rates = np.empty(len(levels))
     for side in (0, 1):
-        other, mine = half != side, half == side
+        other, own = half != side, half == side
         n = np.bincount(levels[other], minlength=levels.max() + 1)
         hits = np.bincount(levels[other & is_class], minlength=levels.max() + 1)
-        rates[mine] = ((hits + is_class.mean()) / (n + 1))[levels[mine]]
+        rates[own] = ((hits + is_class.mean()) / (n + 1))[levels[own]]
     return rates
 
 

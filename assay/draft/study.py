@@ -1,4 +1,8 @@
-"""A study drafted as TOML for people: every choice has its reason beside it."""
+"""A study drafted as TOML for people: every choice has its reason beside it.
+
+Comments are in the language of whoever drafts. Values are in English whatever the language, and word for word
+those of earlier versions: they are part of the study's digest, and with it of the name of its runs.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,22 +13,9 @@ from assay.draft.roles import picture_in, question_of
 from assay.draft.target import Aim
 from assay.study.plans import ReadPlan
 from assay.study.toml import toml
+from assay.wording import Sentence, Value, render
 
 _WIDTH = 110
-_BAR = {
-    "auc": (
-        "The smallest AUC worth finding. Of two rows, one of each class, it says how often the right one scores "
-        "higher: 0.5 is guessing, and under 0.6 a signal is seldom of use. Write what your decision needs instead, "
-        "before you check: a bar that is set after the score was seen proves nothing.",
-        "What deep learning must gain over simpler models to earn its cost: 0.02 are two such pairs in a hundred.",
-    ),
-    "r2": (
-        "The smallest R² worth finding: the share of the target's variance that is foretold. 0 is guessing the mean; "
-        "under 0.1 predictions hardly differ from it. Write what your decision needs instead, before you check: a bar "
-        "that is set after the score was seen proves nothing.",
-        "What deep learning must gain over simpler models to earn its cost: 0.02 is two hundredths of the variance.",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -38,7 +29,7 @@ class Facts:
     seed
         Made from the table's digest.
     read
-        What the reader was told.
+        How the reader is asked to read it.
     folds
         Outer and inner folds, where the usual ones are too many.
     """
@@ -54,7 +45,9 @@ class Facts:
     folds: tuple[int, int] | None = None
 
 
-def draft_study(facts: Facts, name: str, suite: str, command: str) -> str:
+def draft_study(
+    facts: Facts, name: str, suite: str, command: str, schema: str = ""
+) -> str:
     """Return the study as TOML text.
 
     Parameters
@@ -65,99 +58,85 @@ def draft_study(facts: Facts, name: str, suite: str, command: str) -> str:
         The expectation suite, as the study names it.
     command
         What checks the study from where it lies.
+    schema
+        Where an editor finds the JSON Schema of a study; empty to leave that line out.
     """
     parts = [_head(facts, name, command), _plan(facts, suite)]
-    told = facts.read.model_dump(exclude_defaults=True)
-    if told:
-        pairs = (f"{key} = {toml(value)}" for key, value in told.items())
+    read = facts.read.model_dump(exclude_defaults=True)
+    if read:
+        pairs = (f"{key} = {toml(value)}" for key, value in read.items())
         parts.append("\n".join(["[plan.a.read]", *pairs]))
     clean = "\n".join(_clean(facts))
     if clean:
         parts.append(f"[plan.a.clean]\n{clean}")
     if facts.folds is not None:
         outer, inner = facts.folds
-        why = _comment("The rows are in too few different times for more blocks.")
+        why = _comment("few_times")
         parts.append(f"[plan.a.split]\n{why}\nfolds = {outer}\ninner_folds = {inner}")
-    telling = [role.column for role in facts.roles if role.word == "tells the target"]
-    if telling:
-        parts.append(_answer_to_confounder(telling))
-    return "\n\n".join(parts) + "\n"
+    leaks = [role.column for role in facts.roles if role.word == "leak"]
+    if leaks:
+        parts.append(_answer_to_confounder(leaks))
+    first = f"#:schema {schema}\n" if schema else ""
+    return first + "\n\n".join(parts) + "\n"
 
 
 def _answer_to_confounder(columns: list[str]) -> str:
-    """Return the answer to an alarm that may come, as comment: whether it is true only a person knows."""
-    named = " and ".join(f"'{column}'" for column in columns)
-    said = (
-        f"Left out, {named} may still be asked about: a column that goes with the target can be the target in other "
-        f"words, or say where a row came from, whose traces the others carry. If it is the first, uncomment:"
-    )
+    """Return, as a comment, the answer to an alarm that may come: only a person can tell whether it is true."""
     accept = {
         "sentinel": "confounder",
         "columns": columns,
-        "reason": "it is the target in other words",
+        "reason": _value("confounder"),
     }
-    return f"{_comment(said)}\n# [plan.a.audit]\n# accept = [{toml(accept)}]"
+    named = tuple(map(repr, columns))
+    return f"{_comment('confounder', columns=named)}\n# [plan.a.audit]\n# accept = [{toml(accept)}]"
 
 
 def _head(facts: Facts, name: str, command: str) -> str:
     aim, n = facts.aim, len(facts.roles)
-    asked = (
-        f"How well can '{aim.column}' be foretold"
-        if aim.task == "regression"
-        else f"Can '{aim.column}' be told"
-    )
-    texts = {
-        "position": "Not stated: this study was drafted from its table. Say which position it is meant for.",
-        "company": "Not stated: say which company would use the answer.",
-        "rationale": "Not stated: say why the answer matters, and what would be done differently if it were no.",
-        "question": f"{asked} from the other columns, and does a network earn its cost?",
-    }
+    asked = "question_number" if aim.task == "regression" else "question_class"
+    texts = {key: _value(key) for key in ("position", "company", "rationale")}
+    texts["question"] = _value(asked, target=aim.column)
     table = facts.source.rsplit("/", 1)[-1]
     return "\n".join(
         [
-            _comment(
-                f"Drafted from {table}: {facts.n_rows:,} rows, {n:,} columns. It can be checked as it is; what it "
-                f"takes for granted stands in these comments. Edit it, the texts first. To check it:"
-            ),
+            _comment("head", table=table, n_rows=facts.n_rows, n_columns=n),
             f"#   {command}",
             "",
             f"name = {toml(name)}",
             *(f"{key} = {toml(value)}" for key, value in texts.items()),
-            f"seed = {facts.seed}  # from the digest of the table",
+            f"seed = {facts.seed}  {_comment('seed')}",
         ]
     )
 
 
 def _plan(facts: Facts, suite: str) -> str:
     aim = facts.aim
-    bar, margin = _BAR[aim.metric]
     lines = [
         "[plan.a]",
         f"claim = {toml(_claim(aim))}",
-        _comment(bar),
+        _comment(f"bar_{aim.metric}"),
         f"at_least = {aim.at_least}",
         f"source = {toml(facts.source)}",
-        *map(_comment, aim.why),
+        *map(_commented, aim.why),
         f"target = {toml(_target(aim))}",
     ]
     if aim.positive is not None:
         lines.append(f"positive = {toml(aim.positive)}")
     lines += _independence(facts)
     lines += [f"task = {toml(aim.task)}", f"metric = {toml(aim.metric)}"]
-    lines += [_comment(margin), "margin = 0.02", f"suite = {toml(suite)}"]
+    lines += [_comment(f"margin_{aim.metric}"), "margin = 0.02"]
+    lines += [f"suite = {toml(suite)}"]
     return "\n".join(lines)
 
 
 def _claim(aim: Aim) -> str:
+    claim: dict[str, Value] = {"target": aim.column, "at_least": aim.at_least}
     if aim.task == "regression":
-        return f"'{aim.column}' is foretold with an R² of at least {aim.at_least}"
-    if aim.task == "binary":
-        other = next(name for name in aim.classes if name != aim.positive)
-        return f"'{aim.positive}' is told from '{other}' in '{aim.column}' with an AUC of at least {aim.at_least}"
-    return (
-        f"The {len(aim.classes)} classes of '{aim.column}' are told apart with a macro one-vs-rest AUC of at least "
-        f"{aim.at_least}"
-    )
+        return _value("claim_number", **claim)
+    if aim.task == "multiclass":
+        return _value("claim_classes", n=len(aim.classes), **claim)
+    other = next(name for name in aim.classes if name != aim.positive)
+    return _value("claim_class", positive=str(aim.positive), other=other, **claim)
 
 
 def _target(aim: Aim) -> str | dict[str, Any]:
@@ -167,66 +146,61 @@ def _target(aim: Aim) -> str | dict[str, Any]:
 
 
 def _independence(facts: Facts) -> Iterator[str]:
-    """Yield what says which rows are independent of each other, and what might."""
+    """Yield which rows are independent of each other, as far as that is declared."""
     if facts.unit is not None:
-        yield _comment(
-            "Rows of one unit stay together: no fold learns from a unit it is scored on."
-        )
+        yield _comment("unit")
         yield f"unit = {toml(facts.unit)}"
     elif facts.order is not None:
-        yield _comment(
-            "Rows are in time: models learn from earlier rows and are scored on later ones."
-        )
+        yield _comment("order")
         yield f"order = {toml(facts.order)}"
     else:
-        yield _comment(
-            "Every row is taken to be independent of the others. If rows belong together, as those of a person do, "
-            "name the column that says so: unit = '...'. If new rows will be later ones: order = '...'."
-        )
+        yield _comment("independent")
 
 
 def _clean(facts: Facts) -> Iterator[str]:
     """Yield the columns that are left out, those that are read in a way of their own, and open questions."""
-    out = [role for role in facts.roles if role.left_out]
-    if out:
+    reasons = [(role.column, role.left_out) for role in facts.roles if role.left_out]
+    if reasons:
         yield "drop = ["
-        for role in out:
-            yield f"  {toml({'column': role.column, 'reason': role.left_out})},"
+        for column, reason in reasons:
+            drop = {"column": column, "reason": render(reason, "en")}
+            yield f"  {toml(drop)},"
         yield "]"
-    for key, why in (
-        (
-            "numbers",
-            "Texts that hold numbers; of several units the one named counts, the others are missing.",
-        ),
-        (
-            "dates",
-            "Dates, which become elapsed days and places in the year, the week and the day.",
-        ),
-        ("lists", "Several values in a cell; the commonest get an input each."),
-        ("text", "Texts, read by the pieces of their words."),
-    ):
+    for key in ("numbers", "dates", "lists", "text"):
         columns = [_read(role) for role in facts.roles if role.reading == key]
         if key == "numbers" and facts.aim.in_texts:
             how = {"unit": facts.aim.unit} if facts.aim.unit is not None else {}
             columns.append({"column": facts.aim.column} | how)
         if columns:
-            yield _comment(why)
-            named = [one["column"] if len(one) == 1 else one for one in columns]
-            yield f"{key} = [{', '.join(map(toml, named))}]"
+            yield _comment(key)
+            items = [item["column"] if len(item) == 1 else item for item in columns]
+            yield f"{key} = [{', '.join(map(toml, items))}]"
     for role in facts.roles:
-        question = question_of(role, f"write {role.asks} = {toml(role.column)}")
-        for said in filter(None, (role.remark, question)):
-            yield _comment(f"{role.column}: {said}.")
-    if picture_in(facts.roles):
-        yield _comment(f"{picture_in(facts.roles)}.")
+        question = question_of(role, f"{role.asks} = {toml(role.column)}")
+        for note in (role.remark, question):
+            if note is not None:
+                yield _comment("note", column=role.column, note=note)
+    picture = picture_in(facts.roles)
+    if picture is not None:
+        yield _commented(picture, ".")
 
 
 def _read(role: Role) -> dict[str, Any]:
     return {"column": role.column} | role.how
 
 
-def _comment(text: str) -> str:
-    """Return a text as lines of comment."""
+def _value(key: str, **values: Value) -> str:
+    """Return a text that the study declares: in English, for it is part of the digest."""
+    return render(Sentence.of(f"draft.value.{key}", **values), "en")
+
+
+def _comment(key: str, **values: Value) -> str:
+    return _commented(Sentence.of(f"draft.comment.{key}", **values))
+
+
+def _commented(sentence: Sentence, end: str = "") -> str:
+    """Return a sentence as lines of comment."""
+    text = f"{sentence}{end}"
     lines, line = [], "#"
     for word in "".join(sign if sign.isprintable() else " " for sign in text).split():
         if len(line) + len(word) >= _WIDTH and line != "#":

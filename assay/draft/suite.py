@@ -1,4 +1,7 @@
-"""An expectation suite drafted from a table: what holds of it with a margin, all of it to be reviewed."""
+"""An expectation suite drafted from a table: what is true of it, with a margin, all of it to be reviewed.
+
+Its sentences are in English whatever the language, for they are part of the suite's digest.
+"""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ import pandas as pd
 
 from assay.draft.column import Role
 from assay.store.canonical import digest_bytes
+from assay.wording import Sentence, Value, render
 
 _MOST_COLUMNS = (
     60  # with expectations of their own; of a wider table only the target has
@@ -17,8 +21,8 @@ _LONGEST_NAME = 60  # in an id
 _MARGIN = 0.01  # of the rows
 _MOST_LEVELS, _FEWEST_OF_A_LEVEL = 30, 5
 _WIDENED = 1.5  # interquartile ranges beyond the quantiles .001 and .999
-_DATE_TEXTS = 0.95  # of the cells have the format found
-_NOT_AMOUNTS = ("id", "names things", "constant")
+_DATE_TEXTS = 0.95  # of the cells have the format detected
+_NOT_AMOUNTS = ("id", "entity", "constant")
 
 
 def draft_suite(frame: pd.DataFrame, roles: tuple[Role, ...], name: str) -> str:
@@ -32,16 +36,15 @@ def draft_suite(frame: pd.DataFrame, roles: tuple[Role, ...], name: str) -> str:
     for role in roles:
         if not wide or role.word == "target":
             rules += _of_column(frame[role.column], role)
-    said = (
-        f"Drafted from a table of {len(frame):,} rows: review it. Make critical what must never happen, mend "
-        f"bounds that only this table has, delete what does not matter, and take away meta.drafted."
+    notes = _text(
+        "notes_wide" if wide else "notes", n_rows=len(frame), n_columns=len(roles)
     )
-    if wide:
-        said += (
-            f" Of {len(roles):,} columns only the target has expectations of its own."
-        )
-    suite = {"name": name, "notes": said, "expectations": rules}
+    suite = {"name": name, "notes": notes, "expectations": rules}
     return json.dumps(suite, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _text(key: str, **values: Value) -> str:
+    return render(Sentence.of(f"draft.suite.{key}", **values), "en")
 
 
 def _rule(
@@ -60,7 +63,7 @@ def _rows(frame: pd.DataFrame) -> dict[str, Any]:
     return _rule(
         "expect_table_row_count_to_be_between",
         "rows",
-        f"{n:,} rows were seen; half as many or half as many again would be another table",
+        _text("rows", n=n),
         min_value=n // 2,
         max_value=n + -(-n // 2),
     )
@@ -70,7 +73,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
     return _rule(
         "expect_table_columns_to_match_set",
         "columns",
-        "a column that is renamed, new or gone changes what models are shown",
+        _text("columns"),
         column_set=list(map(str, frame.columns)),
         exact_match=True,
     )
@@ -78,9 +81,9 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _of_column(column: "pd.Series[Any]", role: Role) -> Iterator[dict[str, Any]]:
     """Yield what is expected of a column: presence, then levels, a range, or how dates are written."""
-    there = _presence(column, role)
-    if there is not None:
-        yield there
+    presence = _presence(column, role)
+    if presence is not None:
+        yield presence
     values = column.dropna()
     if role.word == "date" or (role.word == "order" and role.how):
         yield _dates(values, role)
@@ -89,7 +92,7 @@ def _of_column(column: "pd.Series[Any]", role: Role) -> Iterator[dict[str, Any]]
     elif pd.api.types.is_numeric_dtype(values):
         if role.word not in _NOT_AMOUNTS and len(values):
             yield _range(values.astype("float64"), role.column)
-    elif role.word in ("category", "yes/no", "target") and _is_full(values):
+    elif role.word in ("category", "yes_no", "target") and _is_full(values):
         yield _levels(values, sorted(map(str, values.unique())))
 
 
@@ -98,14 +101,14 @@ def _presence(column: "pd.Series[Any]", role: Role) -> dict[str, Any] | None:
     mostly = _less(share)
     if role.word == "target":
         mostly = 1.0 if share == 1 else mostly
-        why = "a row without its target cannot be scored"
+        why = _text("target")
     elif share < 0.05:
         return None
     else:
-        why = f"{_share(share)} of the rows seen had it; many more gaps mean a damaged file"
+        why = _text("presence", share=_share(share))
     return _rule(
         "expect_column_values_to_not_be_null",
-        f"{_called(role.column)}-there",
+        f"{_id_of(role.column)}-there",
         why,
         "critical" if role.word == "target" else "warning",
         column=role.column,
@@ -125,8 +128,8 @@ def _is_full(values: "pd.Series[Any]") -> bool:
 def _levels(values: "pd.Series[Any]", levels: list[Any]) -> dict[str, Any]:
     return _rule(
         "expect_column_values_to_be_in_set",
-        f"{_called(str(values.name))}-known",
-        f"{len(levels)} values were seen; another may be a new spelling of one of them",
+        f"{_id_of(str(values.name))}-known",
+        _text("levels", n=len(levels)),
         column=str(values.name),
         value_set=levels,
         mostly=1 - _MARGIN,
@@ -144,8 +147,8 @@ def _range(values: "pd.Series[float]", name: str) -> dict[str, Any]:
     share = float(values.between(bottom, top).mean())
     return _rule(
         "expect_column_values_to_be_between",
-        f"{_called(name)}-range",
-        f"nearly all values lay between {low:.6g} and {high:.6g}; widened by {_WIDENED} interquartile ranges",
+        f"{_id_of(name)}-range",
+        _text("range", low=float(low), high=float(high), widened=_WIDENED),
         column=name,
         min_value=bottom,
         max_value=top,
@@ -154,16 +157,13 @@ def _range(values: "pd.Series[float]", name: str) -> dict[str, Any]:
 
 
 def _dates(values: "pd.Series[Any]", role: Role) -> dict[str, Any]:
-    id_, why = (
-        f"{_called(role.column)}-date",
-        "a date written otherwise would be read as missing",
-    )
+    id_, why = f"{_id_of(role.column)}-date", _text("date")
     if pd.api.types.is_datetime64_any_dtype(values):
         span = values.max() - values.min()
         return _rule(
             "expect_column_values_to_be_between",
             id_,
-            "dates were seen in the middle third of this range",
+            _text("date_range"),
             column=role.column,
             min_value=(values.min() - span).isoformat(timespec="seconds"),
             max_value=(values.max() + span).isoformat(timespec="seconds"),
@@ -187,12 +187,12 @@ def _dates(values: "pd.Series[Any]", role: Role) -> dict[str, Any]:
     )
 
 
-def _called(name: str) -> str:
-    """Return a column's name as part of an id, which is one short line: a long one cut and told apart.
+def _id_of(name: str) -> str:
+    """Return a column's name as part of an id, one short line: a long name is cut and gets a digest.
 
     Examples
     --------
-    >>> _called("age"), _called("How satisfied are you with " + "it all, all in all, " * 5)
+    >>> _id_of("age"), _id_of("How satisfied are you with " + "it all, all in all, " * 5)
     ('age', 'How satisfied are you with it all, all in all, it all, all i-2384afca')
     """
     if name.isprintable() and len(name) <= _LONGEST_NAME:

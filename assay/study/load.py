@@ -1,6 +1,6 @@
 """A study: one declared hypothesis and all it takes to check it.
 
-The file is TOML and the only configuration. :func:`load` reads it and refuses what it does not know.
+The file is TOML and the only configuration. :func:`load` reads it and refuses unknown keys.
 """
 
 import difflib
@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from assay.errors import StudyError
 from assay.store.environment import project_folder, shipped
 from assay.store.records import Record
+from assay.study.invalid import reason_of
 from assay.study.plans import Study
+from assay.wording import Sentence
 
 
 def load(
@@ -26,60 +28,58 @@ def load(
     Parameters
     ----------
     path
-        The TOML file; looked up in the project when it is not in the current folder.
+        The TOML file; looked up in the project, then among the shipped studies, when it is not in the current folder.
     overrides
-        For instance ``plan.a.tune.trials=4``. Values are TOML; what is no TOML is text.
+        For instance ``plan.a.tune.trials=4``. Values are TOML; anything else is text.
     data
         A file to read instead of the plans' sources; recorded like an override.
 
     Raises
     ------
     StudyError
-        If the file is missing, is no TOML, or says something no study can say. The message names
+        If the file is missing, is not TOML, or declares something that no study can. The message names
         the table, the key, the value and the bound.
     """
-    try:
-        found = locate(path)
-        values = tomllib.loads(found.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise StudyError(
-            f"{path} is not there. Give the path of a study file, such as hypotheses/digits.toml."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path} cannot be read: {error}.") from None
-    except (ValueError, RecursionError) as error:
-        raise StudyError(f"{path} is not valid TOML: {error}.") from None
+    file, values = _read(path)
     for key, value in map(_parse_override, overrides):
         _set(values, key, value, path)
-    changed = (
-        (*overrides, f"data={data.name}")
-        if data is not None and data.is_file()
-        else overrides
-    )
+    if data is not None and data.is_file():
+        overrides = (*overrides, f"data={data.name}")
     if "overrides" in values:
-        raise StudyError(f"{path}: overrides is not a key of a study file; use --set.")
+        raise StudyError("study.overrides_in_file", path=str(path))
     try:
         return Study.model_validate(
-            {"name": found.stem, **values, "overrides": changed}
+            {"name": file.stem, **values, "overrides": overrides}
         )
     except ValidationError as error:
-        raise StudyError(_explain(path, error)) from None
+        sentence = _explain(path, error)
+        raise StudyError(sentence.key, **sentence.values) from None
 
 
 def locate(path: Path) -> Path:
-    """Return where a study file lies: as given, or else in the project."""
+    """Return where a study file lies: as given, or else in the project, or else among the shipped ones."""
     if path.is_file() or path.is_absolute():
         return path
     own = project_folder() / path
     return own if own.is_file() else shipped(path.as_posix())
 
 
+def _read(path: Path) -> tuple[Path, dict[str, Any]]:
+    try:
+        file = locate(path)
+        return file, tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise StudyError("study.missing_file", path=str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError("study.unreadable", path=str(path), why=str(error)) from None
+    except (ValueError, RecursionError) as error:
+        raise StudyError("study.no_toml", path=str(path), why=str(error)) from None
+
+
 def _parse_override(override: str) -> tuple[list[str], Any]:
     key, equals, text = override.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
-        raise StudyError(
-            f"--set {override}: write KEY=VALUE, for instance plan.a.tune.trials=4."
-        )
+        raise StudyError("study.override", override=override)
     try:
         return key.split("."), tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
@@ -92,37 +92,55 @@ def _set(values: dict[str, Any], key: list[str], value: Any, path: Path) -> None
         inner = table.setdefault(part, {})
         if not isinstance(inner, dict):
             raise StudyError(
-                f"{path}: --set {'.'.join(key)}: {part} is a value, not a table."
+                "study.override_in_value",
+                path=str(path),
+                key=".".join(key),
+                value=part,
             )
         table = inner
     table[key[-1]] = value
 
 
-def _explain(path: Path, error: ValidationError) -> str:
-    """Say in one sentence what is wrong first; a person mends one thing at a time."""
-    problems = [one for one in error.errors() if not _other_branch(one)]
+def _explain(path: Path, error: ValidationError) -> Sentence:
+    """Return one sentence on the first problem: a person corrects one thing at a time."""
+    problems = [problem for problem in error.errors() if not _other_branch(problem)]
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    parts = [_cut(str(part)) for part in first["loc"] if not _branch(part)]
+    sentence = _problem(path, first)
+    n_more = len(problems) - 1
+    return (
+        Sentence.of("study.and_more", first=sentence, n=n_more) if n_more else sentence
+    )
+
+
+def _problem(path: Path, problem: Any) -> Sentence:
+    parts = [_cut(str(part)) for part in problem["loc"] if not _branch(part)]
     key, table = (parts[-1], parts[:-1]) if parts else ("", [])
-    place = f"{path} [{'.'.join(table)}]" if table else f"{path}"
-    more = f" ({len(problems) - 1} more after this one.)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, _known_keys(table), n=1)
-        hint = (
-            f" Did you mean {near[0]!r}?"
-            if near
-            else f" Known here: {', '.join(_known_keys(table))}."
-        )
-        return f"{place}: unknown key {key!r}.{hint}{more}"
-    if first["type"] == "missing":
-        what = f"value {int(key) + 1}" if key.isdecimal() else key
-        return f"{place}: {what} is missing.{more}"
-    said = re.sub(r"^(Value error,|Input|String|Tuple) ", "", first["msg"])
-    if first["type"] == "value_error":
-        return f"{path}{f' [{chr(46).join(parts)}]' if parts else ''}: {said}.{more}"
-    value = json.dumps(first["input"], default=str, ensure_ascii=False)
-    shown = value if len(value) <= 80 else value[:77] + "..."
-    return f"{place}: {key} = {shown}, but it {said}.{more}"
+    place = _place(path, table)
+    match problem["type"]:
+        case "extra_forbidden":
+            return _unknown_key(place, key, _keys_of(table))
+        case "missing" if key.isdecimal():
+            return Sentence.of("study.missing_value", place=place, number=int(key) + 1)
+        case "missing":
+            return Sentence.of("study.missing_key", place=place, key=key)
+    reason = reason_of(problem)
+    if problem["type"] == "value_error":
+        return Sentence.of("study.rule", place=_place(path, parts), reason=reason)
+    value = json.dumps(problem["input"], default=str, ensure_ascii=False)
+    return Sentence.of(
+        "study.bound", place=place, key=key, value=_cut(value, 77), reason=reason
+    )
+
+
+def _place(path: Path, table: list[str]) -> str:
+    return f"{path} [{'.'.join(table)}]" if table else str(path)
+
+
+def _unknown_key(place: str, key: str, keys: list[str]) -> Sentence:
+    near = difflib.get_close_matches(key, keys, n=1)
+    if near:
+        return Sentence.of("study.unknown_key", place=place, key=key, near=near[0])
+    return Sentence.of("study.no_such_key", place=place, key=key, keys=tuple(keys))
 
 
 def _cut(key: str, most: int = 60) -> str:
@@ -143,7 +161,7 @@ def _other_branch(problem: Any) -> bool:
     return branch == "LabelRule" and problem["type"] == "model_type"
 
 
-def _known_keys(table: list[str]) -> list[str]:
+def _keys_of(table: list[str]) -> list[str]:
     model: Any = Study
     for part in table:
         if part.isdigit():
@@ -160,4 +178,4 @@ def _record_in(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, Record):
         return annotation
     inner = (_record_in(argument) for argument in getattr(annotation, "__args__", ()))
-    return next((found for found in inner if found is not None), None)
+    return next((record for record in inner if record is not None), None)

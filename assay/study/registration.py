@@ -10,6 +10,7 @@ from assay.store.canonical import canonical_json
 from assay.store.records import Digest, Record
 from assay.store.store import Store
 from assay.study.plans import Study
+from assay.wording import Item, Sentence
 
 
 class Registration(Record):
@@ -22,37 +23,39 @@ class Registration(Record):
     )
 
 
-def register(store: Store, study: Study) -> tuple[Registration, tuple[str, ...]]:
+def register(store: Store, study: Study) -> tuple[Registration, tuple[Sentence, ...]]:
     """Write the study down under its digest, before any of its data is read.
 
     Returns
     -------
     tuple
-        The registration, and what differs from each earlier registration of the same name, in
-        words; empty when this is the first or the same again.
+        The registration, and how the study differs from each earlier registration of the same name;
+        empty when this is the first or equals them.
     """
     folder = store.folder / "registrations" / study.name
     digest = study.essence_digest()
     with store.lock(f"registrations-{study.name}"):
         earlier = _registrations(store, folder)
-        mine = next((one for one in earlier if one.digest == digest), None)
-        if mine is None:
-            mine = Registration(
+        own = next((entry for entry in earlier if entry.digest == digest), None)
+        if own is None:
+            own = Registration(
                 study=study,
                 digest=digest,
-                order=1 + max((one.order for one in earlier), default=-1),
+                order=1 + max((entry.order for entry in earlier), default=-1),
             )
             store.write_checked(
-                folder / f"{digest}.json", canonical_json(mine.model_dump(mode="json"))
+                folder / f"{digest}.json", canonical_json(own.model_dump(mode="json"))
             )
-    others = (one for one in earlier if one.order < mine.order)
-    before = sorted(
-        # a version that knew fewer keys digested the same study otherwise
-        (one for one in others if one.study.essence_digest() != digest),
-        key=lambda one: one.order,
-    )
-    return mine, tuple(
-        _deviation(one, study, begun=_mark(folder, one).exists()) for one in before
+    before = [
+        entry
+        for entry in sorted(earlier, key=lambda entry: entry.order)
+        if entry.order < own.order
+        # a version that knew fewer keys gave the same study another digest
+        and entry.study.essence_digest() != digest
+    ]
+    return own, tuple(
+        _deviation(entry, study, begun=_mark(folder, entry).exists())
+        for entry in before
     )
 
 
@@ -67,30 +70,32 @@ def _mark(folder: Path, registration: Registration) -> Path:
 
 
 def _registrations(store: Store, folder: Path) -> list[Registration]:
-    found = []
+    registrations = []
     for path in sorted(folder.glob("*.json")):
         try:
-            found.append(Registration.model_validate_json(store.read_checked(path)))
+            text = store.read_checked(path)
+            registrations.append(Registration.model_validate_json(text))
         except (CorruptObject, ValidationError):
             continue  # written by another version or damaged: it cannot testify
-    return found
+    return registrations
 
 
-def _deviation(earlier: Registration, study: Study, *, begun: bool) -> str:
+def _deviation(earlier: Registration, study: Study, *, begun: bool) -> Sentence:
     old, new = _flat(earlier.study.essence()), _flat(study.essence())
     changed = sorted(
         key
         for key in old.keys() | new.keys()
         if old.get(key) != new.get(key) and key != "overrides"
     )
-    shown = ", ".join(
+    changes: tuple[Item, ...] = tuple(
         f"{key} ({old.get(key)} -> {new.get(key)})" for key in changed[:4]
     )
-    more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
-    known = "whose scores could be seen" if begun else "which never came to a score"
-    return (
-        f"differs from registration {earlier.digest[:12]} of the same name, {known}, in "
-        f"{shown or 'nothing but --set'}{more}"
+    if len(changed) > 4:
+        changes += (Sentence.of("study.deviation.more", n=len(changed) - 4),)
+    return Sentence.of(
+        f"study.deviation.{'seen' if begun else 'unseen'}",
+        digest=earlier.digest[:12],
+        changes=changes or Sentence.of("study.deviation.overrides_only"),
     )
 
 

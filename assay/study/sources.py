@@ -28,7 +28,7 @@ BUILT_IN = {
 
 
 class Suite(Record):
-    """An expectation suite as text: what it says decides, not where it lies."""
+    """An expectation suite as text: its content decides, not where it lies."""
 
     name: str
     text: str
@@ -37,7 +37,7 @@ class Suite(Record):
 class LocatedImages(Record):
     """Where the images of a plan's rows lie, and how they become pixels."""
 
-    name: str = Field(description="As the study says it.")
+    name: str = Field(description="As the study names it.")
     path: str = circumstance("Where they lie here.")
     digest: Digest = Field(description="Of the archive, or of a folder's files.")
     plan: ImageSource
@@ -46,7 +46,7 @@ class LocatedImages(Record):
 class Source(Record):
     """Where a plan's rows come from: named in the study, resolved on this machine."""
 
-    name: str = Field(description="As the study says it.")
+    name: str = Field(description="As the study names it.")
     path: str = circumstance("Where it lies here.")
     digest: Digest
     read: ReadPlan = ReadPlan()
@@ -67,9 +67,10 @@ class Source(Record):
 
 
 def suite_of(plan: Plan, beside: Path) -> Suite:
-    """Read the plan's expectation suite: ``expectations/NAME.json`` of the project, or a path.
+    """Read the plan's expectation suite.
 
-    A path ends in ``.json`` and starts from the study file's folder, ``beside``.
+    A name is ``expectations/NAME.json`` of the project, or else of the shipped ones. A path ends in
+    ``.json`` and starts from the study file's folder, ``beside``.
 
     Raises
     ------
@@ -85,11 +86,14 @@ def suite_of(plan: Plan, beside: Path) -> Suite:
         return Suite(name=path.stem, text=path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyError(
-            f"suite = {plan.suite!r}, but there is no file {shown(path)}."
+            "study.suite.missing", suite=plan.suite, path=shown(path)
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(
-            f"suite = {plan.suite!r}: {shown(path)} cannot be read: {error}."
+            "study.suite.unreadable",
+            suite=plan.suite,
+            path=shown(path),
+            why=str(error),
         ) from None
 
 
@@ -143,9 +147,7 @@ def _images_of(plan: Plan, data: Path | None) -> LocatedImages | None:
     )
     endings = (".tar", ".tar.gz", ".tgz", ".zip")
     if not path.is_dir() and not name.lower().endswith(endings):
-        raise StudyError(
-            f"images.source = {name!r} must be a folder, or end in {', '.join(endings)}."
-        )
+        raise StudyError("study.source.archive", name=name, endings=endings)
     return LocatedImages(
         name=name,
         path=str(path),
@@ -155,20 +157,19 @@ def _images_of(plan: Plan, data: Path | None) -> LocatedImages | None:
 
 
 def _digest(path: Path, name: str, *, folder: bool = False) -> str:
-    """Return the digest of a source's bytes, or refuse what is not there or no file."""
+    """Return the digest of a source's bytes; refuse a missing file and what is no file."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not (folder and stat.S_ISDIR(mode)):
-            what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-            raise DataRefused(f"{shown(path)} cannot be read: it is {what}.")
+            kind = "folder" if stat.S_ISDIR(mode) else "irregular"
+            raise DataRefused(f"study.source.{kind}", path=shown(path))
         return digest_path(path)
     except FileNotFoundError:
-        raise DataRefused(
-            f"{shown(path)} is not there. Put the file in place, or set ASSAY_DATA to the folder that holds "
-            f"{name}."
-        ) from None
+        raise DataRefused("study.source.missing", path=shown(path), name=name) from None
     except OSError as error:
-        raise DataRefused(f"{shown(path)} cannot be read: {error.strerror}.") from None
+        raise DataRefused(
+            "study.source.unreadable", path=shown(path), why=str(error.strerror)
+        ) from None
 
 
 def _place(source: str, folder: Path) -> Path:
@@ -176,7 +177,7 @@ def _place(source: str, folder: Path) -> Path:
     if kind == "builtin":
         if name not in BUILT_IN:
             raise StudyError(
-                f"source = {source!r}: the built-in sources are {', '.join(sorted(BUILT_IN))}."
+                "study.source.built_in", source=source, names=tuple(sorted(BUILT_IN))
             )
         return package_file("sklearn", BUILT_IN[name])
     return _under(folder, source, "source")
@@ -189,20 +190,19 @@ def _under(folder: Path, name: str, key: str) -> Path:
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a bad name
-        raise StudyError(f"{key} = {name!r} names no file: {error}.") from None
+        raise StudyError(
+            "study.source.bad_name", key=key, name=name, why=str(error)
+        ) from None
     if not inside:
         raise StudyError(
-            f"{key} = {name!r} leads out of the data folder {shown(folder)}."
+            "study.source.outside", key=key, name=name, folder=shown(folder)
         )
     return path
 
 
 def _need_no_address(name: str, key: str) -> None:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
-        raise StudyError(
-            f"{key} = {name!r} is an address. Download the file, put it under ASSAY_DATA, and name it there: "
-            f"its bytes are part of the result, and nothing is fetched during a check."
-        )
+        raise StudyError("study.source.address", key=key, name=name)
 
 
 # The run ------------------------------------------------------------------------------------------
@@ -247,10 +247,7 @@ def identify(
         "lock": lock,
     } | ({"multiverse": True} if multiverse else {})
     if multiverse and not any(study.of(name).alternatives for name in study.plans()):
-        raise StudyError(
-            f"{path} declares no alternative: write [[plan.a.alternatives]] with a name and the keys of clean that "
-            f"differ, or leave out --multiverse."
-        )
+        raise StudyError("study.no_alternatives", path=str(path))
     return Identity(
         name=f"{study.name}-{digest_json(inputs)[:12]}",
         sources=sources,

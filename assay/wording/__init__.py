@@ -130,7 +130,8 @@ def _started_as() -> str:
     started = Path(sys.argv[0])
     if started.name == "main.py" and started.parent.name == "flows":
         return "python flows/main.py"
-    return "python -m assay" if started.name == "__main__.py" else "assay"
+    as_module = started.name == "__main__.py" and started.parent.name == "assay"
+    return "python -m assay" if as_module else "assay"
 
 
 _called = [_started_as()]

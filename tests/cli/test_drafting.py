@@ -71,19 +71,20 @@ def test_options_that_do_not_go_together_are_usage_errors(arguments, said):
 
 
 def test_a_draft_at_the_command_line_leaves_two_files_and_the_next_command(
-    table, tmp_path
+    table, tmp_path, monkeypatch
 ):
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
     run = run_program(["draft", str(table), "--target", "bought"], tmp_path)
 
     assert run.code == 0, run.err
-    assert (tmp_path / "jumun-2024.toml").is_file()
-    assert (tmp_path / "jumun-2024.json").is_file()
+    assert (tmp_path / "hypotheses" / "jumun-2024.toml").is_file()
+    assert (tmp_path / "expectations" / "jumun-2024.json").is_file()
     assert (
         run.out.splitlines()[-1]
         .strip()
-        .startswith("python flows/main.py check jumun-2024.toml --data ")
+        .startswith("python flows/main.py check hypotheses/jumun-2024.toml --data ")
     )
-    assert "tells the target" in run.out
+    assert "it tells the target almost alone" in run.out
     refused = run_program(["draft", str(table), "--target", "gone"], tmp_path)
     assert (refused.code, refused.out) == (2, "")
 

@@ -134,7 +134,7 @@ def test_a_rule_on_a_column_that_is_not_there_names_it():
             "binary",
             "give one of",
         ),
-        ({"expression": "a +"}, "binary", "is no expression"),
+        ({"expression": "a +"}, "binary", "is not an expression"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(rule, task, said):

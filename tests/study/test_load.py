@@ -59,6 +59,30 @@ def test_a_study_is_found_in_the_project_from_any_folder(tmp_path, monkeypatch):
     assert load(Path("hypotheses/digits.toml")).name == "digits"
 
 
+def test_a_study_of_the_project_comes_before_a_shipped_one(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    name = Path("hypotheses/digits.toml")
+
+    assert load(name).question == load(ROOT / name).question
+    (tmp_path / "hypotheses").mkdir()
+    write_study(tmp_path / "hypotheses", "digits.toml", question="Mine?")
+    assert load(name).question == "Mine?"
+
+
+def test_a_suite_of_the_project_comes_before_a_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    plan = make_study(plan={"a": make_plan(suite="digits")}).of("a")
+
+    assert suite_of(plan, tmp_path).text == (
+        (ROOT / "expectations" / "digits.json").read_text(encoding="utf-8")
+    )
+    (tmp_path / "expectations").mkdir()
+    (tmp_path / "expectations" / "digits.json").write_text("{}")
+    assert suite_of(plan, tmp_path).text == "{}"
+
+
 def test_a_byte_order_mark_is_passed_over(path):
     path.write_text(path.read_text(), encoding="utf-8-sig")
 
@@ -85,7 +109,7 @@ def test_a_file_that_is_no_study_is_refused(tmp_path, content, said):
 
 
 def test_a_study_that_is_not_there_or_is_a_folder_is_refused(tmp_path):
-    assert "is not there" in refusal(tmp_path / "gone.toml")
+    assert "does not exist" in refusal(tmp_path / "gone.toml")
     assert "cannot be read" in refusal(tmp_path)
     with pytest.raises(StudyError, match="cannot be read"):
         load(Path("x" * 300 + ".toml"))
@@ -110,7 +134,7 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.split.fold=3", "[plan.a.split]: unknown key 'fold'. Did you mean 'folds'?"),
         ("plan.a.splits.folds=3", "[plan.a]: unknown key 'splits'. Did you mean 'split'?"),
         ("x" * 5000 + "=1", "unknown key 'xxxxxxx"),
-        ("plan.c.claim=x", "[plan]: unknown key 'c'. Known here: a, b."),
+        ("plan.c.claim=x", "[plan]: unknown key 'c'. Keys here: a, b."),
         ("plan.a.target={column='x',at_lest=3}", "[plan.a.target]: unknown key 'at_lest'. Did you mean 'at_least'?"),
         ("plan.a.clean.drop=[{colum='x',reason='y'}]", "[plan.a.clean.drop.0]: unknown key 'colum'"),
         ("plan.a.clean.drop=[{column='x'}]", "[plan.a.clean.drop.0]: reason is missing."),
@@ -118,53 +142,53 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.clean.text=['t','t']", "[plan.a.clean]: text names 't' twice."),
         ("plan.a.clean={text=['t'],drop=[{column='t',reason='y'}]}", "text and drop both name 't': keep one."),
         ("plan.a.clean.text=['answer']", "[plan.a]: clean.text names 'answer', but it is the target."),
-        ("plan.a.clean.text_components=0", "text_components = 0, but it should be greater than or equal to 1."),
-        ("plan.a.clean.text_components=257", "text_components = 257, but it should be less than or equal to 256."),
+        ("plan.a.clean.text_components=0", "text_components = 0, but it must be at least 1."),
+        ("plan.a.clean.text_components=257", "text_components = 257, but it must be at most 256."),
         ("plan.b.claim=x", "[plan.b]: source is missing."),
-        ("plan.a.split.folds=1", "[plan.a.split]: folds = 1, but it should be greater than or equal to 2."),
-        ("plan.a.split.folds=2.5", "folds = 2.5, but it should be a valid integer"),
-        ("plan.a.split.folds=many", 'folds = "many", but it should be a valid integer'),
+        ("plan.a.split.folds=1", "[plan.a.split]: folds = 1, but it must be at least 2."),
+        ("plan.a.split.folds=2.5", "folds = 2.5, but it must be a whole number"),
+        ("plan.a.split.folds=many", 'folds = "many", but it must be a whole number'),
         ("seed=" + "9" * 5000, "seed = "),
-        ("seed=-1", "table.toml: seed = -1, but it should be greater than or equal to 0."),
-        ("alpha=nan", "alpha = NaN, but it should be a finite number."),
-        ("alpha=0", "alpha = 0, but it should be greater than 0."),
-        ("plan.a.at_least=1", "[plan.a]: at_least = 1, but it should be less than 1."),
-        ("plan.a.claim=' '", "claim = \" \", but it should match"),
-        ("plan.a.metric=f1", "metric = \"f1\", but it should be 'auc', 'accuracy', 'log_loss', "),
+        ("seed=-1", "table.toml: seed = -1, but it must be at least 0."),
+        ("alpha=nan", "alpha = NaN, but it must be a finite number."),
+        ("alpha=0", "alpha = 0, but it must be greater than 0."),
+        ("plan.a.at_least=1", "[plan.a]: at_least = 1, but it must be less than 1."),
+        ("plan.a.claim=' '", "claim = \" \", but it must match"),
+        ("plan.a.metric=f1", "metric = \"f1\", but it must be 'auc', 'accuracy', 'log_loss', "),
         ("plan.a.metric=r2", "metric = 'r2', but a binary target takes auc, accuracy, log_loss, brier."),
         ("plan.a.metric=brier", "'brier' is a loss: state the claim as at_most, and leave at_least out."),
         ("plan.a.at_most=0.2", "'auc' is a score: state the claim as at_least, and leave at_most out."),
         ("plan.a.margin=0.5", "margin = 0.5, but auc takes less than 0.5."),
-        ("plan.a.smallest_effect=0.5", "smallest_effect = 0.5, but an AUC above chance is more than 0.5."),
+        ("plan.a.smallest_effect=0.5", "smallest_effect = 0.5, but an AUC above chance is greater than 0.5."),
         ("plan.a.unit=answer", "unit = 'answer' is the target's own column."),
-        ("plan.a.split.time=backward", "time = \"backward\", but it should be 'forward' or 'blocks'."),
-        ("plan.a.target=3", "[plan.a]: target = 3, but it should be a valid string."),
+        ("plan.a.split.time=backward", "time = \"backward\", but it must be 'forward' or 'blocks'."),
+        ("plan.a.target=3", "[plan.a]: target = 3, but it must be a text."),
         ("plan.a.target={column='x'}", "[plan.a.target]: give one of at_least, above_quantile, one_of and mapping."),
         ("plan.a.target={column='x',one_of=[]}", "[plan.a.target]: one_of = []"),
         ("plan.a.target={column='x',at_least=1,positive='no'}", "both 'no'"),
-        ("plan.a.tune.seeds=65", "[plan.a.tune]: seeds = 65, but it should be less than or equal to 64."),
+        ("plan.a.tune.seeds=65", "[plan.a.tune]: seeds = 65, but it must be at most 64."),
         ("plan.a.tune.folds_per_trial=6", "tune.folds_per_trial = 6, but there are 5 folds."),
-        ("plan.a.clean.image={height=7,width=8,channels=1}", "height = 7, but it should be greater than or equal to 8."),
-        ("plan.a.clean.image={height=8,width=65,channels=1}", "width = 65, but it should be less than or equal to 64."),
-        ("plan.a.clean.image={height=8,width=8,channels=2}", "channels = 2, but it should be 1 or 3."),
-        ("plan.a.clean.image={height=8,width=9,channels=1,augment=['rotate']}", "an image of 8 x 9 turned by a quarter"),
-        ("plan.a.tune.image.filters=[6]", "[plan.a.tune.image.filters]: 0 = 6, but it should be a multiple of 4."),
+        ("plan.a.clean.image={height=7,width=8,channels=1}", "height = 7, but it must be at least 8."),
+        ("plan.a.clean.image={height=8,width=65,channels=1}", "width = 65, but it must be at most 64."),
+        ("plan.a.clean.image={height=8,width=8,channels=2}", "channels = 2, but it must be 1 or 3."),
+        ("plan.a.clean.image={height=8,width=9,channels=1,augment=['rotate']}", "a quarter turn of an image of 8 x 9"),
+        ("plan.a.tune.image.filters=[6]", "[plan.a.tune.image.filters]: 0 = 6, but it must be a multiple of 4."),
         ("plan.a.tune.net.width=[]", "[plan.a.tune.net]: width = []"),
-        ("plan.a.tune.net.dropout=[1.0]", "[plan.a.tune.net.dropout]: 0 = 1.0, but it should be less than 1"),
+        ("plan.a.tune.net.dropout=[1.0]", "[plan.a.tune.net.dropout]: 0 = 1.0, but it must be less than 1"),
         ("plan.a.tune.net.learning_rate=[0.1,0.01]", "[0.1, 0.01] must go up"),
         ("plan.a.tune.net.learning_rate=[0.1]", "[plan.a.tune.net.learning_rate]: value 2 is missing."),
-        ("plan.a.tune.boosting.l2=[0,1]", "[plan.a.tune.boosting.l2]: 0 = 0, but it should be greater than 0."),
+        ("plan.a.tune.boosting.l2=[0,1]", "[plan.a.tune.boosting.l2]: 0 = 0, but it must be greater than 0."),
         ("plan.a.source='x\\u0000.csv'", "no message"),
-        ("name=My Study", 'name = "My Study", but it should match'),
-        ("name=../up", 'name = "../up", but it should match'),
+        ("name=My Study", 'name = "My Study", but it must match'),
+        ("name=../up", 'name = "../up", but it must match'),
         ("plan.a.claim.x=3", "--set plan.a.claim.x: claim is a value, not a table."),
-        ("plan.a.read.separator=':'", "separator = \":\", but it should be"),
-        ("plan.a.read.encoding=utf-9", "encoding = \"utf-9\", but it should be 'utf-8', 'utf-16'"),
-        ("plan.a.read.sample=0", "sample = 0, but it should be greater than or equal to 1."),
+        ("plan.a.read.separator=':'", "separator = \":\", but it must be"),
+        ("plan.a.read.encoding=utf-9", "encoding = \"utf-9\", but it must be 'utf-8', 'utf-16'"),
+        ("plan.a.read.sample=0", "sample = 0, but it must be at least 1."),
         ("plan.a.read.names=['a','A']", "[plan.a.read]: names has 'a' twice, or differing only in case."),
         ("plan.a.read.nmes=['a']", "[plan.a.read]: unknown key 'nmes'. Did you mean 'names'?"),
         ("plan.a.images={source='x.tar'}", "[plan.a.images]: column is missing."),
-        ("plan.a.images={source='x',column='i',height=65,width=8,channels=1}", "height = 65, but it should be less"),
+        ("plan.a.images={source='x',column='i',height=65,width=8,channels=1}", "height = 65, but it must be at most"),
         ("overrides=['x']", "overrides is not a key of a study file"),
         ("nothing", "--set nothing: write KEY=VALUE"),
         ("=3", "--set =3: write KEY=VALUE"),
@@ -221,7 +245,7 @@ def test_a_loss_in_the_targets_units_needs_a_margin_in_them(tmp_path):
         del plan["at_least"]
         return write_study(tmp_path, plan={"a": plan | changes})
 
-    assert "declare margin in them too" in refusal(written(), "seed=1")
+    assert "declare margin in these units too" in refusal(written(), "seed=1")
     assert load(written(margin=2.5)).of("a").margin == 2.5
 
 
@@ -235,7 +259,9 @@ def test_units_that_run_through_time_are_refused(path):
 def test_a_text_that_no_model_is_shown_is_refused(path, key):
     said = refusal(path, f"plan.a.{key}=title", "plan.a.clean.text=['title']")
 
-    assert f"clean.text names 'title', but as {key} it is shown to no model." in said
+    assert (
+        f"clean.text names 'title', but as {key} it is hidden from every model." in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -329,20 +355,23 @@ def test_an_alternative_replaces_keys_of_clean_and_nothing_else(path):
     [
         (
             [{"name": "x", "clean": {"scale": "huge"}}],
-            "alternative 'x', clean.scale: Input should be",
+            "alternative 'x', clean.scale: must be 'robust', ",
         ),
         (
             [{"name": "x", "clean": {"sclae": "none"}}],
-            "alternative 'x', clean.sclae: Extra inputs",
+            "alternative 'x', clean.sclae: is not a key here",
         ),
         (
             [{"name": "x", "clean": {"text": ["answer"]}}],
             "clean.text names 'answer', but it is the target",
         ),
-        ([{"name": "x", "clean": {"clip": 0.1}}] * 2, "two alternatives have one name"),
+        (
+            [{"name": "x", "clean": {"clip": 0.1}}] * 2,
+            "two alternatives have the same name",
+        ),
         ([{"name": "x", "clean": {}}], "at least 1 item"),
         ([{"name": "x", "clean": {"scale": "robust"}}], "'x' changes nothing"),
-        ([{"name": "x", "clean": {"numbers": ["answer"]}}], "that is another question"),
+        ([{"name": "x", "clean": {"numbers": ["answer"]}}], "and so another question"),
     ],
 )
 def test_an_alternative_that_can_be_no_plan_is_refused(alternatives, said):
@@ -406,7 +435,7 @@ def test_a_source_that_is_no_regular_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "table.csv")
 
     with pytest.raises(
-        DataRefused, match=r"table\.csv cannot be read: it is no regular"
+        DataRefused, match=r"table\.csv cannot be read: it is not a regular"
     ):
         source_of(make_study().of("a"), tmp_path)
 
@@ -449,7 +478,7 @@ def test_where_a_source_lies_is_no_part_of_its_essence(tmp_path):
 
 
 def test_a_source_that_is_not_there_is_refused_with_the_next_step(tmp_path):
-    with pytest.raises(DataRefused, match=r"table\.csv is not there\. .* ASSAY_DATA"):
+    with pytest.raises(DataRefused, match=r"table\.csv does not exist\. .* ASSAY_DATA"):
         source_of(make_study().of("a"), tmp_path)
     (tmp_path / "table.csv").mkdir()
     with pytest.raises(DataRefused, match="cannot be read"):
@@ -500,8 +529,8 @@ def test_a_changed_study_says_in_words_what_changed(store):
     second, (deviation,) = register(store, changed)
 
     assert (first.order, second.order) == (0, 1)
-    assert deviation == (
-        f"differs from registration {first.digest[:12]} of the same name, which never came to a score, in "
+    assert str(deviation) == (
+        f"differs from registration {first.digest[:12]} of the same name, which was never scored, in "
         "alpha (0.05 -> 0.1), plan.a.at_least (0.7 -> 0.6)"
     )
 
@@ -524,7 +553,9 @@ def test_a_deviation_says_whether_the_earlier_scores_could_be_seen(store):
     first, _ = register(store, make_study())
     begin(store, first)
 
-    assert "whose scores could be seen" in register(store, make_study(alpha=0.1))[1][0]
+    assert "whose scores could be seen" in str(
+        register(store, make_study(alpha=0.1))[1][0]
+    )
 
 
 def test_the_first_registration_never_deviates_whatever_came_after_it(store):

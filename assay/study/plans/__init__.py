@@ -1,6 +1,6 @@
 """What a study may declare: its plans, the sections of a plan, their defaults and bounds.
 
-Every default is the one of the protocol; a key that is not here is refused.
+Defaults are those of the protocol; any other key is refused.
 """
 
 from assay.study.plans.audit import Accept, AuditPlan
@@ -14,21 +14,12 @@ from assay.study.plans.columns import (
 )
 from assay.study.plans.gate import GatePlan
 from assay.study.plans.label import LabelRule
+from assay.study.plans.metric import LOSSES, METRICS_OF
+from assay.study.plans.parts import Cleaning, Gating, Judging, PlanName, Tuning
+from assay.study.plans.plan import Plan
 from assay.study.plans.read import ImageSource, ReadPlan
 from assay.study.plans.split import SplitPlan
-from assay.study.plans.study import (
-    LOSSES,
-    METRICS_OF,
-    SPENDING,
-    Cleaning,
-    Gating,
-    Judging,
-    Plan,
-    PlanName,
-    Plans,
-    Study,
-    Tuning,
-)
+from assay.study.plans.study import SPENDING, Plans, Study
 from assay.study.plans.tune import (
     BoostingSpace,
     ImageSpace,

@@ -1,4 +1,4 @@
-"""What a study may declare of leaks: levels of the sentinels, and alarms it answers."""
+"""What a study may declare about leaks: levels of the sentinels, and alarms it answers."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from assay.study.plans.label import Words
 
 
 class Accept(Record):
-    """A sentinel's alarm that the study answers by going on, with a reason the report repeats."""
+    """A sentinel's alarm that the study accepts, with a reason that the report repeats."""
 
     sentinel: Sentinel
     columns: tuple[str, ...] = ()
@@ -27,22 +27,25 @@ class AuditPlan(Record):
         default=0.02, gt=0, lt=1, description="Level of the sentinel row_order."
     )
     single_column_auc: float = Field(
-        default=0.95, gt=0.5, lt=1, description="What one honest column may reach."
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="AUC that a single column may reach without alarm.",
     )
     smallest_leak: float = Field(
         default=0.02,
         ge=0,
         lt=0.5,
-        description="AUC (or correlation) that a unit or a confounder must be worth to alarm.",
+        description="AUC (or correlation) that a unit or a confounder must add to raise an alarm.",
     )
     sources: tuple[str, ...] = Field(
         default=(),
-        description="Columns that say where a row came from, whatever their levels.",
+        description="Columns that say where a row came from, however many values they have.",
     )
     self_test: int = Field(
         default=20,
         ge=5,
         le=1000,
-        description="Permuted label vectors on which tuning is tested.",
+        description="Permutations of the labels on which tuning is tested.",
     )
     accept: tuple[Accept, ...] = ()

@@ -1,10 +1,11 @@
-"""What a study may declare of cleaning: fixed rules for all rows, and steps fitted inside the folds."""
+"""What a study may declare about cleaning: fixed rules for all rows, and steps fitted inside the folds."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from assay.store.records import Record
+from assay.store.records import Record, Task
+from assay.study.invalid import Invalid
 from assay.study.plans.columns import Dates, Drop, ImagePlan, Lists, Numbers
 from assay.study.plans.label import Words
 
@@ -12,7 +13,7 @@ _FEWEST_LEVELS, _MOST_LEVEL_INPUTS = 49, 1024
 
 
 class OutlierPlan(Record):
-    """Training rows left out as outliers; rows that are scored never are."""
+    """Which training rows are left out as outliers; scored rows never are."""
 
     rule: Literal["none", "iqr", "mad", "isolation_forest"] = "none"
     factor: float = Field(
@@ -21,7 +22,9 @@ class OutlierPlan(Record):
         description="Interquartile ranges beyond the quartiles, or scaled MADs from the median.",
     )
     columns_needed: int = Field(
-        default=1, ge=1, description="Columns that must be out for a row to go."
+        default=1,
+        ge=1,
+        description="Columns in which a row must be an outlier to be left out.",
     )
     share: float = Field(
         default=0.01,
@@ -54,11 +57,11 @@ class CleanPlan(Record):
         description="Columns read as text rather than as categories, fitted in the fold.",
     )
     text_components: int = Field(
-        default=32, ge=1, le=256, description="Inputs that each of them becomes."
+        default=32, ge=1, le=256, description="Inputs that each text column becomes."
     )
     spellings: dict[str, Annotated[dict[str, str], Field(min_length=1)]] = Field(
         default={},
-        description="For a column, how values are spelled that are written in several ways.",
+        description="For a column: other spellings of its values, and the spelling that replaces each.",
     )
     image: ImagePlan | None = Field(
         default=None,
@@ -78,7 +81,7 @@ class CleanPlan(Record):
         default=0.0,
         ge=0,
         lt=0.25,
-        description="Share at each end of a numeric column that is drawn in to the quantile there; fitted in the fold.",
+        description="Share at each end of a numeric column that is clipped to the quantile there; fitted in the fold.",
     )
     outliers: OutlierPlan = OutlierPlan()
     label_noise: Literal["keep", "drop"] = Field(
@@ -88,9 +91,11 @@ class CleanPlan(Record):
 
     @property
     def declared(self) -> dict[str, str]:
-        """For each column that is read in a way of its own, the key that says so."""
+        """For each column with a declared reading, the key that declares it."""
         kinds = ("numbers", "dates", "lists")
-        return {one.column: kind for kind in kinds for one in getattr(self, kind)} | {
+        return {
+            reading.column: kind for kind in kinds for reading in getattr(self, kind)
+        } | {
             name: kind
             for kind in ("text", "categories")
             for name in getattr(self, kind)
@@ -98,16 +103,16 @@ class CleanPlan(Record):
 
     def reading_of(self, column: str) -> tuple[Any, ...]:
         """Return how the cells of a column are read, to be compared."""
-        numbers = [one for one in self.numbers if one.column == column]
+        numbers = [number for number in self.numbers if number.column == column]
         return numbers, self.spellings.get(column), column in self.categories
 
     @model_validator(mode="after")
     def _each_column_in_one_way(self) -> "CleanPlan":
         ways = [("drop", drop.column) for drop in self.drop]
         ways += [
-            (kind, one.column)
+            (kind, reading.column)
             for kind in ("numbers", "dates", "lists")
-            for one in getattr(self, kind)
+            for reading in getattr(self, kind)
         ]
         ways += [
             (kind, name)
@@ -117,21 +122,19 @@ class CleanPlan(Record):
         seen: dict[str, str] = {}
         for kind, name in ways:
             if seen.get(name) == kind != "drop":
-                raise ValueError(f"{kind} names {name!r} twice")
+                raise Invalid("study.clean.twice", key=kind, column=name)
             if seen.setdefault(name, kind) != kind:
-                raise ValueError(
-                    f"{kind} and {seen[name]} both name {name!r}: keep one"
+                raise Invalid(
+                    "study.clean.two_ways", key=kind, other=seen[name], column=name
                 )
         return self
 
     @model_validator(mode="after")
     def _days_count_from_a_date(self) -> "CleanPlan":
-        known = {date.column for date in self.dates}
+        columns = {date.column for date in self.dates}
         for date in self.dates:
-            if date.since is not None and date.since not in known - {date.column}:
-                raise ValueError(
-                    f"dates: {date.column!r} counts since {date.since!r}, which must be another of the dates"
-                )
+            if date.since is not None and date.since not in columns - {date.column}:
+                raise Invalid("study.clean.since", column=date.column, since=date.since)
         return self
 
     @model_validator(mode="after")
@@ -139,14 +142,12 @@ class CleanPlan(Record):
         if self.image is not None and (
             self.scale not in ("robust", "none") or self.clip
         ):
-            raise ValueError(
-                "scale and clip are not for an image, in which no pixel stands for itself: leave them out"
-            )
+            raise Invalid("study.clean.scaled_image")
         return self
 
 
 class Alternative(Record):
-    """Another way to clean that would have been as good: the verdict is asked again under it."""
+    """Another way to clean that would have been as good: the study is checked again under it."""
 
     name: Words
     clean: dict[str, Any] = Field(
@@ -168,3 +169,32 @@ def most_levels(n_categories: int, *, wide: bool) -> int:
     if not wide or not n_categories:
         return _FEWEST_LEVELS
     return min(254, max(_FEWEST_LEVELS, _MOST_LEVEL_INPUTS // n_categories))
+
+
+# Rules of a plan ---------------------------------------------------------------------------------
+
+
+def check_cleaning(
+    clean: CleanPlan,
+    task: Task,
+    *,
+    label: tuple[str, ...],
+    unit: str,
+    order: str | None,
+) -> None:
+    """Refuse a reading of a column that is no feature, and a rule for labels that the task does not have.
+
+    ``label`` are the columns that the label is made from.
+    """
+    for column in label:
+        key = clean.declared.get(column, "numbers")
+        if key != "numbers":
+            raise Invalid("study.clean.reads_target", key=key, column=column)
+    for role, hidden, allowed in (("unit", unit, ""), ("order", order, "dates")):
+        key = clean.declared.get(str(hidden), allowed)
+        if key != allowed:
+            raise Invalid(
+                "study.clean.reads_hidden", key=key, column=str(hidden), role=role
+            )
+    if task == "regression" and clean.label_noise == "drop":
+        raise Invalid("study.clean.label_noise")

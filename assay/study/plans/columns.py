@@ -1,4 +1,4 @@
-"""What a study may declare of columns: which are left out, and how cells are read that are no plain values."""
+"""What a study may declare about columns: which are left out, and how cells other than plain values are read."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from assay.formats.dates import DIRECTIVES
 from assay.store.records import Record
+from assay.study.invalid import Invalid
 from assay.study.plans.label import Words
 
 DatePart = Literal["elapsed", "year", "month", "weekday", "hour"]
@@ -25,7 +26,7 @@ class NumberColumn(Record):
     column: Words
     unit: str | None = Field(
         default=None,
-        description="The unit whose cells count, where a column mixes several ('': none); others are missing.",
+        description="The unit to read, where a column mixes several ('': none); other cells are missing.",
     )
 
 
@@ -36,11 +37,11 @@ class DateColumn(Record):
     format: Words | None = Field(
         default=None,
         pattern="%[A-Za-z]",
-        description="As strptime has it, such as %B %d, %Y. Default: ISO 8601.",
+        description="In the notation of strptime, such as %B %d, %Y. Default: ISO 8601.",
     )
     parts: Annotated[tuple[DatePart, ...], Field(min_length=1)] = Field(
         default=("elapsed", "month", "weekday", "hour"),
-        description="Days passed, the year, and places in the circle of the year, the week and the day.",
+        description="Elapsed days, the year, and positions within the year, the week and the day.",
     )
     since: Words | None = Field(
         default=None,
@@ -51,10 +52,7 @@ class DateColumn(Record):
     def _format_means_the_same_everywhere(self) -> "DateColumn":
         for sign in re.findall(r"%(.?)", self.format or ""):
             if sign not in DIRECTIVES:
-                raise ValueError(
-                    f"format has %{sign}, whose meaning depends on the machine or is not known; write what a date is "
-                    f"made of, such as %Y-%m-%d %H:%M"
-                )
+                raise Invalid("study.clean.directive", sign=sign)
         return self
 
 
@@ -67,7 +65,7 @@ class ListColumn(Record):
         default=64,
         ge=1,
         le=512,
-        description="Values that get an input of their own, the commonest in the training rows.",
+        description="Values that get an input of their own: the commonest in the training rows.",
     )
 
 
@@ -80,8 +78,8 @@ class ImagePlan(Record):
     augment: tuple[Literal["shift", "flip", "rotate"], ...] = Field(
         default=("shift",),
         description=(
-            "What leaves the label as it is: small shifts, left and right exchanged, quarter turns. "
-            "Networks are trained on images so changed."
+            "Changes that keep the label: small shifts, left and right exchanged, quarter turns. "
+            "Networks are trained on images changed in these ways."
         ),
     )
     denoise: Literal["none", "median"] = Field(
@@ -96,9 +94,7 @@ class ImagePlan(Record):
     @model_validator(mode="after")
     def _turns_are_of_squares(self) -> "ImagePlan":
         if "rotate" in self.augment and self.height != self.width:
-            raise ValueError(
-                f"augment has rotate, but an image of {self.height} x {self.width} turned by a quarter is another size"
-            )
+            raise Invalid("study.clean.rotated", height=self.height, width=self.width)
         return self
 
 
@@ -106,6 +102,21 @@ def _named(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-Numbers = tuple[Annotated[NumberColumn, BeforeValidator(_named)], ...]
-Dates = tuple[Annotated[DateColumn, BeforeValidator(_named)], ...]
-Lists = tuple[Annotated[ListColumn, BeforeValidator(_named)], ...]
+Numbers = tuple[
+    Annotated[
+        NumberColumn, BeforeValidator(_named, json_schema_input_type=str | NumberColumn)
+    ],
+    ...,
+]
+Dates = tuple[
+    Annotated[
+        DateColumn, BeforeValidator(_named, json_schema_input_type=str | DateColumn)
+    ],
+    ...,
+]
+Lists = tuple[
+    Annotated[
+        ListColumn, BeforeValidator(_named, json_schema_input_type=str | ListColumn)
+    ],
+    ...,
+]

@@ -1,4 +1,4 @@
-"""What a study may declare of the test against chance."""
+"""What a study may declare about the test against chance."""
 
 import math
 from typing import Literal
@@ -6,16 +6,21 @@ from typing import Literal
 from pydantic import Field
 
 from assay.store.records import Record
+from assay.study.invalid import Invalid
 
 
 class GatePlan(Record):
     """The permutation test against chance."""
 
     permutations: int = Field(
-        default=999, ge=39, le=99999, description="At most; the test may stop sooner."
+        default=999,
+        ge=39,
+        le=99999,
+        description="Most permutations; a sequential test may stop sooner.",
     )
     stop: Literal["betting", "never"] = Field(
-        default="betting", description="Sequential test, or all of them."
+        default="betting",
+        description="betting: a sequential test. never: all permutations.",
     )
     hidden: int = Field(default=16, ge=2, le=256, description="Units of the small net.")
     steps: int = Field(
@@ -31,3 +36,19 @@ class GatePlan(Record):
         if self.stop == "never":
             return math.ceil(1 / alpha - 1e-9) - 1
         return math.ceil(math.log(0.3) / math.log1p(-0.7 * alpha)) - 1
+
+
+# Rules of a study --------------------------------------------------------------------------------
+
+
+def check_permutations(gate: GatePlan, plan: str, alpha: float) -> None:
+    """Refuse a gate that cannot pass with as few permutations as it may draw."""
+    fewest = gate.fewest_permutations(alpha)
+    if gate.permutations < fewest:
+        raise Invalid(
+            "study.gate.permutations",
+            plan=plan,
+            permutations=gate.permutations,
+            alpha=alpha,
+            fewest=fewest,
+        )

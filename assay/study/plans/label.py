@@ -1,11 +1,12 @@
-"""What a study may declare of a label that is made: from a column or an expression, by a rule."""
+"""What a study may declare about the target: a column, or a rule that makes a label."""
 
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from assay.store.records import Record
+from assay.store.records import Record, Task
 from assay.study import expression
+from assay.study.invalid import Invalid
 
 Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -21,7 +22,7 @@ class LabelRule(Record):
     column: Words | None = None
     expression: Words | None = Field(
         default=None,
-        description="For instance likes / view_count; columns it reads are shown to no model.",
+        description="For instance likes / view_count; the columns it reads are hidden from models.",
     )
     at_least: float | None = Field(
         default=None, description="The rule holds from this number up."
@@ -38,7 +39,7 @@ class LabelRule(Record):
     mapping: dict[str, Words] | None = Field(
         default=None,
         min_length=2,
-        description="A class for each value; rows of other values are left out.",
+        description="A class for each value; rows with other values are left out.",
     )
     positive: Words = "yes"
     negative: Words = "no"
@@ -72,7 +73,7 @@ class LabelRule(Record):
     @model_validator(mode="after")
     def _one_source(self) -> "LabelRule":
         if (self.column is None) == (self.expression is None):
-            raise ValueError("give either column or expression")
+            raise Invalid("study.label.one_source")
         if self.expression is not None:
             expression.parse(self.expression)
         return self
@@ -81,19 +82,58 @@ class LabelRule(Record):
     def _one_rule(self) -> "LabelRule":
         rules = self._rules()
         if len(rules) > 1 or (self.column is not None and not rules):
-            raise ValueError("give one of at_least, above_quantile, one_of and mapping")
+            raise Invalid("study.label.one_rule")
         if (
             self.expression is not None
             and rules
             and (self._is_condition() or rules[0] not in ("at_least", "above_quantile"))
         ):
-            raise ValueError(
-                f"{rules[0]} does not go with the expression {self.expression!r}"
+            raise Invalid(
+                "study.label.rule_of_expression",
+                rule=rules[0],
+                expression=self.expression,
             )
         if self.positive == self.negative:
-            raise ValueError(
-                f"positive and negative are both {self.positive!r}, which makes one class"
-            )
+            raise Invalid("study.label.same_class", name=self.positive)
         if self.mapping and len(set(self.mapping.values())) < 2:
-            raise ValueError("mapping has one class only; two are needed to compare")
+            raise Invalid("study.label.mapping_of_one_class")
         return self
+
+
+# Rules of a plan ---------------------------------------------------------------------------------
+
+
+def label_columns(target: str | LabelRule) -> tuple[str, ...]:
+    """Return the columns that the label is made from."""
+    return target.reads if isinstance(target, LabelRule) else (target,)
+
+
+def check_target(target: str | LabelRule, positive: str | None, task: Task) -> None:
+    """Refuse a target that makes no label for the task."""
+    rule = target if isinstance(target, LabelRule) else None
+    if rule is not None:
+        _check_rule(rule, positive, task)
+    names_class = rule is None or rule.mapping is not None
+    if positive is not None and (not names_class or task != "binary"):
+        raise Invalid("study.label.positive")
+
+
+def _check_rule(rule: LabelRule, positive: str | None, task: Task) -> None:
+    if rule.gives_number:
+        if task != "regression":
+            raise Invalid("study.label.number", expression=rule.expression or "")
+    elif task == "regression":
+        raise Invalid("study.label.rule_in_regression")
+    elif rule.mapping is not None:
+        _check_mapping(tuple(sorted(set(rule.mapping.values()))), positive, task)
+    elif task != "binary":
+        raise Invalid("study.label.two_classes")
+
+
+def _check_mapping(classes: tuple[str, ...], positive: str | None, task: Task) -> None:
+    if positive is not None and positive not in classes:
+        raise Invalid(
+            "study.label.positive_not_mapped", positive=positive, classes=classes
+        )
+    if (len(classes) == 2) != (task == "binary"):
+        raise Invalid("study.label.task_of_mapping", classes=classes, task=task)

@@ -1,17 +1,19 @@
-"""What a study may declare of reading: how its file is written, a sample of its rows, its images."""
+"""What a study may declare about reading: the form of its file, a sample of its rows, its images."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from assay.store.records import Record
+from assay.study.invalid import Invalid
+from assay.study.plans.columns import ImagePlan
 from assay.study.plans.label import Words
 
 SourceName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class ReadPlan(Record):
-    """How a source is to be read, where the reader is not to find out or cannot."""
+    """How a source is read, where the reader cannot or should not detect it."""
 
     names: tuple[Words, ...] = Field(
         default=(), description="Column names, in order, of a file without a header."
@@ -31,12 +33,12 @@ class ReadPlan(Record):
             "gb18030",
         ]
         | None
-    ) = Field(default=None, description="Default: found out.")
+    ) = Field(default=None, description="Default: detected.")
     separator: Literal[",", "\t", ";", "|"] | None = Field(
-        default=None, description="Default: found out."
+        default=None, description="Default: detected."
     )
     missing: tuple[Words, ...] = Field(
-        default=(), description="Further words read as missing, such as Unrated."
+        default=(), description="Further texts read as missing, such as Unrated."
     )
     sample: int | None = Field(
         default=None,
@@ -49,18 +51,18 @@ class ReadPlan(Record):
         folded = [name.casefold() for name in self.names]
         for name in self.names:
             if folded.count(name.casefold()) > 1:
-                raise ValueError(f"names has {name!r} twice, or differing only in case")
+                raise Invalid("study.read.same_name", name=name)
         return self
 
 
 class ImageSource(Record):
-    """Images that lie beside the table: each row names its own, which becomes columns of pixels."""
+    """Images beside the table: each row names its own, which becomes columns of pixels."""
 
     source: SourceName = Field(
         description="A folder, .tar, .tar.gz or .zip of JPEG and PNG files under ASSAY_DATA."
     )
     column: Words = Field(
-        description="The column that names each row's image, with or without its ending."
+        description="The column that names each row's image, with or without its file ending."
     )
     height: int = Field(ge=8, le=64, description="Pixels it is resized to.")
     width: int = Field(ge=8, le=64, description="Pixels it is resized to.")
@@ -69,3 +71,29 @@ class ImageSource(Record):
     @property
     def n_pixels(self) -> int:
         return self.height * self.width * self.channels
+
+
+# Rules of a plan ---------------------------------------------------------------------------------
+
+
+def with_image_size(images: Any, clean: Any) -> Any:
+    """Return the values of ``clean`` with the size of the images, where they do not give another."""
+    if not isinstance(images, dict) or not isinstance(clean, dict):
+        return clean
+    size = {k: images[k] for k in ("height", "width", "channels") if k in images}
+    image = clean.get("image") or {}
+    return clean | {"image": size | image} if isinstance(image, dict) else clean
+
+
+def check_images(images: ImageSource | None, image: ImagePlan | None) -> None:
+    """Refuse images whose pixels cleaning does not read, or reads in another size."""
+    if images is None:
+        return
+    if image is None:
+        raise Invalid("study.read.no_image")
+    for key in ("height", "width", "channels"):
+        declared, cleaned = getattr(images, key), getattr(image, key)
+        if declared != cleaned:
+            raise Invalid(
+                "study.read.image_size", key=key, declared=declared, cleaned=cleaned
+            )

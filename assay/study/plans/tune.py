@@ -1,21 +1,23 @@
-"""What a study may declare of tuning: the budget, and what each search varies."""
+"""What a study may declare about tuning: the budget, and what each search varies."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from assay.store.records import Record
+from assay.study.invalid import Invalid
+from assay.study.plans.split import SplitPlan
 
 
 def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
     if bounds[0] >= bounds[1]:
-        raise ValueError(f"{list(bounds)} must go up, the smaller number first")
+        raise Invalid("study.tune.range", low=bounds[0], high=bounds[1])
     return bounds
 
 
 def _none_or_several(n_pieces: int) -> int:
     if n_pieces != 0 and not 3 <= n_pieces <= 64:
-        raise ValueError(f"{n_pieces} pieces: 0, or 3 to 64")
+        raise Invalid("study.tune.pieces", n=n_pieces)
     return n_pieces
 
 
@@ -48,13 +50,13 @@ class NetSpace(Record):
     width: Counts = (64, 128, 256)
     pieces: Pieces = Field(
         default=(0, 8, 16),
-        description="Pieces in which a numeric column is encoded; 0: not at all.",
+        description="Pieces of the piecewise linear encoding of a numeric column; 0: no encoding.",
     )
     screen: Screens = Field(
         default=(0.0, 2.0),
         description=(
-            "F statistic up to which an input is left out, while the others are shown by how far they pass it; "
-            "0: all are shown alike."
+            "F statistic up to which an input is left out; the others are weighted by how far they exceed it. "
+            "0: all inputs count equally."
         ),
     )
     activation: Activations = ("relu", "silu")
@@ -62,7 +64,8 @@ class NetSpace(Record):
     learning_rate: Range = (5e-4, 8e-3)
     weight_decay: Range = (1e-3, 1e-1)
     smoothing: Shares = Field(
-        default=(0.0,), description="Share of a label spread over all classes."
+        default=(0.0,),
+        description="Label smoothing: share of a label that is spread over all classes.",
     )
 
 
@@ -72,13 +75,13 @@ class ImageSpace(Record):
     depth: Blocks = Field(default=(2, 3), description="Blocks, each halving the image.")
     filters: Filters = Field(
         default=(16, 32),
-        description="Of the first block; twice as many in each further.",
+        description="Filters of the first block; each further block has twice as many.",
     )
     activation: Activations = ("relu", "silu")
     dropout: Shares = (0.0, 0.2, 0.4)
     shift: Shifts = Field(
         default=(0.0625, 0.125),
-        description="Up to what share of a side images are shifted, where augment has shift.",
+        description="Largest shift of an image, as a share of its side, where augment has shift.",
     )
     learning_rate: Range = (1e-3, 1e-2)
     weight_decay: Range = (1e-3, 1e-1)
@@ -107,35 +110,53 @@ class TunePlan(Record):
         default=8,
         ge=1,
         le=1000,
-        description="What is good without a search, then an oracle's proposals.",
+        description="Trials of each family: first the defaults, then an oracle's proposals.",
     )
     tuner: Tuner = Field(
         default="random",
         description=(
-            "keras-tuner's oracle for the network. Hyperband sweeps its brackets once over epochs, "
-            "whatever trials says, and the baselines get as many trials as that costs trainings."
+            "keras-tuner's oracle for the network. Hyperband runs its brackets once, whatever trials is, "
+            "and the baselines get as many trials as it trains networks."
         ),
     )
     seeds: int = Field(
         default=16,
         ge=1,
         le=64,
-        description="Networks of the ensemble, predictions averaged; of images 4.",
+        description="Networks in the ensemble, whose predictions are averaged. Default for images: 4.",
     )
     folds_per_trial: int = Field(
         default=1, ge=1, description="Inner folds that score each trial."
     )
-    epochs: int = Field(default=120, ge=1, description="Of images: 40.")
-    patience: int = Field(default=15, ge=1, description="Of images: 10.")
+    epochs: int = Field(default=120, ge=1, description="Default for images: 40.")
+    patience: int = Field(default=15, ge=1, description="Default for images: 10.")
     batch_size: int | None = Field(
         default=None,
         ge=1,
-        description="Default: 32 to 256, of images to 64, by the number of rows.",
+        description="Default: 32 to 256 by the number of rows, for images at most 64.",
     )
     balanced: bool = Field(
-        default=False, description="Give every class the same say in the loss."
+        default=False, description="Weight every class equally in the loss."
     )
     net: NetSpace = NetSpace()
     image: ImageSpace = ImageSpace()
     logistic: LogisticSpace = LogisticSpace()
     boosting: BoostingSpace = BoostingSpace()
+
+
+# Rules of a plan ---------------------------------------------------------------------------------
+
+_OF_IMAGES = {"seeds": 4, "epochs": 40, "patience": 10}  # a step of theirs costs more
+
+
+def with_image_budget(tune: Any, clean: Any) -> Any:
+    """Return the values of ``tune`` with the smaller defaults of images, where ``clean`` reads an image."""
+    reads_image = isinstance(clean, dict) and clean.get("image")
+    return _OF_IMAGES | tune if reads_image and isinstance(tune, dict) else tune
+
+
+def check_folds_per_trial(tune: TunePlan, split: SplitPlan) -> None:
+    """Refuse more folds for a trial than there are; the final fit takes the outer folds as inner ones."""
+    n_folds = min(split.inner_folds, split.folds)
+    if tune.folds_per_trial > n_folds:
+        raise Invalid("study.tune.folds", asked=tune.folds_per_trial, n_folds=n_folds)
