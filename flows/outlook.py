@@ -73,20 +73,20 @@ def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
     seen(
         "ingest",
         snapshot,
-        snapshot.summary() if snapshot else identity.sources[name].name,
+        str(snapshot.summary()) if snapshot else identity.sources[name].name,
     )
     seen(
         "validate",
         report,
-        report.summary() if report else f"suite {identity.suites[name].name}",
+        str(report.summary()) if report else f"suite {identity.suites[name].name}",
     )
-    seen("clean", cleaned, cleaned.summary() if cleaned else "")
-    seen("split", folds, folds.summary() if folds else f"{plan.split.folds} folds")
-    seen("audit", audited, audited.summary() if audited else "")
+    seen("clean", cleaned, str(cleaned.summary()) if cleaned else "")
+    seen("split", folds, str(folds.summary()) if folds else f"{plan.split.folds} folds")
+    seen("audit", audited, str(audited.summary()) if audited else "")
     seen(
         "gate",
         gated,
-        gated.summary()
+        str(gated.summary())
         if gated
         else f"at most {plan.gate.permutations} permutations of 2 models",
     )
@@ -112,7 +112,7 @@ def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
     seen(
         "self_test",
         tested,
-        tested.summary()
+        str(tested.summary())
         if tested
         else f"tuning on {plan.audit.self_test} permuted label vectors, with a light search",
     )
@@ -130,7 +130,9 @@ def outlook(store: Store, study: Study, identity: Identity) -> Outlook:
     seen(
         "weigh",
         weighed,
-        weighed.summary() if weighed else "scores with and without each preparation",
+        str(weighed.summary())
+        if weighed
+        else "scores with and without each preparation",
     )
     lines.append(_explained(store, plan, seed, cleaned, folds, done))
     return Outlook(lines, sentences + _detectable(cleaned, alpha) + _plan_b(study))

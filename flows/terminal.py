@@ -92,7 +92,7 @@ class Watcher:
             case Finished(stage, _, seconds, stored, summary):
                 took = "  stored" if stored else f"{seconds:6.1f} s"
                 self._console.print(
-                    f"[bold]{stage:{_WIDTH}}[/] [dim]{took}[/]  {escape(summary)}",
+                    f"[bold]{stage:{_WIDTH}}[/] [dim]{took}[/]  {escape(str(summary))}",
                     soft_wrap=True,
                 )
 
@@ -107,7 +107,7 @@ def tell(
         f"\n[bold]{sign} {headline}[/]  [dim]({verdict.study}, plan {verdict.plan}: {verdict.outcome})[/]"
     )
     for sentence in sentences(verdict):
-        console.print(f"  {escape(sentence)}")
+        console.print(f"  {escape(str(sentence))}")
     if terms:
         console.print(f"[dim]  {escape(terms)}[/]")
     source = "answered from the finished run" if stored else "computed"

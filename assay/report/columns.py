@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from assay.judge.contributions import DEEP
-from assay.judge.sentences import figure
+from assay.judge.sentences import METRICS, figure
 from assay.report.drawing import (
     BLUE,
     INK,
@@ -52,7 +52,7 @@ def importances(
     axes.tick_params(axis="y", labelcolor=INK)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    name = say.plain(f"metric.{metric}")
+    name = say.plain(METRICS[metric])
     axes.set_xlabel(f"{say.plain('behaviour.drop')}: {name}")
     canvas.margins(left=122, right=14, bottom=38)
     return _losses(canvas, shown, found, metric, say, ("importance", "column"))
@@ -110,7 +110,7 @@ def _losses(
     words: tuple[str, str],
 ) -> Picture:
     """Return a drawing of what shuffling costs, with its figures; ``words``: of its caption and of a row's head."""
-    name = say.plain(f"metric.{metric}")
+    name = say.plain(METRICS[metric])
     said = "; ".join(f"{one.column} {figure(metric, one.drop)}" for one in shown)
     heads = (words[1], "drop", "low", "high")
     return Picture(
@@ -217,7 +217,7 @@ def more_rows(found: Sequence[AtRows], metric: Metric, say: Say) -> Picture | No
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     canvas.heights()
     axes.set_xlabel(say.plain("behaviour.rows_axis"))
-    name = say.plain(f"metric.{metric}")
+    name = say.plain(METRICS[metric])
     canvas.title(name)
     canvas.margins(left=46, right=66, top=24, bottom=36)
     said = "; ".join(

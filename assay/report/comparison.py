@@ -12,7 +12,8 @@ from assay.judge.sentences import figure
 from assay.report.folder import Run
 from assay.reproduce.differences import first_difference, moved_scores
 from assay.reproduce.receipt import INPUTS, Tier, tier_of
-from assay.store.records import Record
+from assay.store.records import Record, Text
+from assay.wording import Sentence, as_sentence
 
 
 class Line(Record):
@@ -46,7 +47,7 @@ class Comparison(Record):
     tier: Tier | None = Field(
         description="That the two together reach, as for a rerun; None: none."
     )
-    difference: str = Field(
+    difference: Text = Field(
         description="The first in the order of the stages, of runs of the same inputs."
     )
     largest_difference: dict[str, float] = Field(
@@ -80,7 +81,7 @@ def compare(one: Run, other: Run) -> Comparison:
         ),
         circumstances=_differing(*ran),
         tier=None if same_run else _tier(one, other),
-        difference=_first_difference(one, other),
+        difference=as_sentence(_first_difference(one, other)),
         largest_difference=_largest_difference(one, other),
     )
 
@@ -96,13 +97,15 @@ def _tier(one: Run, other: Run) -> Tier | None:
     )
 
 
-def _first_difference(one: Run, other: Run) -> str:
+def _first_difference(one: Run, other: Run) -> Sentence | str:
     """Return where two runs of the same inputs part; empty where they are equal or of other inputs."""
     same, later = one.manifest.same, other.manifest.same
     if any(same.get(name) != later.get(name) for name in INPUTS):
         return ""
-    found = first_difference((one.folder, one.manifest), (other.folder, other.manifest))
-    return "" if found is None else found.sentence()
+    difference = first_difference(
+        (one.folder, one.manifest), (other.folder, other.manifest)
+    )
+    return "" if difference is None else difference.sentence()
 
 
 def _lines(one: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:

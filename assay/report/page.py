@@ -7,30 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
-from assay.judge.sentences import HEADLINES, figure, size
+from assay.judge.sentences import (
+    HEADLINES,
+    METRICS,
+    answers,
+    bound_of,
+    cost_sentence,
+    edge_sentence,
+    effect,
+    figure,
+    more_rows_sentence,
+    multiverse_sentence,
+    plan_a_sentence,
+    size,
+)
 from assay.report import columns, curves, numbers, pictures, searching
+from assay.report.cards import interval_method
+from assay.report.caveats import caveats
 from assay.report.drawing import Picture, drawing
 from assay.report.receipts import SHOWN, Kept, reached
 from assay.report.record import Account
-from assay.report.say import Say
-from assay.report.sentinels import STOPPED, sentinel_rows
-from assay.report.statements import (
-    answers,
-    claimed,
-    effect,
-    more_rows,
-    not_said,
-    own,
-    price,
-    reason,
-)
-from assay.store.records import FoldResult, Hyperparameters
+from assay.report.say import Say, own
+from assay.report.sentinels import sentinel_rows
+from assay.store.records import FoldResult, as_text
 from assay.store.verdict import Verdict
 from assay.study.plans import LOSSES, LabelRule, Plan
 from assay.study.registration import Registration
-from assay.wording import Language
+from assay.wording import Language, Sentence, as_sentence
 
 SECTIONS = (
     "verdict",
@@ -84,7 +88,6 @@ def render(
     return _template().render(
         say=say,
         own=own,
-        recorded=partial(_recorded, language=language),
         sections=SECTIONS,
         study=study,
         plan=plan,
@@ -94,27 +97,27 @@ def render(
         evidence=evidence,
         findings=account.findings,
         behaviour=evidence.behaviour,
+        left_out=Sentence.of,
         deep=verdict.deep_learning,
         gate=None if verdict.outcome == "suspect_leak" else evidence.gate,
         sign=HEADLINES[verdict.outcome][0],
-        reason=reason(verdict, evidence, plan, say),
-        answers=answers(verdict, say),
-        price=price(verdict, say),
-        not_said=not_said(verdict, evidence, plan, say),
-        claimed=claimed(verdict.claim, say),
-        bound_of=partial(_bound, say=say),
+        plan_a=plan_a_sentence(verdict),
+        answers=answers(verdict),
+        cost=cost_sentence(verdict),
+        edges=edge_sentence(verdict),
+        multiverse=multiverse_sentence(verdict),
+        caveats=caveats(verdict, evidence, plan),
+        bound_of=_bound,
         target_of=_target,
-        effect=partial(effect, verdict.signal.statistic, say=say),
-        more_rows=more_rows(evidence.behaviour, verdict.metric, plan.margin, say),
+        effect=partial(effect, verdict.signal.statistic),
+        more_rows=more_rows_sentence(evidence.behaviour, verdict.metric, plan.margin),
         is_loss=verdict.metric in LOSSES,
-        method=say(f"comparison.{_method(verdict.deep_learning.method)}"),
+        method=say(interval_method(verdict.deep_learning.method)),
         figure=partial(figure, verdict.metric),
         size=size,
         sentinels=sentinel_rows(evidence),
-        stopped=STOPPED,
         drawn=drawn,
-        drawn_folds=_drawn(evidence.split.repeats, say),
-        hyperparameters=_hyperparameters,
+        hyperparameters=as_text,
         winners=_winners(evidence.results),
         n_failed=_failed_trials(evidence.results),
         confused=_confused(account),
@@ -123,8 +126,9 @@ def render(
         receipts=receipts,
         reached=reached(receipts or ()),
         n_receipts=SHOWN,
-        moved=_moved,
+        moved=_largest_change,
         moment=_moment,
+        as_sentence=as_sentence,
     )
 
 
@@ -139,11 +143,6 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.jinja")
-
-
-def _recorded(text: str, *, language: Language) -> Markup:
-    """Return a sentence that a stage or a person wrote, marked as English where the page is not."""
-    return own(text, "" if language == "en" else "en")
 
 
 def _pictures(
@@ -196,39 +195,23 @@ def _of_behaviour(verdict: Verdict, account: Account, say: Say) -> dict[str, Any
     }
 
 
-def _drawn(repeats: int, say: Say) -> Markup:
-    """Return how often folds were drawn."""
-    return (
-        say("data.drawn_once") if repeats == 1 else say("data.drawn_times", n=repeats)
-    )
-
-
 def _in_order(results: tuple[FoldResult, ...]) -> list[FoldResult]:
-    return sorted(results, key=lambda one: (one.place.repeat, one.place.fold))
+    return sorted(results, key=lambda result: (result.place.repeat, result.place.fold))
 
 
-def _bound(plan: Plan, alpha: float, *, say: Say) -> Markup:
+def _bound(plan: Plan, alpha: float) -> Sentence:
     """Return what a plan claims, with its margin and its alpha."""
-    bound = (
-        say("verdict.or_less", bound=f"{plan.at_most:,.10g}")
-        if plan.at_most is not None
-        else say("verdict.or_more", bound=f"{plan.at_least:,.10g}")
-    )
-    return say(
-        "hypothesis.bound",
-        metric=say(f"metric.{plan.metric}"),
-        claimed=bound,
-        margin=f"{plan.margin:g}",
-        alpha=f"{alpha:g}",
+    return Sentence.of(
+        "report.hypothesis.bound",
+        metric=METRICS[plan.metric],
+        claimed=bound_of(plan.at_least, plan.at_most),
+        margin=plan.margin,
+        alpha=alpha,
     )
 
 
 def _target(plan: Plan) -> str:
     return ", ".join(plan.target.reads) if isinstance(plan.target, LabelRule) else ""
-
-
-def _method(name: str) -> str:
-    return "clt_split" if name.startswith("CLT") else "nadeau_bengio"
 
 
 def _winners(results: tuple[FoldResult, ...]) -> list[dict[str, Any]]:
@@ -240,20 +223,13 @@ def _winners(results: tuple[FoldResult, ...]) -> list[dict[str, Any]]:
             "trial": fit.winner + 1,
             "inner": fit.trials[fit.winner].score,
             "outer": fit.score,
-            "shown": _hyperparameters(fit.trials[fit.winner].hyperparameters),
+            "shown": as_text(fit.trials[fit.winner].hyperparameters),
             "edges": "; ".join(fit.edges),
         }
         for result in _in_order(results)
         if result.place.repeat == 0
         for name, fit in result.models.items()
     ]
-
-
-def _hyperparameters(values: Hyperparameters) -> str:
-    return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in values.items()
-    )
 
 
 def _failed_trials(results: tuple[FoldResult, ...]) -> int:
@@ -279,8 +255,8 @@ def _confused(account: Account, most: int = 12) -> list[tuple[str, str, int]]:
     return sorted(pairs, key=lambda pair: (-pair[2], pair))[:20]
 
 
-def _moved(scores: dict[str, float]) -> str:
-    """Return the largest deviation of any model's score."""
+def _largest_change(scores: dict[str, float]) -> str:
+    """Return the largest change of any model's score."""
     return f"{max(map(abs, scores.values())):.2g}"
 
 

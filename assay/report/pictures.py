@@ -6,7 +6,7 @@ from statistics import fmean
 from matplotlib.axes import Axes
 
 from assay.judge.contributions import DEEP
-from assay.judge.sentences import figure
+from assay.judge.sentences import METRICS, figure
 from assay.report.drawing import (
     AMBER,
     BLUE,
@@ -24,7 +24,7 @@ from assay.report.drawing import (
     short,
 )
 from assay.report.say import Say
-from assay.store.records import GateResult, Metric, Place
+from assay.store.records import STATISTICS, GateResult, Metric, Place
 from assay.store.verdict import Against, DeepLearning
 
 _OF_MODELS = {DEEP: BLUE, "boosting": VERMILION, "logistic": GREEN, "linear": GREEN}
@@ -50,7 +50,7 @@ def chance(gate: GateResult, say: Say, n_bins: int = 24) -> Picture | None:
     lefts = [low + width * i for i in range(n_bins)]
     said = {
         "n": str(len(gate.null_scores)),
-        "statistic": say.plain(f"statistic.{gate.statistic}"),
+        "statistic": say.plain(STATISTICS[gate.statistic]),
         "low": f"{low:.3f}",
         "high": f"{high:.3f}",
         "score": f"{gate.score:.3f}",
@@ -112,7 +112,7 @@ def leads(deep: DeepLearning, metric: Metric, say: Say) -> Picture | None:
         over = say.plain("comparison.over", name=say.model(name))
         _draw_lead(canvas.axes, len(deep.against) - place, one, f"{over}  {gain}")
     _mark_margin(canvas, deep, say)
-    metric_name = say.plain(f"metric.{metric}")
+    metric_name = say.plain(METRICS[metric])
     canvas.along(say.plain("comparison.gain_axis", metric=metric_name))
     canvas.margins(left=10, right=10, bottom=36)
     said = "; ".join(
@@ -189,7 +189,7 @@ def pairs(
     canvas = Canvas("pairs", 230)
     _draw_pairs(canvas.axes, columns, say)
     canvas.heights()
-    name = say.plain(f"metric.{metric}")
+    name = say.plain(METRICS[metric])
     canvas.title(name)
     canvas.margins(left=46, top=24, bottom=24)
     return Picture(

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from assay.store.records import Record
+from assay.store.records import Record, Text
 from assay.store.verdict import Evidence
+from assay.wording import Sentence
 
 Picture = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9+/]+=*$", description="A PNG file in base64.")
@@ -96,5 +97,8 @@ class Account(Record):
     scores: dict[str, float]
     fold_scores: dict[str, tuple[float | None, ...]]
     findings: Findings | None = None
-    terms: str = Field(default="", description="On what terms the data may be used.")
+    terms: Text = Field(
+        default=Sentence.plain(""),
+        description="On what terms the data may be used; empty where nothing is known of them.",
+    )
     python: str = Field(description="The version the lock was resolved for, as 3.11.")

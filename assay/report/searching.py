@@ -6,6 +6,7 @@ from statistics import fmean
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from assay.judge.sentences import METRICS
 from assay.report.drawing import (
     BLUE,
     PAGE,
@@ -36,14 +37,14 @@ def trials(results: Sequence[FoldResult], metric: Metric, say: Say) -> Picture |
     canvas.axes.set_xticks(range(1, most + 1, 1 + most // 12))
     canvas.axes.set_xlabel(say.plain("search.trial_axis"))
     canvas.heights()
-    metric_name = say.plain(f"metric.{metric}")
+    metric_name = say.plain(METRICS[metric])
     canvas.title(say.plain("search.score_axis", metric=metric_name))
     canvas.margins(left=46, right=66, top=24, bottom=34)
     said = "; ".join(_best(name, by_trial, say) for name, by_trial in means.items())
-    negated = say.plain("search.negated") if metric in LOSSES else ""
+    caption = "trials_caption_negated" if metric in LOSSES else "trials_caption"
     return Picture(
         canvas.svg(say.plain("search.trials_alt", said=said)),
-        say("search.trials_caption", negated=negated),
+        say(f"search.{caption}"),
         tuple(say.plain(f"search.{head}") for head in ("model", "trial", "mean")),
         tuple(
             (say.model(name), str(n + 1), f"{mean:.4f}")

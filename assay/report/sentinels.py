@@ -1,60 +1,61 @@
-"""What each leak sentinel saw, or why it did not look."""
+"""The rows of the table of sentinels: alarms, quiet ones, and what was not looked for."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-from assay.judge.sentences import SENTINELS
 from assay.store.records import Flag, Sentinel
 from assay.store.verdict import Evidence
+from assay.wording import Sentence
 
-Found = Literal["alarm", "quiet", "quiet_in_part", "not_looked_for"]
-STOPPED = "the plan stopped before models were compared"
+State = Literal["alarm", "quiet", "quiet_in_part", "not_looked_for"]
+_ORDER: tuple[Sentinel, ...] = get_args(Sentinel)
+_STOPPED = Sentence("report.data.stopped_before")
 
 
 class SentinelRow(NamedTuple):
-    """One alarm, or one sentinel that raised none; ``evidence`` and ``answer`` are as the record has them."""
+    """An alarm, or a sentinel or part of one (``word``) that raised none."""
 
     word: str
     sentinel: Sentinel
-    found: Found
-    evidence: str
-    answer: str
+    state: State
+    evidence: Sentence | None = None
+    answer: Sentence | None = None
     accepted: str | None = None
 
 
 def sentinel_rows(evidence: Evidence) -> list[SentinelRow]:
     """Return a row for every alarm, every sentinel that kept quiet, and all that was not looked for."""
-    audit, tested = evidence.audit, evidence.self_test
+    audit, self_test = evidence.audit, evidence.self_test
     flags, quiet = list(audit.flags), list(audit.looked_for)
-    not_asked = {word: str(why) for word, why in audit.not_looked_for.items()}
-    if tested is None:
-        not_asked["self_test"] = STOPPED
-    elif tested.flag is None:
+    not_looked_for = dict(audit.not_looked_for)
+    if self_test is None:
+        not_looked_for["self_test"] = _STOPPED
+    elif self_test.flag is None:
         quiet.append("self_test")
     else:
-        flags.append(tested.flag)
-    rows = [_alarm(flag) for flag in flags]
+        flags.append(self_test.flag)
     alarmed = {flag.sentinel for flag in flags}
-    for word in dict.fromkeys([*quiet, *not_asked]):
-        sentinel, why = _sentinel_of(word), not_asked.get(word, "")
+    rows = [_alarm(flag) for flag in flags]
+    for word in dict.fromkeys([*quiet, *not_looked_for]):
+        sentinel, why = _sentinel_of(word), not_looked_for.get(word)
         if word not in quiet:
-            rows.append(SentinelRow(word, sentinel, "not_looked_for", why, ""))
+            rows.append(SentinelRow(word, sentinel, "not_looked_for", why))
         elif sentinel not in alarmed:
-            found: Found = "quiet_in_part" if why else "quiet"
-            rows.append(SentinelRow(word, sentinel, found, why, ""))
-    return sorted(rows, key=lambda row: list(SENTINELS).index(row.sentinel))
+            state: State = "quiet_in_part" if why else "quiet"
+            rows.append(SentinelRow(word, sentinel, state, why))
+    return sorted(rows, key=lambda row: _ORDER.index(row.sentinel))
 
 
 def _sentinel_of(word: str) -> Sentinel:
     """Return the sentinel a word belongs to: near duplicates are the business of duplicates."""
-    return next(sentinel for sentinel in SENTINELS if word.endswith(sentinel))
+    return next(sentinel for sentinel in _ORDER if word.endswith(sentinel))
 
 
 def _alarm(flag: Flag) -> SentinelRow:
     return SentinelRow(
-        flag.sentinel,
-        flag.sentinel,
-        "alarm",
-        str(flag.evidence),
-        str(flag.answer),
-        flag.accepted,
+        word=flag.sentinel,
+        sentinel=flag.sentinel,
+        state="alarm",
+        evidence=flag.evidence,
+        answer=flag.answer,
+        accepted=flag.accepted,
     )

@@ -7,8 +7,7 @@ import jinja2
 from markupsafe import Markup
 
 from assay.report.comparison import Comparison, Line
-from assay.report.say import Say
-from assay.report.statements import own
+from assay.report.say import Say, own
 from assay.wording import Language
 
 
@@ -26,7 +25,7 @@ def sentences(found: Comparison, say: Say) -> list[Markup]:
         means = say(f"sameness.{found.tier.lower()}")
         said.append(say("compare.tier", tier=found.tier, means=means))
     if found.difference:
-        said.append(say("compare.first", difference=own(found.difference, "en")))
+        said.append(say("compare.first", difference=say(found.difference)))
     if found.largest_difference:
         apart = ", ".join(
             f"{say.model(name)} {value:.2g}"
@@ -36,13 +35,15 @@ def sentences(found: Comparison, say: Say) -> list[Markup]:
     words = {line.what: line for line in found.verdicts}
     outcome = words["outcome"]
     if outcome.equal:
-        said.append(say("compare.one_word", outcome=say(f"outcome.{outcome.one}")))
+        said.append(
+            say("compare.one_word", outcome=say(f"judge.outcome.{outcome.one}"))
+        )
     else:
         said.append(
             say(
                 "compare.two_words",
-                one=say(f"outcome.{outcome.one}"),
-                other=say(f"outcome.{outcome.other}"),
+                one=say(f"judge.outcome.{outcome.one}"),
+                other=say(f"judge.outcome.{outcome.other}"),
             )
         )
     n = len(found.study)
