@@ -43,7 +43,7 @@ def compared(
         "margin": plan.margin,
     }
     if outcome != "inconclusive":
-        return Sentence(f"judge.reason.{f'dl_{remark}' if remark else outcome}", values)
+        return Sentence(f"judge.reason.{remark or outcome}", values)
     rows = needed_rows(gain, plan.margin, plan.alpha)
     if rows is None:
         return Sentence("judge.reason.inconclusive", values)

@@ -55,7 +55,9 @@ def importances(
     name = say.plain(METRICS[metric])
     axes.set_xlabel(f"{say.plain('behaviour.drop')}: {name}")
     canvas.margins(left=122, right=14, bottom=38)
-    return _losses(canvas, shown, found, metric, say, ("importance", "column"))
+    return _losses(
+        canvas, shown, found, metric, say, ("behaviour.importance_caption", "column")
+    )
 
 
 def _lost(found: Sequence[Importance], metric: Metric) -> tuple[tuple[str, ...], ...]:
@@ -98,7 +100,9 @@ def blocks(found: Sequence[Importance], metric: Metric, say: Say) -> Picture | N
     axes.spines[:].set_visible(False)
     canvas.margins(left=34, bottom=28)
     largest = sorted((one for one, _ in known), key=lambda one: -one.drop)
-    return _losses(canvas, largest, largest, metric, say, ("blocks", "block"))
+    return _losses(
+        canvas, largest, largest, metric, say, ("behaviour.blocks_caption", "block")
+    )
 
 
 def _losses(
@@ -115,7 +119,7 @@ def _losses(
     heads = (words[1], "drop", "low", "high")
     return Picture(
         canvas.svg(say.plain("behaviour.importance_alt", metric=name, said=said)),
-        say(f"behaviour.{words[0]}_caption", metric=name),
+        say(words[0], metric=name),
         tuple(say.plain(f"behaviour.{head}") for head in heads),
         _lost(found, metric),
     )

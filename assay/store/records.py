@@ -336,11 +336,11 @@ class Split(Record):
     def summary(self) -> Sentence:
         counts: dict[str, Value] = {"n": self.folds, "inner": self.inner_folds}
         if self.scheme in ("forward", "blocks"):
-            return Sentence(f"records.{self.scheme}", counts)
+            return Sentence(f"records.scheme.{self.scheme}", counts)
         counts |= {"drawn": self.drawn()}
         if self.unit == "row":
-            return Sentence(f"records.{self.scheme}", counts)
-        return Sentence(f"records.{self.scheme}_by_unit", counts | {"unit": self.unit})
+            return Sentence(f"records.scheme.{self.scheme}", counts)
+        return Sentence(f"records.by_unit.{self.scheme}", counts | {"unit": self.unit})
 
 
 class Flag(Record):
