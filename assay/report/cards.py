@@ -15,8 +15,8 @@ import jinja2
 
 from assay.judge.sentences import METRICS, answers, claimed, figure, size
 from assay.preprocess.schema import label_in_words
+from assay.report.account import Account
 from assay.report.caveats import caveats
-from assay.report.record import Account
 from assay.store.records import Column, model_name, scores_of, sentinel_name
 from assay.store.verdict import Verdict
 from assay.study.plans import Plan

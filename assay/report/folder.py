@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from assay.errors import CorruptObject
-from assay.report.record import Account
+from assay.report.account import Account
 from assay.reproduce.rerun import open_run as open_verified
 from assay.store.verdict import Manifest, Verdict
 from assay.study.registration import Registration
@@ -33,8 +33,8 @@ def open_run(folder: Path) -> Run:
     CorruptObject
         If a file is missing, altered, or of another version; the message names the first such file.
     """
-    found = open_verified(folder)
-    if "evidence.json" not in found.manifest.files:
+    opened = open_verified(folder)
+    if "evidence.json" not in opened.manifest.files:
         raise CorruptObject("report.no_evidence", folder=str(folder))
     try:
         account = Account.model_validate_json((folder / "evidence.json").read_bytes())
@@ -46,9 +46,9 @@ def open_run(folder: Path) -> Run:
         ) from None
     return Run(
         folder=folder,
-        manifest=found.manifest,
-        registration=found.registration,
-        verdict=found.verdict,
+        manifest=opened.manifest,
+        registration=opened.registration,
+        verdict=opened.verdict,
         account=account,
         lock=(folder / "requirements.txt").read_text(encoding="utf-8"),
     )

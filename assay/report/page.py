@@ -22,14 +22,20 @@ from assay.judge.sentences import (
     plan_a_sentence,
     size,
 )
-from assay.report import columns, curves, numbers, pictures, searching
+from assay.report import (
+    draw_columns,
+    draw_comparison,
+    draw_curves,
+    draw_residuals,
+    draw_search,
+)
+from assay.report.account import Account
+from assay.report.canvas import Picture, drawing
 from assay.report.cards import interval_method
 from assay.report.caveats import caveats
-from assay.report.drawing import Picture, drawing
-from assay.report.receipts import SHOWN, Kept, reached
-from assay.report.record import Account
+from assay.report.rerun_receipts import SHOWN, Kept, reached
 from assay.report.say import Say, own
-from assay.report.sentinels import sentinel_rows
+from assay.report.sentinel_rows import sentinel_rows
 from assay.store.records import FoldResult, as_text
 from assay.store.verdict import Verdict
 from assay.study.plans import LOSSES, LabelRule, Plan
@@ -150,27 +156,27 @@ def _pictures(
 ) -> dict[str, Any]:
     """Return every picture there are figures for, by its name."""
     evidence, deep = account.evidence, verdict.deep_learning
-    found, behaviour = account.findings, evidence.behaviour
+    findings, behaviour = account.findings, evidence.behaviour
     drawn: dict[str, Any] = dict.fromkeys(_PICTURES) | {"dependences": []}
     if verdict.outcome == "suspect_leak":
         return drawn
     if evidence.gate is not None:
-        drawn["chance"] = pictures.chance(evidence.gate, say)
+        drawn["chance"] = draw_comparison.chance(evidence.gate, say)
     places = [result.place for result in _in_order(evidence.results)]
-    drawn["leads"] = pictures.leads(deep, verdict.metric, say)
+    drawn["leads"] = draw_comparison.leads(deep, verdict.metric, say)
     drawn["pairs"] = (
-        pictures.pairs(places, account.fold_scores, verdict.metric, say)
+        draw_comparison.pairs(places, account.fold_scores, verdict.metric, say)
         if account.fold_scores
         else None
     )
-    drawn["trials"] = searching.trials(evidence.results, plan.metric, say)
-    if found is not None:
+    drawn["trials"] = draw_search.trials(evidence.results, plan.metric, say)
+    if findings is not None:
         drawn |= {
-            "roc": curves.roc(found, say),
-            "precision": curves.precision(found, say),
-            "calibration": curves.calibration(found, say),
-            "points": numbers.points(found, say),
-            "residuals": numbers.residuals(found, say),
+            "roc": draw_curves.roc(findings, say),
+            "precision": draw_curves.precision(findings, say),
+            "calibration": draw_curves.calibration(findings, say),
+            "points": draw_residuals.points(findings, say),
+            "residuals": draw_residuals.residuals(findings, say),
         }
     if behaviour is not None:
         drawn |= _of_behaviour(verdict, account, say)
@@ -182,16 +188,16 @@ def _of_behaviour(verdict: Verdict, account: Account, say: Say) -> dict[str, Any
     if behaviour is None:
         return {}
     dependences: list[Picture] = [
-        columns.dependence(one, number, say)
+        draw_columns.dependence(one, number, say)
         for number, one in enumerate(behaviour.dependences)
         if one.values
     ]
     return {
-        "importances": columns.importances(behaviour.importances, metric, say),
-        "blocks": columns.blocks(behaviour.importances, metric, say),
+        "importances": draw_columns.importances(behaviour.importances, metric, say),
+        "blocks": draw_columns.blocks(behaviour.importances, metric, say),
         "dependences": dependences,
-        "rows": columns.more_rows(behaviour.at_rows, metric, say),
-        "epochs": searching.epochs(behaviour.epochs, say),
+        "rows": draw_columns.more_rows(behaviour.at_rows, metric, say),
+        "epochs": draw_search.epochs(behaviour.epochs, say),
     }
 
 
@@ -243,12 +249,12 @@ def _failed_trials(results: tuple[FoldResult, ...]) -> int:
 
 def _confused(account: Account, most: int = 12) -> list[tuple[str, str, int]]:
     """Return the pairs of classes most often confused, where there are too many for a table."""
-    found, names = account.findings, account.evidence.cleaned.classes
-    if found is None or len(names) <= most:
+    findings, names = account.findings, account.evidence.cleaned.classes
+    if findings is None or len(names) <= most:
         return []
     pairs = [
         (names[i], names[j], n)
-        for i, row in enumerate(found.confusion)
+        for i, row in enumerate(findings.confusion)
         for j, n in enumerate(row)
         if i != j and n
     ]
@@ -268,13 +274,13 @@ def _moment(when: str) -> str:
     >>> _moment("2026-01-02T03:04:05+00:00"), _moment("early")
     ('2026-01-02 03:04:05 UTC', 'early')
     """
-    found = re.fullmatch(r"([0-9-]{10})T([0-9:]{8})\+00:00", when)
-    return f"{found[1]} {found[2]} UTC" if found else when
+    match = re.fullmatch(r"([0-9-]{10})T([0-9:]{8})\+00:00", when)
+    return f"{match[1]} {match[2]} UTC" if match else when
 
 
 def _packages(lock: str) -> dict[str, str]:
     """Return the locked version of each package; of one with several the first."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for name, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", lock, re.MULTILINE):
-        found.setdefault(name, version)
-    return found
+        versions.setdefault(name, version)
+    return versions

@@ -376,7 +376,7 @@ def test_permuted_labels_end_in_no_signal_and_plan_b_is_judged_at_its_own_alpha(
     assert verdict["signal"]["answer"] == "signal"
     assert verdict["plan_a"]["outcome"] in {"no_signal", "underpowered"}
     assert verdict["plan_a"]["claim"]["score"] is None
-    assert "Plan A ended in" in run.out
+    assert "Plan A failed first" in run.out
 
 
 def test_both_plans_on_noise_leave_a_report_and_exit_0(tmp_path: Path):

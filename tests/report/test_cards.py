@@ -5,7 +5,7 @@ import re
 import pytest
 
 from assay.report.cards import cards, markdown
-from assay.report.files import account_of, report_files
+from assay.report.written_files import account_of, report_files
 from assay.store.environment import shipped
 from assay.store.records import CleanStep, Column, FinalFit, ModelFit, Trial
 from assay.study.registration import Registration

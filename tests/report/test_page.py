@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from assay.judge.sentences import cost_sentence, edge_sentence
-from assay.report.columns import blocks, dependence, importances
-from assay.report.drawing import drawing
+from assay.report.canvas import drawing
+from assay.report.draw_columns import blocks, dependence, importances
 from assay.report.say import Say
-from assay.report.sentinels import sentinel_rows
+from assay.report.sentinel_rows import sentinel_rows
 from assay.store.behaviour import Dependence, Importance
 from assay.store.records import AuditReport, Flag, SelfTest, Sentinel
 from assay.store.verdict import OutcomeWord

@@ -10,7 +10,7 @@ import pytest
 
 from assay.report.folder import Run, open_run
 from assay.report.page import render
-from assay.report.receipts import Kept, Signature, reached, receipts_of
+from assay.report.rerun_receipts import Kept, Signature, reached, receipts_of
 from assay.reproduce.receipt import Difference, Receipt
 from assay.wording import LANGUAGES, Language
 from bench.program import run_program

@@ -6,11 +6,11 @@ import shutil
 import pytest
 
 from assay.errors import CorruptObject, StudyError
-from assay.report.comparison import compare
 from assay.report.folder import open_run
 from assay.report.page import render
 from assay.report.say import Say, language_of
-from assay.report.side import sentences, side_by_side
+from assay.report.two_runs import compare
+from assay.report.two_runs_page import sentences, side_by_side
 from assay.wording import LANGUAGES
 from bench.program import run_program
 from tests.model_factories import number_case, plan, registration, scored_case, study

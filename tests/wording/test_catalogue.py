@@ -17,6 +17,7 @@ LETTERS = re.compile(r"[A-Za-z\uac00-\ud7a3]")
 HANGUL = re.compile(r"[\uac00-\ud7a3]")
 SAME_IN_BOTH = {"AUC", "AUC {value}", "R²", "ROC", "SHA-256"}
 BARE_PARTICLE = re.compile(r"\}(은|는|이|가|을|를|과|와|으로|로)(?=[\s.,;:)]|$)")
+SAY = r'say\("(?P<key>[\w.]+)"(?P<values>(?:,(?:[^()]|\((?:[^()]|\([^()]*\))*\))*)?)\)'
 SHORTENED = ("report.", "cards.")  # prefixes that templates leave out
 ERRORS = {name for name, kind in vars(assay.errors).items() if isinstance(kind, type)}
 # Modules that raise English texts instead of keys; a module that is done is taken out.
@@ -175,7 +176,29 @@ def named() -> Iterator[Named]:
                 continue
             kind, text = _called(node.func), _text(node.args[0])
             if kind and text is not None:
-                yield Named(module, node.lineno, kind, text, _values(node))
+                yield Named(module, node.lineno, kind, _whole(text), _values(node))
+    yield from _named_in_templates()
+
+
+def _named_in_templates() -> Iterator[Named]:
+    for file in sorted((ROOT / "assay").rglob("*.jinja")):
+        text = file.read_text(encoding="utf-8")
+        prefix = "cards." if file.name.startswith("cards.") else "report."
+        for call in re.finditer(SAY, text):
+            values = frozenset(re.findall(r"(\w+)=", call["values"]))
+            yield Named(
+                file.name,
+                text.count("\n", 0, call.start()),
+                "say",
+                _whole(call["key"], prefix),
+                values,
+            )
+
+
+def _whole(text: str, prefix: str = "report.") -> str:
+    """The key that a page or a card has shortened."""
+    keys = (f"{prefix}{text}", text)
+    return next((key for key in keys if key in catalogue("en")), text)
 
 
 def _called(func: ast.expr) -> str:
@@ -184,6 +207,8 @@ def _called(func: ast.expr) -> str:
             return "sentence"
         case ast.Attribute(value=ast.Name(id="Sentence" | "cls"), attr="of"):
             return "sentence"
+        case ast.Name(id="say") | ast.Attribute(value=ast.Name(id="say"), attr="plain"):
+            return "say"
         case ast.Name(id=name) | ast.Attribute(attr=name) if name in ERRORS:
             return "error"
     return ""

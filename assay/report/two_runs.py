@@ -74,7 +74,7 @@ def compare(one: Run, other: Run) -> Comparison:
         one=one.folder.resolve().name,
         other=other.folder.resolve().name,
         same_run=same_run,
-        verdicts=_lines(_said(one), _said(other)),
+        verdicts=_lines(_answers(one), _answers(other)),
         study=_differing(*studies),
         digests=tuple(
             Line(what=key, one=same[0].get(key), other=same[1].get(key)) for key in keys
@@ -119,11 +119,11 @@ def _differing(one: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:
     return tuple(line for line in _lines(one, other) if not line.equal)
 
 
-def _said(run: Run) -> dict[str, str]:
+def _answers(run: Run) -> dict[str, str]:
     """Return what a run's verdict says, each under the word it has in ``verdict.json``."""
     verdict = run.verdict
     claim, deep, signal = verdict.claim, verdict.deep_learning, verdict.signal
-    said = {
+    answers = {
         "study": verdict.study,
         "plan": verdict.plan,
         "outcome": verdict.outcome,
@@ -132,19 +132,21 @@ def _said(run: Run) -> dict[str, str]:
         "claim": claim.answer,
     }
     if signal.score is not None and signal.p_value is not None:
-        said["signal.score"] = f"{signal.score:.3f} (p = {signal.p_value:.2g})"
+        answers["signal.score"] = f"{signal.score:.3f} (p = {signal.p_value:.2g})"
     if claim.score is not None and claim.interval is not None:
         low, high = (figure(verdict.metric, end) for end in claim.interval)
-        said["claim.score"] = f"{figure(verdict.metric, claim.score)} ({low} – {high})"
+        answers["claim.score"] = (
+            f"{figure(verdict.metric, claim.score)} ({low} – {high})"
+        )
     for name, one in deep.against.items():
         gain, low, high = (
             figure(verdict.metric, value, signed=True)
             for value in (one.delta, one.lower, one.upper)
         )
-        said[f"against.{name}"] = f"{gain} ({low} – {high})"
+        answers[f"against.{name}"] = f"{gain} ({low} – {high})"
     if deep.delta is not None:
-        said["margin"] = f"{deep.margin:g}"
-    return said
+        answers["margin"] = f"{deep.margin:g}"
+    return answers
 
 
 def _circumstances(run: Run) -> dict[str, str]:
@@ -165,10 +167,10 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
     if isinstance(value, list) and any(isinstance(one, dict) for one in value):
         value = _by_name(value)
     if isinstance(value, dict):
-        found: dict[str, str] = {}
+        flat: dict[str, str] = {}
         for key, inner in value.items():
-            found |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-        return found
+            flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+        return flat
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return {prefix: text}
 
@@ -196,12 +198,12 @@ def _largest_difference(one: Run, other: Run) -> dict[str, float]:
         second[places]
     ):
         return {}
-    found: dict[str, float] = {}
+    largest: dict[str, float] = {}
     for column in first.columns.difference(places, sort=False):
         apart = np.abs(first[column].to_numpy() - second[column].to_numpy())
         name = str(column).partition(":")[0]
-        found[name] = max(found.get(name, 0.0), float(apart.max()))
-    return found
+        largest[name] = max(largest.get(name, 0.0), float(apart.max()))
+    return largest
 
 
 def _predictions(run: Run) -> pd.DataFrame | None:

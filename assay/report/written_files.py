@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from assay.data.catalogue import licence_of
+from assay.report.account import Account, Findings
 from assay.report.cards import cards
 from assay.report.examples import pixels_of
 from assay.report.findings import Predicted, findings
 from assay.report.page import render
-from assay.report.record import Account, Findings
 from assay.report.say import has_hangul
 from assay.store.verdict import Evidence, Judgement
 from assay.study.plans import Plan
