@@ -236,7 +236,9 @@ def _published(studies: set[str]) -> Iterator[str]:
 def _words(row: Row) -> str:
     verdict = row["verdict"]
     answered = [flag for flag in verdict["flags"] if flag.get("accepted")]
-    said = f"**{row['study']}, plan {row['plan'].upper()}.** {verdict['reason']}"
+    reason = verdict["reason"]
+    text = reason if isinstance(reason, str) else reason["text"]
+    said = f"**{row['study']}, plan {row['plan'].upper()}.** {text}"
     if answered:
         names = ", ".join(flag["sentinel"] for flag in answered)
         said += f" Alarms answered in the study: {names}."

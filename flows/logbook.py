@@ -80,7 +80,11 @@ def show(
     """Log the verdict and put it on pages: what was found, the folds, the trials."""
     verdict = judgement.verdict
     sign, headline = HEADLINES[verdict.outcome]
-    for line in (f"{sign} {headline}", *sentences(verdict), f"Run folder: {folder}"):
+    for line in (
+        f"{sign} {headline}",
+        *map(str, sentences(verdict)),
+        f"Run folder: {folder}",
+    ):
         get_run_logger().info(line)
     with _or_missed("the verdict's pages"):
         _pages(

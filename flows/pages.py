@@ -11,10 +11,9 @@ from statistics import fmean
 from typing import Any
 
 from assay.judge.sentences import (
-    ANSWERS,
     HEADLINES,
     METRICS,
-    claimed,
+    answers,
     figure,
     more_rows_sentence,
     sentences,
@@ -86,7 +85,7 @@ def verdict_page(
         f"# {sign} {headline}",
         f"**{plain(verdict.study)}**, plan {verdict.plan}: `{verdict.outcome}`. Claimed: {plain(claim)}.",
         _answers(verdict),
-        *(plain(sentence, 2000) for sentence in sentences(verdict)),
+        *(plain(str(sentence), 2000) for sentence in sentences(verdict)),
     ]
     if verdict.outcome != "suspect_leak":
         parts += _gate(evidence)
@@ -97,30 +96,10 @@ def verdict_page(
 
 
 def _answers(verdict: Verdict) -> str:
-    signal, held, deep = verdict.signal, verdict.claim, verdict.deep_learning
-    metric = verdict.metric
-    found = lead = score = ""
-    if signal.score is not None:
-        found = f"{STATISTICS[signal.statistic]} {signal.score:.3f} against {signal.chance:.2f}"
-    if signal.p_value is not None:
-        found += f", p ≤ {signal.p_value:.2g} after {signal.permutations} permutations"
-    if held.score is not None and held.interval is not None:
-        low, high = (figure(metric, end) for end in held.interval)
-        score = f"{METRICS[metric]} {figure(metric, held.score)}, between {low} and {high}; claimed {claimed(held)}"
-    if deep.delta is not None and deep.lower is not None and deep.upper is not None:
-        delta, low, high = (
-            figure(metric, one, signed=True)
-            for one in (deep.delta, deep.lower, deep.upper)
-        )
-        lead = f"gain {delta}, between {low} and {high}; margin {figure(metric, deep.margin)}"
-    return _table(
-        ("asked", "answer", "evidence"),
-        [
-            ("Does anything beat chance?", ANSWERS.get(signal.answer, ""), found),
-            ("Is the claim right?", held.answer, score),
-            ("Is deep learning worth it?", ANSWERS.get(deep.answer, ""), lead),
-        ],
-    )
+    rows = [
+        (str(one.asked), str(one.word), str(one.evidence)) for one in answers(verdict)
+    ]
+    return _table(("asked", "answer", "evidence"), rows)
 
 
 def _gate(evidence: Evidence) -> list[str]:
@@ -218,7 +197,9 @@ def _behaviour(evidence: Evidence, verdict: Verdict, margin: float) -> list[str]
             image("what shuffling each column costs", bars(rows)),
         ]
     more = more_rows_sentence(found, metric, margin)
-    return [*parts, "## Would more rows help?", plain(more, 2000)] if more else parts
+    return (
+        [*parts, "## Would more rows help?", plain(str(more), 2000)] if more else parts
+    )
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

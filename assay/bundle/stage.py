@@ -23,8 +23,8 @@ from assay.predict.manifest import described
 from assay.predict.schema import Form
 from assay.preprocess.fit import Preparation, unpack
 from assay.preprocess.schema import Tables, both_ways, columns_read, form_of
-from assay.report.files import Seen, report_files
 from assay.report.findings import predicted
+from assay.report.written_files import Seen, report_files
 from assay.store.environment import shipped
 from assay.store.records import Cleaned, FinalFit, FoldResult
 from assay.store.store import Store

@@ -10,7 +10,7 @@ from assay.cli.signing import signature_of
 from assay.errors import StudyError
 from assay.report.folder import open_run
 from assay.report.page import render
-from assay.report.receipts import receipts_of
+from assay.report.rerun_receipts import receipts_of
 from assay.reproduce.rerun import find_run
 from assay.store.store import Store
 from assay.wording import Language, Sentence

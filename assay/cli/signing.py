@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from assay.errors import NotReproducible, StudyError
-from assay.report.receipts import Signature
+from assay.report.rerun_receipts import Signature
 
 _NAMESPACE = "assay-receipt"
 

@@ -113,7 +113,7 @@ def tell(
         f"\n[bold]{sign} {headline}[/]  [dim]({verdict.study}, plan {verdict.plan}: {verdict.outcome})[/]"
     )
     for sentence in sentences(verdict):
-        console.print(f"  {escape(sentence)}")
+        console.print(f"  {escape(str(sentence))}")
     if terms:
         console.print(f"[dim]  {escape(terms)}[/]")
     how = Sentence.of("cli.answered" if stored else "cli.computed", seconds=seconds)

@@ -1,4 +1,4 @@
-"""What a stage tells whoever watches: where it is, never what it found.
+"""Progress: what stages announce to whoever watches. It never decides anything.
 
 Stages report; a terminal, a test or nobody listens. Nothing here can change a result.
 """
@@ -6,6 +6,8 @@ Stages report; a terminal, a test or nobody listens. Nothing here can change a r
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from assay.wording import Sentence
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Finished:
     label: str
     seconds: float
     stored: bool
-    summary: str
+    summary: Sentence | str
 
 
 @dataclass(frozen=True)

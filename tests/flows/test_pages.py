@@ -46,7 +46,7 @@ def test_a_page_has_the_words_the_answers_the_scores_and_the_report(scored):
 
     assert shown.startswith("# ")
     assert f"`{judgement.verdict.outcome}`" in shown
-    for asked in ("Does anything beat chance?", "Is the claim right?", "worth it?"):
+    for asked in ("Is there a signal?", "Does the claim hold?", "worth it?"):
         assert asked in shown
     for name, score in judgement.scores.items():
         assert f"| {name} | {score:.4f} |" in shown

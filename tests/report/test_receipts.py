@@ -11,7 +11,7 @@ import pytest
 from assay.cli.signing import sign, signature_of
 from assay.report.folder import Run, open_run
 from assay.report.page import render
-from assay.report.receipts import Kept, Signature, reached, receipts_of
+from assay.report.rerun_receipts import Kept, Signature, reached, receipts_of
 from assay.reproduce.receipt import Difference, Receipt
 from assay.wording import LANGUAGES, Language
 from bench.program import run_program
@@ -149,7 +149,7 @@ def test_a_damaged_file_is_no_receipt(run, tmp_path, content):
     (found,) = read(run, tmp_path)
 
     assert found.fault == "unreadable"
-    assert "damaged: the file is no receipt" in text_of(sameness(run, (found,)))
+    assert "damaged: the file is not a receipt" in text_of(sameness(run, (found,)))
 
 
 # Signed --------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_a_signature_is_of_somebody_of_a_key_or_broken(run, tmp_path):
     assert found.tier is None
     shown = text_of(sameness(run, (found,)))
     assert (
-        "✗ what it claims (R1) counts for nothing: it is not what was signed" in shown
+        "✗ its claim (R1) does not count: it is not the text that was signed" in shown
     )
     assert shown.count("– none") == 4
 
@@ -226,7 +226,7 @@ def test_each_tier_has_its_receipts_and_each_receipt_its_line(run, tmp_path):
     assert text.count("– none") == 3
     assert "✓ R1: every digest is equal, on the same kind of machine" in text
     assert "✗ does not repeat weights differ first at final, net, tensor 3" in text
-    assert "Scores moved by 0.03 at most" in text
+    assert "Scores changed by 0.03 at most" in text
     assert text.count("whoever can write the file could have written this") == 2
 
 

@@ -53,21 +53,21 @@ def receipts_of(
     run: Run, folder: Path, signature_of: Callable[[Path], Signature]
 ) -> tuple[Kept, ...]:
     """Return what lies among the receipts of a run, the newest first."""
-    found = [path for path in sorted(folder.glob("*.json")) if path.is_file()]
-    return tuple(_kept(run, path, signature_of(path)) for path in reversed(found))
+    paths = [path for path in sorted(folder.glob("*.json")) if path.is_file()]
+    return tuple(_kept(run, path, signature_of(path)) for path in reversed(paths))
 
 
 def _kept(run: Run, path: Path, signature: Signature) -> Kept:
     try:
         if path.stat().st_size > _LARGEST:
             return Kept(path.name, None, "unreadable", signature)
-        found = Receipt.model_validate_json(path.read_bytes())
+        receipt = Receipt.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return Kept(path.name, None, "unreadable", signature)
     margin = run.registration.study.of(run.verdict.plan).margin
     name = run.folder.resolve().name
     return Kept(
-        path.name, found, fault_of(found, name, run.manifest, margin), signature
+        path.name, receipt, fault_of(receipt, name, run.manifest, margin), signature
     )
 
 
@@ -76,8 +76,8 @@ def reached(receipts: Sequence[Kept]) -> dict[Tier, tuple[int, int]]:
     shown = [(one.tier, one.signature.holds) for one in receipts]
     return {
         tier: (
-            sum(found == tier for found, _ in shown),
-            sum(found == tier and signed for found, signed in shown),
+            sum(tier_shown == tier for tier_shown, _ in shown),
+            sum(tier_shown == tier and signed for tier_shown, signed in shown),
         )
         for tier in TIERS
     }

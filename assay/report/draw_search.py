@@ -6,14 +6,15 @@ from statistics import fmean
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from assay.report.drawing import (
+from assay.judge.sentences import METRICS
+from assay.report.canvas import (
     BLUE,
     PAGE,
     SOFT,
     Canvas,
     Picture,
 )
-from assay.report.pictures import colours, name_lines
+from assay.report.draw_comparison import colours, name_lines
 from assay.report.say import Say
 from assay.store.behaviour import Epochs
 from assay.store.records import FoldResult, Metric
@@ -36,14 +37,14 @@ def trials(results: Sequence[FoldResult], metric: Metric, say: Say) -> Picture |
     canvas.axes.set_xticks(range(1, most + 1, 1 + most // 12))
     canvas.axes.set_xlabel(say.plain("search.trial_axis"))
     canvas.heights()
-    metric_name = say.plain(f"metric.{metric}")
+    metric_name = say.plain(METRICS[metric])
     canvas.title(say.plain("search.score_axis", metric=metric_name))
     canvas.margins(left=46, right=66, top=24, bottom=34)
-    said = "; ".join(_best(name, by_trial, say) for name, by_trial in means.items())
-    negated = say.plain("search.negated") if metric in LOSSES else ""
+    best = "; ".join(_best(name, by_trial, say) for name, by_trial in means.items())
+    caption = "trials_caption_negated" if metric in LOSSES else "trials_caption"
     return Picture(
-        canvas.svg(say.plain("search.trials_alt", said=said)),
-        say("search.trials_caption", negated=negated),
+        canvas.svg(say.plain("search.trials_alt", values=best)),
+        say(f"search.{caption}"),
         tuple(say.plain(f"search.{head}") for head in ("model", "trial", "mean")),
         tuple(
             (say.model(name), str(n + 1), f"{mean:.4f}")
@@ -75,26 +76,26 @@ def _draw_trials(
 def _best(name: str, means: dict[int, float], say: Say) -> str:
     number = max(means, key=lambda n: means[n])
     best = {"score": f"{means[number]:.4f}", "number": str(number + 1)}
-    return say.plain("search.trial_said", name=say.model(name), **best)
+    return say.plain("search.best_trial", name=say.model(name), **best)
 
 
 def trial_scores(results: Sequence[FoldResult]) -> dict[str, dict[int, list[float]]]:
     """Return of each family and trial its scores on the first repeat's folds; failed ones are absent."""
-    found: dict[str, dict[int, list[float]]] = {}
+    by_model: dict[str, dict[int, list[float]]] = {}
     for result in results:
         if result.place.repeat:
             continue
         for name, fit in result.models.items():
             for trial in fit.trials:
                 if trial.score is not None:
-                    scores = found.setdefault(name, {}).setdefault(trial.number, [])
+                    scores = by_model.setdefault(name, {}).setdefault(trial.number, [])
                     scores.append(trial.score)
-    return found
+    return by_model
 
 
-def epochs(found: Sequence[Epochs], say: Say) -> Picture | None:
+def epochs(folds: Sequence[Epochs], say: Say) -> Picture | None:
     """Return how the winner learned on each outer fold."""
-    shown = [one for one in found if one.stopping]
+    shown = [one for one in folds if one.stopping]
     if not shown:
         return None
     canvas = Canvas("epochs", 215)

@@ -1,11 +1,12 @@
-"""What a page says beside the verdict and the registration: kept in ``evidence.json``, enough to draw it again."""
+"""What a page is drawn from, beside the verdict and the registration: kept in ``evidence.json``."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from assay.store.records import Record
+from assay.store.records import Record, Text
 from assay.store.verdict import Evidence
+from assay.wording import Sentence
 
 Picture = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9+/]+=*$", description="A PNG file in base64.")
@@ -24,7 +25,7 @@ class Curve(Record):
 class Bin(Record):
     """Rows that were predicted alike."""
 
-    predicted: float = Field(description="Mean probability that was said.")
+    predicted: float = Field(description="Mean predicted probability.")
     observed: float = Field(description="Share of the rows for which it came true.")
     n: int
 
@@ -34,15 +35,15 @@ class Wrong(Record):
 
     row: int = Field(description="Counted from 0 after cleaning.")
     truth: str
-    said: str
+    said: str = Field(description="What the model predicted.")
     by: float = Field(
-        description="Probability of the class that was said, or the error with its sign."
+        description="Probability of the predicted class, or the error with its sign."
     )
     values: dict[str, str]
 
 
 class Example(Record):
-    """An image and what the deep model said of it."""
+    """An image and what the deep model predicted for it."""
 
     row: int
     truth: str
@@ -68,7 +69,7 @@ class Findings(Record):
     )
     calibration_error: dict[str, float] = Field(
         default_factory=dict,
-        description="Mean distance of said from seen, by rows.",
+        description="Mean distance of predicted from observed, by rows.",
     )
     confusion: tuple[tuple[int, ...], ...] = Field(
         default=(), description="Rows of each class (down) that were called (across)."
@@ -96,5 +97,8 @@ class Account(Record):
     scores: dict[str, float]
     fold_scores: dict[str, tuple[float | None, ...]]
     findings: Findings | None = None
-    terms: str = Field(default="", description="On what terms the data may be used.")
+    terms: Text = Field(
+        default=Sentence.plain(""),
+        description="On what terms the data may be used; empty where nothing is known of them.",
+    )
     python: str = Field(description="The version the lock was resolved for, as 3.11.")

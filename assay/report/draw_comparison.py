@@ -6,8 +6,8 @@ from statistics import fmean
 from matplotlib.axes import Axes
 
 from assay.judge.contributions import DEEP
-from assay.judge.sentences import figure
-from assay.report.drawing import (
+from assay.judge.sentences import METRICS, figure
+from assay.report.canvas import (
     AMBER,
     BLUE,
     GREEN,
@@ -24,7 +24,7 @@ from assay.report.drawing import (
     short,
 )
 from assay.report.say import Say
-from assay.store.records import GateResult, Metric, Place
+from assay.store.records import STATISTICS, GateResult, Metric, Place
 from assay.store.verdict import Against, DeepLearning
 
 _OF_MODELS = {DEEP: BLUE, "boosting": VERMILION, "logistic": GREEN, "linear": GREEN}
@@ -48,9 +48,9 @@ def chance(gate: GateResult, say: Say, n_bins: int = 24) -> Picture | None:
     for null in gate.null_scores:
         counts[min(n_bins - 1, int((null - low) / width))] += 1
     lefts = [low + width * i for i in range(n_bins)]
-    said = {
+    facts = {
         "n": str(len(gate.null_scores)),
-        "statistic": say.plain(f"statistic.{gate.statistic}"),
+        "statistic": say.plain(STATISTICS[gate.statistic]),
         "low": f"{low:.3f}",
         "high": f"{high:.3f}",
         "score": f"{gate.score:.3f}",
@@ -58,11 +58,11 @@ def chance(gate: GateResult, say: Say, n_bins: int = 24) -> Picture | None:
     canvas = Canvas("chance", 180)
     canvas.axes.bar(lefts, counts, width * 0.88, align="edge", color=SOFT, alpha=0.55)
     _mark_scores(canvas, gate.chance_level, gate.score, (low, high), max(counts), say)
-    canvas.along(say.plain("gate.null_axis", statistic=said["statistic"]))
+    canvas.along(say.plain("gate.null_axis", statistic=facts["statistic"]))
     canvas.margins(left=12, bottom=36)
     return Picture(
-        canvas.svg(say.plain("gate.picture_alt", **said)),
-        say("gate.picture_caption", n=said["n"]),
+        canvas.svg(say.plain("gate.picture_alt", **facts)),
+        say("gate.picture_caption", n=facts["n"]),
         tuple(say.plain(f"gate.{head}") for head in ("from", "to", "copies")),
         tuple(
             (f"{left:.4f}", f"{left + width:.4f}", str(n))
@@ -112,12 +112,12 @@ def leads(deep: DeepLearning, metric: Metric, say: Say) -> Picture | None:
         over = say.plain("comparison.over", name=say.model(name))
         _draw_lead(canvas.axes, len(deep.against) - place, one, f"{over}  {gain}")
     _mark_margin(canvas, deep, say)
-    metric_name = say.plain(f"metric.{metric}")
+    metric_name = say.plain(METRICS[metric])
     canvas.along(say.plain("comparison.gain_axis", metric=metric_name))
     canvas.margins(left=10, right=10, bottom=36)
-    said = "; ".join(
+    gains = "; ".join(
         say.plain(
-            "comparison.lead_said",
+            "comparison.gain_of",
             name=say.model(name),
             delta=figure(metric, one.delta, signed=True),
             low=figure(metric, one.lower, signed=True),
@@ -125,8 +125,8 @@ def leads(deep: DeepLearning, metric: Metric, say: Say) -> Picture | None:
         )
         for name, one in deep.against.items()
     )
-    alt = say.plain("comparison.leads_alt", margin=f"{deep.margin:g}", said=said)
-    return Picture(canvas.svg(alt), say("comparison.leads_caption"), (), ())
+    alt = say.plain("comparison.gains_alt", margin=f"{deep.margin:g}", values=gains)
+    return Picture(canvas.svg(alt), say("comparison.gains_caption"), (), ())
 
 
 def _draw_lead(axes: Axes, y: float, one: Against, name: str) -> None:
@@ -176,24 +176,24 @@ def pairs(
         Repeat and fold of each score, in the order of ``fold_scores``.
     """
     models = [name for name in fold_scores if name != DEEP] + [DEEP]
-    known = [
+    scored = [
         i
         for i in range(len(places))
         if all(fold_scores[name][i] is not None for name in models)
     ]
-    if len(models) < 2 or not known:
+    if len(models) < 2 or not scored:
         return None
     columns = {
-        name: [float(fold_scores[name][i] or 0.0) for i in known] for name in models
+        name: [float(fold_scores[name][i] or 0.0) for i in scored] for name in models
     }
     canvas = Canvas("pairs", 230)
     _draw_pairs(canvas.axes, columns, say)
     canvas.heights()
-    name = say.plain(f"metric.{metric}")
+    name = say.plain(METRICS[metric])
     canvas.title(name)
     canvas.margins(left=46, top=24, bottom=24)
     return Picture(
-        canvas.svg(say.plain("comparison.pairs_alt", metric=name, n=str(len(known)))),
+        canvas.svg(say.plain("comparison.pairs_alt", metric=name, n=str(len(scored)))),
         say("comparison.pairs_caption"),
         (
             say.plain("comparison.repeat"),
@@ -206,7 +206,7 @@ def pairs(
                 str(places[i].fold + 1),
                 *(figure(metric, columns[name][at]) for name in models),
             )
-            for at, i in enumerate(known)
+            for at, i in enumerate(scored)
         ),
     )
 

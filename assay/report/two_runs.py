@@ -12,7 +12,8 @@ from assay.judge.sentences import figure
 from assay.report.folder import Run
 from assay.reproduce.differences import first_difference, moved_scores
 from assay.reproduce.receipt import INPUTS, Tier, tier_of
-from assay.store.records import Record
+from assay.store.records import Record, Text
+from assay.wording import Sentence, as_sentence
 
 
 class Line(Record):
@@ -46,7 +47,7 @@ class Comparison(Record):
     tier: Tier | None = Field(
         description="That the two together reach, as for a rerun; None: none."
     )
-    difference: str = Field(
+    difference: Text = Field(
         description="The first in the order of the stages, of runs of the same inputs."
     )
     largest_difference: dict[str, float] = Field(
@@ -73,14 +74,14 @@ def compare(one: Run, other: Run) -> Comparison:
         one=one.folder.resolve().name,
         other=other.folder.resolve().name,
         same_run=same_run,
-        verdicts=_lines(_said(one), _said(other)),
+        verdicts=_lines(_answers(one), _answers(other)),
         study=_differing(*studies),
         digests=tuple(
             Line(what=key, one=same[0].get(key), other=same[1].get(key)) for key in keys
         ),
         circumstances=_differing(*ran),
         tier=None if same_run else _tier(one, other),
-        difference=_first_difference(one, other),
+        difference=as_sentence(_first_difference(one, other)),
         largest_difference=_largest_difference(one, other),
     )
 
@@ -96,13 +97,15 @@ def _tier(one: Run, other: Run) -> Tier | None:
     )
 
 
-def _first_difference(one: Run, other: Run) -> str:
+def _first_difference(one: Run, other: Run) -> Sentence | str:
     """Return where two runs of the same inputs part; empty where they are equal or of other inputs."""
     same, later = one.manifest.same, other.manifest.same
     if any(same.get(name) != later.get(name) for name in INPUTS):
         return ""
-    found = first_difference((one.folder, one.manifest), (other.folder, other.manifest))
-    return "" if found is None else found.sentence()
+    difference = first_difference(
+        (one.folder, one.manifest), (other.folder, other.manifest)
+    )
+    return "" if difference is None else difference.sentence()
 
 
 def _lines(one: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:
@@ -116,11 +119,11 @@ def _differing(one: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:
     return tuple(line for line in _lines(one, other) if not line.equal)
 
 
-def _said(run: Run) -> dict[str, str]:
+def _answers(run: Run) -> dict[str, str]:
     """Return what a run's verdict says, each under the word it has in ``verdict.json``."""
     verdict = run.verdict
     claim, deep, signal = verdict.claim, verdict.deep_learning, verdict.signal
-    said = {
+    answers = {
         "study": verdict.study,
         "plan": verdict.plan,
         "outcome": verdict.outcome,
@@ -129,19 +132,21 @@ def _said(run: Run) -> dict[str, str]:
         "claim": claim.answer,
     }
     if signal.score is not None and signal.p_value is not None:
-        said["signal.score"] = f"{signal.score:.3f} (p = {signal.p_value:.2g})"
+        answers["signal.score"] = f"{signal.score:.3f} (p = {signal.p_value:.2g})"
     if claim.score is not None and claim.interval is not None:
         low, high = (figure(verdict.metric, end) for end in claim.interval)
-        said["claim.score"] = f"{figure(verdict.metric, claim.score)} ({low} – {high})"
+        answers["claim.score"] = (
+            f"{figure(verdict.metric, claim.score)} ({low} – {high})"
+        )
     for name, one in deep.against.items():
         gain, low, high = (
             figure(verdict.metric, value, signed=True)
             for value in (one.delta, one.lower, one.upper)
         )
-        said[f"against.{name}"] = f"{gain} ({low} – {high})"
+        answers[f"against.{name}"] = f"{gain} ({low} – {high})"
     if deep.delta is not None:
-        said["margin"] = f"{deep.margin:g}"
-    return said
+        answers["margin"] = f"{deep.margin:g}"
+    return answers
 
 
 def _circumstances(run: Run) -> dict[str, str]:
@@ -162,10 +167,10 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
     if isinstance(value, list) and any(isinstance(one, dict) for one in value):
         value = _by_name(value)
     if isinstance(value, dict):
-        found: dict[str, str] = {}
+        flat: dict[str, str] = {}
         for key, inner in value.items():
-            found |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-        return found
+            flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+        return flat
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return {prefix: text}
 
@@ -193,12 +198,12 @@ def _largest_difference(one: Run, other: Run) -> dict[str, float]:
         second[places]
     ):
         return {}
-    found: dict[str, float] = {}
+    largest: dict[str, float] = {}
     for column in first.columns.difference(places, sort=False):
         apart = np.abs(first[column].to_numpy() - second[column].to_numpy())
         name = str(column).partition(":")[0]
-        found[name] = max(found.get(name, 0.0), float(apart.max()))
-    return found
+        largest[name] = max(largest.get(name, 0.0), float(apart.max()))
+    return largest
 
 
 def _predictions(run: Run) -> pd.DataFrame | None:

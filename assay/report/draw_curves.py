@@ -1,4 +1,4 @@
-"""Pictures of what was said of classes: ROC, precision and recall, calibration."""
+"""Pictures of predicted classes: ROC, precision and recall, calibration."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -8,7 +8,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from assay.judge.contributions import DEEP
-from assay.report.drawing import (
+from assay.report.account import Bin, Curve, Findings
+from assay.report.canvas import (
     BLUE,
     COVER,
     LINE,
@@ -20,51 +21,50 @@ from assay.report.drawing import (
     Picture,
     short,
 )
-from assay.report.pictures import colours
-from assay.report.record import Bin, Curve, Findings
+from assay.report.draw_comparison import colours
 from assay.report.say import Say
 
 _NAMED_LINES = 4  # of many classes: those with the least area, by name
 
 
-def roc(found: Findings, say: Say) -> Picture | None:
+def roc(findings: Findings, say: Say) -> Picture | None:
     """Return the ROC curves; None where there are none."""
-    if not found.roc:
+    if not findings.roc:
         return None
-    binary = len(found.base_rates) == 1
+    binary = len(findings.base_rates) == 1
     canvas = Canvas("roc", 240, NARROW)
     axes = canvas.axes
     axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
-    _curves(axes, found.roc, say, binary=binary)
+    _curves(axes, findings.roc, say, binary=binary)
     _unit_square(
         axes, say.plain("behaviour.false_axis"), say.plain("behaviour.true_axis")
     )
     canvas.margins(left=46, right=14, bottom=36)
     caption = (
-        say("behaviour.roc_binary", name=next(iter(found.base_rates)))
+        say("behaviour.roc_binary", name=next(iter(findings.base_rates)))
         if binary
-        else _with_named(say("behaviour.roc_multiclass"), found.roc, say)
+        else _with_named(say("behaviour.roc_multiclass"), findings.roc, say)
     )
     return Picture(
-        canvas.svg(say.plain("behaviour.roc_alt", said=_areas(found.roc, say))),
+        canvas.svg(say.plain("behaviour.roc_alt", values=_areas(findings.roc, say))),
         caption,
         (say.plain("behaviour.of"), say.plain("behaviour.area")),
-        tuple((say.model(one.of), f"{one.area:.4f}") for one in found.roc),
+        tuple((say.model(one.of), f"{one.area:.4f}") for one in findings.roc),
     )
 
 
-def precision(found: Findings, say: Say) -> Picture | None:
+def precision(findings: Findings, say: Say) -> Picture | None:
     """Return precision over recall; None where there is none."""
-    if not found.precision:
+    if not findings.precision:
         return None
-    binary = len(found.base_rates) == 1
+    binary = len(findings.base_rates) == 1
     canvas = Canvas("precision", 240, NARROW)
     axes = canvas.axes
-    for rate in list(found.base_rates.values())[: 1 if binary else 0]:
+    for rate in list(findings.base_rates.values())[: 1 if binary else 0]:
         axes.axhline(rate, color=LINE, lw=1, ls=(0, (4, 3)))
-    ends = [y for one in found.precision for x, y in zip(one.x, one.y, strict=True) if x > 0.5]  # fmt: skip
+    ends = [y for one in findings.precision for x, y in zip(one.x, one.y, strict=True) if x > 0.5]  # fmt: skip
     names: Literal["high", "low"] = "high" if fmean(ends or [1.0]) < 0.5 else "low"
-    _curves(axes, found.precision, say, binary=binary, names=names)
+    _curves(axes, findings.precision, say, binary=binary, names=names)
     _unit_square(
         axes,
         say.plain("behaviour.recall_axis"),
@@ -72,14 +72,14 @@ def precision(found: Findings, say: Say) -> Picture | None:
     )
     canvas.margins(left=46, right=14, bottom=36)
     caption, rest = say("behaviour.precision_caption"), say("behaviour.dashed")
-    rates = found.base_rates
+    rates = findings.base_rates
     return Picture(
         canvas.svg(
-            say.plain("behaviour.precision_alt", said=_areas(found.precision, say))
+            say.plain("behaviour.precision_alt", values=_areas(findings.precision, say))
         ),
         Markup("{} {}").format(caption, rest)
         if binary
-        else _with_named(caption, found.precision, say),
+        else _with_named(caption, findings.precision, say),
         (
             say.plain("behaviour.of"),
             say.plain("behaviour.average_precision"),
@@ -91,7 +91,7 @@ def precision(found: Findings, say: Say) -> Picture | None:
                 f"{one.area:.4f}",
                 f"{rates.get(one.of, next(iter(rates.values()))):.3f}",
             )
-            for one in found.precision
+            for one in findings.precision
         ),
     )
 
@@ -106,7 +106,7 @@ def _with_named(caption: Markup, curves: Sequence[Curve], say: Say) -> Markup:
 def _areas(curves: Sequence[Curve], say: Say) -> str:
     return "; ".join(
         say.plain(
-            "behaviour.curve_said", name=say.model(one.of), area=f"{one.area:.3f}"
+            "behaviour.curve_value", name=say.model(one.of), area=f"{one.area:.3f}"
         )
         for one in curves
     )
@@ -164,58 +164,62 @@ def _unit_square(axes: Axes, x: str, y: str) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def calibration(found: Findings, say: Say) -> Picture | None:
-    """Return said probabilities against what came true; None where no class was predicted."""
-    if not found.calibration:
+def calibration(findings: Findings, say: Say) -> Picture | None:
+    """Return predicted probabilities against observed frequencies; None where no class was predicted."""
+    if not findings.calibration:
         return None
-    binary = len(found.base_rates) == 1
+    binary = len(findings.base_rates) == 1
     canvas = Canvas("calibration", 250)
     canvas.axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
-    models = sorted(found.calibration, key=lambda name: name == DEEP)
-    seen = [(one.predicted, one.observed) for name in models for one in found.calibration[name]]  # fmt: skip
+    models = sorted(findings.calibration, key=lambda name: name == DEEP)
+    seen = [(one.predicted, one.observed) for name in models for one in findings.calibration[name]]  # fmt: skip
     n_right = sum(x > 0.55 and y < 0.3 for x, y in seen)
     right = n_right <= sum(x < 0.45 and y > 0.7 for x, y in seen)
     for place, name in enumerate(models if right else models[::-1]):
         height = 0.06 + 0.075 * (place + 1) if right else 0.99 - 0.075 * place
-        _draw_bins(canvas, found, name, (0.97 if right else 0.03, height), say)
+        _draw_bins(canvas, findings, name, (0.97 if right else 0.03, height), say)
     _unit_square(
-        canvas.axes, say.plain("behaviour.said_axis"), say.plain("behaviour.seen_axis")
+        canvas.axes,
+        say.plain("behaviour.predicted_probability_axis"),
+        say.plain("behaviour.observed_axis"),
     )
     canvas.margins(left=42, right=16, bottom=36)
-    said = "; ".join(
-        say.plain("behaviour.curve_said", name=say.model(name), area=f"{error:.3f}")
-        for name, error in found.calibration_error.items()
+    errors = "; ".join(
+        say.plain("behaviour.curve_value", name=say.model(name), area=f"{error:.3f}")
+        for name, error in findings.calibration_error.items()
     )
     return Picture(
-        canvas.svg(say.plain("behaviour.calibration_alt", said=said)),
-        say("behaviour.calibration_binary", name=next(iter(found.base_rates)))
+        canvas.svg(say.plain("behaviour.calibration_alt", values=errors)),
+        say("behaviour.calibration_binary", name=next(iter(findings.base_rates)))
         if binary
         else say("behaviour.calibration_multiclass"),
         (
             say.plain("behaviour.of"),
-            say.plain("behaviour.bin_said"),
-            say.plain("behaviour.bin_seen"),
+            say.plain("behaviour.bin_predicted"),
+            say.plain("behaviour.bin_observed"),
             say.plain("data.rows"),
         ),
         tuple(
             _bin(say.model(name), b)
             for name in models[::-1]
-            for b in found.calibration[name]
+            for b in findings.calibration[name]
         ),
     )
 
 
 def _draw_bins(
-    canvas: Canvas, found: Findings, name: str, at: tuple[float, float], say: Say
+    canvas: Canvas, findings: Findings, name: str, at: tuple[float, float], say: Say
 ) -> None:
     """Draw a model's bins, their areas by their rows, and its name with its mean distance."""
-    bins, hue = found.calibration[name], colours(list(found.calibration))[name]
-    said, seen = [b.predicted for b in bins], [b.observed for b in bins]
-    sizes = [8 + 160 * b.n / found.n_rows for b in bins]
-    canvas.axes.plot(said, seen, color=hue, lw=1.2, alpha=0.45)
-    canvas.axes.scatter(said, seen, sizes, color=hue, edgecolor=PAGE, lw=0.8, zorder=3)
+    bins, hue = findings.calibration[name], colours(list(findings.calibration))[name]
+    predicted, observed = [b.predicted for b in bins], [b.observed for b in bins]
+    sizes = [8 + 160 * b.n / findings.n_rows for b in bins]
+    canvas.axes.plot(predicted, observed, color=hue, lw=1.2, alpha=0.45)
+    canvas.axes.scatter(
+        predicted, observed, sizes, color=hue, edgecolor=PAGE, lw=0.8, zorder=3
+    )
     canvas.note(
-        f"{say.model(name)}: {found.calibration_error[name]:.3f}",
+        f"{say.model(name)}: {findings.calibration_error[name]:.3f}",
         at,
         shift=-1 if at[0] > 0.5 else 1,
         colour=hue,

@@ -9,8 +9,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from assay.judge.contributions import DEEP
-from assay.judge.sentences import figure
-from assay.report.drawing import (
+from assay.judge.sentences import METRICS, figure
+from assay.report.canvas import (
     BLUE,
     INK,
     LINE,
@@ -21,7 +21,7 @@ from assay.report.drawing import (
     Picture,
     short,
 )
-from assay.report.pictures import colours, name_lines
+from assay.report.draw_comparison import colours, name_lines
 from assay.report.say import Say
 from assay.store.behaviour import AtRows, Dependence, Importance
 from assay.store.records import Metric
@@ -31,11 +31,11 @@ _BLOCK = re.compile(r"pixels of rows (\d+)-(\d+), columns (\d+)-(\d+)")
 
 
 def importances(
-    found: Sequence[Importance], metric: Metric, say: Say, most: int = 12
+    columns: Sequence[Importance], metric: Metric, say: Say, most: int = 12
 ) -> Picture | None:
     """Return what the score loses where a column is shuffled, the largest first."""
-    found = [one for one in found if not _BLOCK.fullmatch(one.column)]
-    shown = sorted(found, key=lambda one: -one.drop)[:most]
+    columns = [one for one in columns if not _BLOCK.fullmatch(one.column)]
+    shown = sorted(columns, key=lambda one: -one.drop)[:most]
     if not shown:
         return None
     canvas = Canvas("importances", 52 + 19 * len(shown))
@@ -52,42 +52,44 @@ def importances(
     axes.tick_params(axis="y", labelcolor=INK)
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    name = say.plain(f"metric.{metric}")
+    name = say.plain(METRICS[metric])
     axes.set_xlabel(f"{say.plain('behaviour.drop')}: {name}")
     canvas.margins(left=122, right=14, bottom=38)
-    return _losses(canvas, shown, found, metric, say, ("importance", "column"))
-
-
-def _lost(found: Sequence[Importance], metric: Metric) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        (one.column, *(figure(metric, v) for v in (one.drop, one.low, one.high)))
-        for one in sorted(found, key=lambda one: -one.drop)[:40]
+    return _losses(
+        canvas, shown, columns, metric, say, ("behaviour.importance_caption", "column")
     )
 
 
-def blocks(found: Sequence[Importance], metric: Metric, say: Say) -> Picture | None:
+def _lost(columns: Sequence[Importance], metric: Metric) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (one.column, *(figure(metric, v) for v in (one.drop, one.low, one.high)))
+        for one in sorted(columns, key=lambda one: -one.drop)[:40]
+    )
+
+
+def blocks(columns: Sequence[Importance], metric: Metric, say: Say) -> Picture | None:
     """Return what the score loses where a block of an image's pixels is shuffled, each in its place."""
-    places = [_BLOCK.fullmatch(one.column) for one in found]
-    known = [
+    places = [_BLOCK.fullmatch(one.column) for one in columns]
+    placed = [
         (one, tuple(map(int, place.groups())))
-        for one, place in zip(found, places, strict=True)
+        for one, place in zip(columns, places, strict=True)
         if place
     ]
-    if not known:
+    if not placed:
         return None
     canvas = Canvas("blocks", 250)
-    axes, most = canvas.axes, max(one.drop for one, _ in known)
-    for one, (top, bottom, left, right) in known:
+    axes, most = canvas.axes, max(one.drop for one, _ in placed)
+    for one, (top, bottom, left, right) in placed:
         share = max(0.0, one.drop / most) if most > 0 else 0.0
         corner, width, height = (left - 1, top - 1), right - left + 1, bottom - top + 1
         shade = (BLUE, 0.06 + 0.64 * share)
         axes.add_patch(Rectangle(corner, width, height, fc=shade, ec=PAGE, lw=1.5))
         middle = corner[0] + width / 2, corner[1] + height / 2
-        said = figure(metric, one.drop)
-        said = said if float(said) else said.lstrip("-")
-        axes.annotate(said, middle, ha="center", va="center")
+        text = figure(metric, one.drop)
+        text = text if float(text) else text.lstrip("-")
+        axes.annotate(text, middle, ha="center", va="center")
     edges = [{0}, {0}]
-    for _, (_, bottom, _, right) in known:
+    for _, (_, bottom, _, right) in placed:
         edges[0].add(right)
         edges[1].add(bottom)
     axes.set_xlim(0, max(edges[0]))
@@ -97,27 +99,29 @@ def blocks(found: Sequence[Importance], metric: Metric, say: Say) -> Picture | N
     axes.set_aspect("equal", anchor="W")
     axes.spines[:].set_visible(False)
     canvas.margins(left=34, bottom=28)
-    largest = sorted((one for one, _ in known), key=lambda one: -one.drop)
-    return _losses(canvas, largest, largest, metric, say, ("blocks", "block"))
+    largest = sorted((one for one, _ in placed), key=lambda one: -one.drop)
+    return _losses(
+        canvas, largest, largest, metric, say, ("behaviour.blocks_caption", "block")
+    )
 
 
 def _losses(
     canvas: Canvas,
     shown: Sequence[Importance],
-    found: Sequence[Importance],
+    columns: Sequence[Importance],
     metric: Metric,
     say: Say,
     words: tuple[str, str],
 ) -> Picture:
     """Return a drawing of what shuffling costs, with its figures; ``words``: of its caption and of a row's head."""
-    name = say.plain(f"metric.{metric}")
-    said = "; ".join(f"{one.column} {figure(metric, one.drop)}" for one in shown)
+    name = say.plain(METRICS[metric])
+    losses = "; ".join(f"{one.column} {figure(metric, one.drop)}" for one in shown)
     heads = (words[1], "drop", "low", "high")
     return Picture(
-        canvas.svg(say.plain("behaviour.importance_alt", metric=name, said=said)),
-        say(f"behaviour.{words[0]}_caption", metric=name),
+        canvas.svg(say.plain("behaviour.importance_alt", metric=name, values=losses)),
+        say(words[0], metric=name),
         tuple(say.plain(f"behaviour.{head}") for head in heads),
-        _lost(found, metric),
+        _lost(columns, metric),
     )
 
 
@@ -199,16 +203,16 @@ def _ticks(one: Dependence, pad: float) -> list[float]:
     return [tick for tick in ticks if low - pad < tick < high + pad]
 
 
-def more_rows(found: Sequence[AtRows], metric: Metric, say: Say) -> Picture | None:
+def more_rows(portions: Sequence[AtRows], metric: Metric, say: Say) -> Picture | None:
     """Return scores over the number of rows learned from."""
-    if len(found) < 2:
+    if len(portions) < 2:
         return None
-    models = sorted(found[-1].scores, key=lambda name: name == DEEP)
+    models = sorted(portions[-1].scores, key=lambda name: name == DEEP)
     colour = colours(models)
     canvas = Canvas("rows", 205)
     axes = canvas.axes
-    x = [one.n_rows for one in found]
-    lines = {name: [one.scores[name] for one in found] for name in models}
+    x = [one.n_rows for one in portions]
+    lines = {name: [one.scores[name] for one in portions] for name in models}
     for name, y in lines.items():
         axes.plot(x, y, color=colour[name], marker="o", ms=4.5, mec=PAGE, mew=0.8, lw=2)
     ends = [(name, float(x[-1]), y[-1]) for name, y in lines.items()]
@@ -217,19 +221,19 @@ def more_rows(found: Sequence[AtRows], metric: Metric, say: Say) -> Picture | No
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     canvas.heights()
     axes.set_xlabel(say.plain("behaviour.rows_axis"))
-    name = say.plain(f"metric.{metric}")
+    name = say.plain(METRICS[metric])
     canvas.title(name)
     canvas.margins(left=46, right=66, top=24, bottom=36)
-    said = "; ".join(
+    changes = "; ".join(
         f"{say.model(m)} {figure(metric, y[0])} ({x[0]}) – {figure(metric, y[-1])} ({x[-1]})"
         for m, y in lines.items()
     )
     return Picture(
-        canvas.svg(say.plain("behaviour.more_data_alt", metric=name, said=said)),
+        canvas.svg(say.plain("behaviour.more_data_alt", metric=name, values=changes)),
         say("behaviour.more_data_caption"),
         (say.plain("behaviour.rows"), *map(say.model, models)),
         tuple(
             (f"{one.n_rows:,}", *(figure(metric, one.scores[m]) for m in models))
-            for one in found
+            for one in portions
         ),
     )

@@ -8,15 +8,16 @@ from typing import Any
 import pandas as pd
 
 from assay.data.catalogue import licence_of
+from assay.report.account import Account, Findings
 from assay.report.cards import cards
 from assay.report.examples import pixels_of
 from assay.report.findings import Predicted, findings
 from assay.report.page import render
-from assay.report.record import Account, Findings
 from assay.report.say import has_hangul
 from assay.store.verdict import Evidence, Judgement
 from assay.study.plans import Plan
 from assay.study.registration import Registration
+from assay.wording import Sentence
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def account_of(
         scores=judgement.scores,
         fold_scores=judgement.fold_scores,
         findings=None if seen is None else _found(seen, evidence, plan),
-        terms="" if terms is None else f"{terms.terms()} ({terms.address})",
+        terms=Sentence.plain("")
+        if terms is None
+        else Sentence.of("report.terms", terms=terms.terms(), address=terms.address),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
     )
 

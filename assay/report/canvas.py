@@ -206,10 +206,10 @@ def apart(heights: list[float], least: float) -> list[float]:
                 moved = True
         if not moved:
             break
-    found = [0.0] * len(heights)
+    spread = [0.0] * len(heights)
     for place, i in enumerate(order):
-        found[i] = placed[place]
-    return found
+        spread[i] = placed[place]
+    return spread
 
 
 def _without_idle_groups(text: str) -> str:
@@ -250,8 +250,8 @@ def _embedded(text: str, name: str, alt: str) -> Markup:
         raise ValueError(f"the picture {name} has no size")
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', inside))
 
-    def own_id(found: re.Match[str]) -> str:
-        return f' id="{name}-{found[1]}"' if found[1] in used else ""
+    def own_id(match: re.Match[str]) -> str:
+        return f' id="{name}-{match[1]}"' if match[1] in used else ""
 
     inside = re.sub(r' id="([^"]*)"', own_id, inside)
     inside = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", inside)
