@@ -24,7 +24,7 @@ from assay.calibrate.worlds import (
 )
 from assay.errors import StudyError
 from assay.store.canonical import digest_json
-from assay.store.environment import code_digest, lock_digest
+from assay.store.code import code_digest, lock_digest
 from assay.store.seeds import seed_for
 from assay.store.store import Store
 from assay.store.verdict import Evidence, Opened, Verdict
@@ -138,8 +138,8 @@ def calibrated(
         ),
     )
     page = as_markdown(calibration, worlds)
-    store.write(folder / "calibration.md", page.encode())
-    store.write(folder / "calibration.json", as_json(calibration).encode())
+    store.files.write(folder / "calibration.md", page.encode())
+    store.files.write(folder / "calibration.json", as_json(calibration).encode())
     return calibration, folder
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ProcessLost, StudyError
-from assay.store.environment import PACKAGE
+from assay.store.places import PACKAGE
 from assay.store.progress import Finished, Started, announce
 from assay.store.records import Record
 from assay.store.runs import for_other_machines
@@ -81,7 +81,7 @@ def _submitted(
     if elsewhere:
         for record in handed:
             if isinstance(record, Record):
-                store.mend(record)
+                store.objects.mend(record)
         store = for_other_machines(store)
     return runner.submit(
         call.stage.task(store, call.label()),

@@ -10,7 +10,8 @@ import typer
 
 from assay.errors import StudyError
 from assay.store import runs
-from assay.store.environment import cores_allowed, data_folder, shared_store
+from assay.store.machine import cores_allowed
+from assay.store.places import data_folder, shared_store
 from assay.store.runs import store_of
 from assay.study.load import load
 from assay.study.registration import register
@@ -99,7 +100,7 @@ def check(
             wanted = Wanted(str(target), unit, order, tuple(read or ()))
             study, data = drafted_for_check(store, study, data, wanted)
         declared = load(study, tuple(set_ or ()), data)
-        store.sweep()
+        store.files.sweep()
         register(store, declared)
         name = identify(declared, study, data, multiverse=multiverse).name
         with store.lock(
@@ -114,7 +115,7 @@ def check(
             if verdict is None:
                 store.reach()
                 # What libraries write and throw away goes when a killed check is swept.
-                os.environ["TMPDIR"] = str(store.scratch())
+                os.environ["TMPDIR"] = str(store.files.scratch())
                 verdict = run_even_if_the_server_goes(
                     store,
                     None if asked_anew else name,

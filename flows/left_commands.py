@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from assay.errors import NotReproducible
-from assay.store.environment import shared_store
+from assay.store.places import shared_store
 from assay.store.runs import store_of
 from assay.study.load import load
 from flows.options import (

@@ -29,7 +29,8 @@ from assay.models.explain_budget import DEEP, scope_of
 from assay.models.memory import n_inputs, processes_that_fit
 from assay.store import runs
 from assay.store.behaviour import FoldBehaviour, behaviour_of
-from assay.store.environment import cores_allowed, memory_allowed, shared_store
+from assay.store.machine import cores_allowed, memory_allowed
+from assay.store.places import shared_store
 from assay.store.progress import Ahead, Begun, announce, listening
 from assay.store.records import Cleaned, SelfTest
 from assay.store.runs import store_of
@@ -98,7 +99,7 @@ def check_hypothesis(
         shared=shared or shared_store(),
     )
     store.reach()
-    store.sweep()
+    store.files.sweep()
     registration, deviations = register(store, declared)
     identity = identify(
         declared, Path(study), Path(data) if data else None, multiverse=multiverse

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from assay.models.explain_budget import scope_of
-from assay.store.environment import cores_allowed
+from assay.store.machine import cores_allowed
 from assay.store.records import Cleaned, FoldResult, Split
 from assay.store.store import Store
 from assay.study.plans import Plan, PlanName, Study

@@ -33,7 +33,7 @@ from assay.errors import (
     is_retryable,
 )
 from assay.store.canonical import canonical_json, digest_json
-from assay.store.environment import code_digest, lock_digest
+from assay.store.code import code_digest, lock_digest
 from assay.store.progress import Audited, Finished, Started, announce
 from assay.store.records import Record, record_class
 from assay.store.runs import Roaming, store_of
@@ -132,7 +132,9 @@ class Stage(Generic[P, R]):
         record = self.taken(state)
         bound = self.signature.bind(store, *args, **kwargs).arguments
         if _not_kept and (
-            error := _not_kept.pop(store.result_path(self._name(self.key(bound))), None)
+            error := _not_kept.pop(
+                store.results.path(self._name(self.key(bound))), None
+            )
         ):
             raise error
         stored = state.name == "Cached"
@@ -327,7 +329,7 @@ class ResultFiles(WritableFileSystem):
     def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
         store = self._store()
         record, content = _read(store, path)
-        store.offer(path, record)
+        store.results.offer(path, record)
         return content
 
     def write_path(  # type: ignore[override]
@@ -335,9 +337,9 @@ class ResultFiles(WritableFileSystem):
     ) -> None:
         store = self._store()
         try:
-            store.put_result(path, content)
+            store.results.put(path, content)
         except (OSError, Unreachable) as error:
-            _not_kept[store.result_path(path)] = error
+            _not_kept[store.results.path(path)] = error
             raise
 
 
@@ -349,10 +351,10 @@ def _read(store: Store, name: str) -> tuple[Record, bytes]:
     CorruptObject
         If the result or an object it refers to is missing or altered.
     """
-    content = store.get_result(name)
+    content = store.results.get(name)
     record = RecordSerializer().loads(json.loads(content)["result"].encode())
-    if not store.whole(record):
+    if not store.objects.holds_all(record):
         raise CorruptObject(
-            f"{store.result_path(name)} refers to an object that is missing or altered."
+            f"{store.results.path(name)} refers to an object that is missing or altered."
         )
     return record, content

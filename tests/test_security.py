@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assay.errors import StudyError, Unreachable
-from assay.store.environment import circumstances
+from assay.store.machine import circumstances
 from flows.reproducing import need_plain
 from flows.server import _loss_in_words, need_password, prefect_server, without_secrets
 from tests.flow_runs import make, prefect_running

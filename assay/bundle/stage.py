@@ -25,7 +25,7 @@ from assay.preprocess.fit import Preparation, unpack
 from assay.preprocess.schema import Tables, both_ways, columns_read, form_of
 from assay.report.files import Seen, report_files
 from assay.report.findings import predicted
-from assay.store.environment import shipped
+from assay.store.places import shipped
 from assay.store.records import Cleaned, FinalFit, FoldResult
 from assay.store.store import Store
 from assay.store.verdict import Evidence, Judgement, Verdict

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationError
 
 from assay.errors import AssayError, StudyError
-from assay.store.environment import shipped
+from assay.store.places import shipped
 from assay.store.records import Digest, Record
 
 CATALOGUE = shipped("data/catalogue.toml")

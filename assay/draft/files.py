@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from assay.draft import Draft
 from assay.errors import DataRefused, StudyError
 from assay.store.canonical import digest_bytes, digest_file
-from assay.store.environment import data_folder, package_file, project_folder
+from assay.store.places import data_folder, package_file, project_folder
 from assay.store.store import Store
 from assay.study.plans import ReadPlan
 from assay.study.sources import BUILT_IN, Source
@@ -208,7 +208,7 @@ def keep_draft(draft: Draft, table: Table, store: Store) -> Drafted:
                 f"{path} was edited since it was drafted. To check it as it stands: {said}"
             )
         if not path.exists():
-            store.write(path, text.encode())
+            store.files.write(path, text.encode())
             new = True
     return Drafted(study, suite, table.data, said, new)
 

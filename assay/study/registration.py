@@ -42,7 +42,7 @@ def register(store: Store, study: Study) -> tuple[Registration, tuple[str, ...]]
                 digest=digest,
                 order=1 + max((one.order for one in earlier), default=-1),
             )
-            store.write_checked(
+            store.files.write_checked(
                 folder / f"{digest}.json", canonical_json(mine.model_dump(mode="json"))
             )
     others = (one for one in earlier if one.order < mine.order)
@@ -59,7 +59,7 @@ def register(store: Store, study: Study) -> tuple[Registration, tuple[str, ...]]
 def begin(store: Store, registration: Registration) -> None:
     """Note that the registered study is about to look at scores."""
     folder = store.folder / "registrations" / registration.study.name
-    store.write(_mark(folder, registration), b"")
+    store.files.write(_mark(folder, registration), b"")
 
 
 def _mark(folder: Path, registration: Registration) -> Path:
@@ -70,7 +70,9 @@ def _registrations(store: Store, folder: Path) -> list[Registration]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            found.append(Registration.model_validate_json(store.read_checked(path)))
+            found.append(
+                Registration.model_validate_json(store.files.read_checked(path))
+            )
         except (CorruptObject, ValidationError):
             continue  # written by another version or damaged: it cannot testify
     return found

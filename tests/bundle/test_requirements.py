@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from assay.bundle.requirements import PACKAGES, subset
-from assay.store.environment import shipped
+from assay.store.places import shipped
 from tests.bundle_factories import make_bundle
 from tests.conftest import ROOT
 from tests.factories import make_table

@@ -31,7 +31,7 @@ from assay.networks.to_keras import from_archive
 from assay.networks.train import predict
 from assay.preprocess import fit as preprocess
 from assay.preprocess.schema import Tables
-from assay.store.environment import shipped
+from assay.store.places import shipped
 from assay.store.records import FinalFit, ModelFit, Trial
 from assay.store.store import Store
 from assay.study.load import load

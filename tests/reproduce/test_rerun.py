@@ -122,11 +122,11 @@ def test_a_stored_result_that_is_whole_and_wrong_is_found(workplace: Workplace):
     """A result file as another machine's fault would leave it: checksummed after the harm."""
     store = Store(workplace.artifacts)
     (path,) = workplace.artifacts.glob("results/gate/*")
-    content = json.loads(store.read_checked(path))
+    content = json.loads(store.files.read_checked(path))
     result = json.loads(content["result"])
     result["value"]["p_value"] = 0.25
     content["result"] = json.dumps(result)
-    store.write_checked(path, json.dumps(content).encode())
+    store.files.write_checked(path, json.dumps(content).encode())
     words = [str(workplace.study), "--audit-cache", "--set", "plan.a.tune.epochs=3"]
     run = asked(workplace, "check", *words)
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from assay.store.store import Store
 
 store = Store(Path(sys.argv[1]))
-(store.scratch() / "half").write_bytes(b"half of a fi")
+(store.files.scratch() / "half").write_bytes(b"half of a fi")
 with store.lock("run"):
     print("holding", flush=True)
     sys.stdin.read()
@@ -70,7 +70,7 @@ def test_what_was_put_comes_back(shared, content):
 
     assert shared.get(ref) == content
     assert shared.put(content) == ref
-    assert shared.holds(ref)
+    assert shared.objects.holds(ref)
 
 
 @given(content=st.binary(min_size=1, max_size=60), data=st.data())
@@ -79,11 +79,11 @@ def test_any_changed_byte_is_noticed_and_mended_by_putting_again(shared, content
     at = data.draw(st.integers(0, len(content) - 1))
     flipped = bytearray(content)
     flipped[at] ^= data.draw(st.integers(1, 255))
-    shared.object_path(ref).write_bytes(flipped)
+    shared.objects.path(ref).write_bytes(flipped)
 
     with pytest.raises(CorruptObject, match="Delete it and run again"):
         shared.get(ref)
-    assert not shared.holds(ref)
+    assert not shared.objects.holds(ref)
     assert shared.put(content) == ref
     assert shared.get(ref) == content
 
@@ -91,7 +91,7 @@ def test_any_changed_byte_is_noticed_and_mended_by_putting_again(shared, content
 @given(content=st.binary(min_size=1, max_size=60), data=st.data())
 def test_a_file_cut_short_is_noticed(shared, content, data):
     ref = shared.put(content)
-    path = shared.object_path(ref)
+    path = shared.objects.path(ref)
     path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
 
     with pytest.raises(CorruptObject):
@@ -104,7 +104,7 @@ def test_a_missing_object_is_named(store):
 
     with pytest.raises(CorruptObject, match=r"abab.* is missing"):
         store.get(missing)
-    assert not store.holds(missing)
+    assert not store.objects.holds(missing)
 
 
 def test_equal_content_is_kept_once(store):
@@ -183,26 +183,26 @@ def test_tables_come_back_equal_and_equal_tables_give_equal_bytes(store):
 @given(content=st.binary(max_size=80))
 def test_checked_files_come_back(shared, content):
     path = shared.folder / "results" / "checked"
-    shared.write_checked(path, content)
+    shared.files.write_checked(path, content)
 
-    assert shared.read_checked(path) == content
+    assert shared.files.read_checked(path) == content
 
 
 @given(content=st.binary(min_size=1, max_size=40), data=st.data())
 def test_any_changed_byte_of_a_checked_file_is_noticed(shared, content, data):
     path = shared.folder / "results" / "altered"
-    shared.write_checked(path, content)
+    shared.files.write_checked(path, content)
     whole = bytearray(path.read_bytes())
     whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(whole)
 
     with pytest.raises(CorruptObject):
-        shared.read_checked(path)
+        shared.files.read_checked(path)
 
 
 def test_a_missing_checked_file_is_named(store):
     with pytest.raises(CorruptObject, match="nothing is missing"):
-        store.read_checked(store.folder / "nothing")
+        store.files.read_checked(store.folder / "nothing")
 
 
 # Writing -----------------------------------------------------------------------------------
@@ -230,11 +230,11 @@ def watch(read: Callable[[], object], write: Callable[[], None]) -> set[object]:
 def test_a_reader_never_sees_half_a_file(store):
     path = store.folder / "results" / "big"
     contents = [bytes([n]) * 300_000 for n in range(3)]
-    store.write(path, contents[0])
+    store.files.write(path, contents[0])
 
     seen = watch(
         path.read_bytes,
-        lambda: [store.write(path, contents[n % 3]) for n in range(40)],
+        lambda: [store.files.write(path, contents[n % 3]) for n in range(40)],
     )
 
     assert seen <= set(contents)
@@ -242,17 +242,17 @@ def test_a_reader_never_sees_half_a_file(store):
 
 def test_a_write_that_fails_leaves_the_old_file(store, monkeypatch):
     path = store.folder / "results" / "kept"
-    store.write(path, b"old")
+    store.files.write(path, b"old")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("full")))
 
     with pytest.raises(OSError, match="full"):
-        store.write(path, b"new")
+        store.files.write(path, b"new")
     assert path.read_bytes() == b"old"
 
 
 def test_a_file_may_have_a_name_as_long_as_the_system_allows(store):
     path = store.folder / "results" / ("가" * 80)
-    store.write(path, b"content")
+    store.files.write(path, b"content")
 
     assert path.read_bytes() == b"content"
 
@@ -281,9 +281,9 @@ def test_publishing_replaces_a_folder_and_shows_it_whole_or_not_at_all(store):
         assert all(len(content) == 1000 for content in found)
         return tuple({content[0] for content in found})
 
-    store.publish(versions[0], target)
+    store.files.publish(versions[0], target)
     seen = watch(
-        read, lambda: [store.publish(versions[n % 2], target) for n in range(40)]
+        read, lambda: [store.files.publish(versions[n % 2], target) for n in range(40)]
     )
 
     assert seen <= {None, (0,), (1,)}
@@ -294,8 +294,8 @@ def test_publishing_replaces_a_folder_and_shows_it_whole_or_not_at_all(store):
 
 def test_publishing_leaves_no_file_of_what_was_there_before(store):
     target = store.folder / "runs" / "study-1"
-    store.publish({"old.txt": b"1", "both.txt": b"1"}, target)
-    store.publish({"both.txt": b"2"}, target)
+    store.files.publish({"old.txt": b"1", "both.txt": b"1"}, target)
+    store.files.publish({"both.txt": b"2"}, target)
 
     assert [file.name for file in target.iterdir()] == ["both.txt"]
     assert (target / "both.txt").read_bytes() == b"2"
@@ -334,11 +334,11 @@ def test_a_publication_killed_at_any_of_its_steps_shows_all_or_nothing(store, th
     while True:
         target = store.folder / "runs" / f"study-{steps}"
         if there:
-            store.publish(old, target)
+            store.files.publish(old, target)
         with pytest.MonkeyPatch.context() as patch:
             killed_at(steps, patch)
             try:
-                store.publish(new, target)
+                store.files.publish(new, target)
             except Killed:
                 pass
             else:
@@ -348,7 +348,7 @@ def test_a_publication_killed_at_any_of_its_steps_shows_all_or_nothing(store, th
             for file in target.rglob("*.txt")
         }
         assert found in ({}, old, new) if there else found in ({}, new)
-        store.publish(new, target)
+        store.files.publish(new, target)
         steps += 1
 
     assert steps > 5
@@ -385,27 +385,27 @@ def test_other_names_are_other_locks(store, holder):
 
 
 def test_sweeping_removes_only_what_dead_writers_left(store, holder):
-    mine = store.scratch() / "mine"
+    mine = store.files.scratch() / "mine"
     mine.write_bytes(b"")
     theirs = next(file for file in store.folder.glob("tmp/*/half"))
 
-    assert store.sweep() == 0
+    assert store.files.sweep() == 0
     assert theirs.exists()
 
     holder.kill()
     holder.wait()
 
-    assert store.sweep() == 1
+    assert store.files.sweep() == 1
     assert not theirs.parent.exists()
     assert mine.exists()
-    assert store.sweep() == 0
+    assert store.files.sweep() == 0
 
 
 def test_sweeping_passes_over_what_is_no_folder(store):
     (store.folder / "tmp").mkdir()
     (store.folder / "tmp" / ".DS_Store").write_bytes(b"")
 
-    assert store.sweep() == 0
+    assert store.files.sweep() == 0
 
 
 def test_the_same_folder_is_the_same_store_however_it_is_spelled(tmp_path):
