@@ -19,6 +19,7 @@ from assay.store.locks import acquired, lock_of, locked
 _counter = itertools.count()
 _process = f"{os.getpid()}-{secrets.token_hex(4)}"  # processes of two containers can share a number
 _owned: dict[Path, BaseFileLock] = {}  # scratch folders of this process
+_MOVES_WAIT = os.name == "nt"  # Windows moves nothing that somebody has open
 _PAUSES_S = (0.01, 0.03, 0.1, 0.3, 1.0)
 
 
@@ -116,8 +117,8 @@ def _write_synced(path: Path, content: bytes) -> None:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Give a file or folder its final name. Windows refuses while a reader has it open: wait a moment there."""
-    for pause_s in _PAUSES_S if os.name == "nt" else ():
+    """Give a file or folder its final name, where needed once its readers have closed it."""
+    for pause_s in _PAUSES_S if _MOVES_WAIT else ():
         try:
             source.replace(target)
             return

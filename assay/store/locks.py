@@ -1,7 +1,8 @@
 """Locks that the kernel takes back when the process that holds them ends, however it ends."""
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -43,4 +44,20 @@ def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
     try:
         yield
     finally:
+        lock.release()
+
+
+def remove(lock: BaseFileLock) -> None:
+    """Release a lock and remove its file: in this order on Windows, in the other one elsewhere.
+
+    POSIX systems remove a file that is held, so nobody can acquire it in between; Windows removes no file
+    that is open, so one that somebody else has acquired by then stays.
+    """
+    path = Path(lock.lock_file)
+    if os.name == "nt":
+        lock.release()
+        with suppress(OSError):
+            path.unlink()
+    else:
+        path.unlink(missing_ok=True)
         lock.release()

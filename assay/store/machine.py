@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from assay.errors import AssayError
 from assay.store.verdict import Circumstances
@@ -82,7 +82,8 @@ def cores_allowed() -> int:
 
 def memory_allowed() -> int:
     """Return how many bytes this process may use: the machine's memory, or less where it is limited."""
-    return min([psutil.virtual_memory().total, *_group_limits()])
+    physical = int(psutil.virtual_memory().total)
+    return min([physical, *_group_limits()])
 
 
 def _group_limits(
