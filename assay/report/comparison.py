@@ -102,7 +102,7 @@ def _first_difference(one: Run, other: Run) -> str:
     if any(same.get(name) != later.get(name) for name in INPUTS):
         return ""
     found = first_difference((one.folder, one.manifest), (other.folder, other.manifest))
-    return "" if found is None else found.sentence()
+    return "" if found is None else str(found.sentence())
 
 
 def _lines(one: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:

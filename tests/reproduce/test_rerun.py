@@ -90,7 +90,7 @@ def test_what_is_no_run_is_said_so(workplace: Workplace, name: str):
     run = asked(workplace, "reproduce", name)
 
     assert run.code == 2
-    assert "is no run" in run.err
+    assert "There is no run" in run.err
 
 
 def test_the_first_thing_that_differs_is_named(workplace: Workplace):
@@ -102,7 +102,7 @@ def test_the_first_thing_that_differs_is_named(workplace: Workplace):
     run = asked(workplace, "reproduce", folder.name)
 
     assert run.code == 4
-    assert f"{folder.name} does not repeat: weights differ first at" in run.out
+    assert f"{folder.name} is not reproduced: Weights: first difference" in run.out
     assert (workplace.artifacts / "reproductions" / folder.name).is_dir()
 
 
