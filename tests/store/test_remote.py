@@ -19,7 +19,7 @@ from assay.store.remote import Shared, _files, as_address, shared_at
 from assay.store.runs import for_other_machines, store_of
 from assay.store.store import Store
 from tests.factories import make_split
-from tests.store.test_store import watch
+from tests.store.test_files import watch
 
 _fresh = count()
 

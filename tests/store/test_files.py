@@ -1,183 +1,13 @@
 import os
-import signal
-import subprocess
-import sys
 import threading
-import zipfile
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from assay.errors import CorruptObject
-from assay.store.records import Ref
-from assay.store.store import Store
-from tests.factories import make_table
-
-ROOT = Path(__file__).resolve().parents[2]
-
-HOLDER = """
-import sys
-from pathlib import Path
-from assay.store.store import Store
-
-store = Store(Path(sys.argv[1]))
-(store.files.scratch() / "half").write_bytes(b"half of a fi")
-with store.lock("run"):
-    print("holding", flush=True)
-    sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """One store for the many examples of a property."""
-    return Store(tmp_path_factory.mktemp("store"))
-
-
-@pytest.fixture
-def holder(store: Store):
-    """Another process that holds the lock ``run`` and a folder with half a file."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(store.folder)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    with process:
-        assert process.stdout.readline() == b"holding\n"
-        yield process
-        process.kill()
-
-
-# Objects ---------------------------------------------------------------------------------------
-
-
-@given(content=st.binary(max_size=200))
-def test_what_was_put_comes_back(shared, content):
-    ref = shared.put(content)
-
-    assert shared.get(ref) == content
-    assert shared.put(content) == ref
-    assert shared.objects.holds(ref)
-
-
-@given(content=st.binary(min_size=1, max_size=60), data=st.data())
-def test_any_changed_byte_is_noticed_and_mended_by_putting_again(shared, content, data):
-    ref = shared.put(content)
-    at = data.draw(st.integers(0, len(content) - 1))
-    flipped = bytearray(content)
-    flipped[at] ^= data.draw(st.integers(1, 255))
-    shared.objects.path(ref).write_bytes(flipped)
-
-    with pytest.raises(CorruptObject, match="Delete it and run again"):
-        shared.get(ref)
-    assert not shared.objects.holds(ref)
-    assert shared.put(content) == ref
-    assert shared.get(ref) == content
-
-
-@given(content=st.binary(min_size=1, max_size=60), data=st.data())
-def test_a_file_cut_short_is_noticed(shared, content, data):
-    ref = shared.put(content)
-    path = shared.objects.path(ref)
-    path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
-
-    with pytest.raises(CorruptObject):
-        shared.get(ref)
-    path.unlink()
-
-
-def test_a_missing_object_is_named(store):
-    missing = Ref(kind="bytes", digest="ab" * 32, size=3)
-
-    with pytest.raises(CorruptObject, match=r"abab.* is missing"):
-        store.get(missing)
-    assert not store.objects.holds(missing)
-
-
-def test_equal_content_is_kept_once(store):
-    store.put(b"same")
-    store.put(b"same")
-
-    assert len(list((store.folder / "objects").rglob("*/*"))) == 1
-
-
-@given(
-    array=hnp.arrays(
-        st.sampled_from([np.float64, np.int16, np.int32, np.uint8, np.bool_]),
-        hnp.array_shapes(min_dims=0, max_dims=3, max_side=4),
-    )
-)
-def test_arrays_come_back_with_type_and_shape(shared, array):
-    back = shared.get_array(shared.put_array(array))
-
-    assert back.dtype == array.dtype
-    np.testing.assert_array_equal(back, array, strict=True)
-
-
-def test_equal_arrays_give_equal_bytes_whatever_their_layout(store):
-    array = np.arange(12.0).reshape(3, 4)
-
-    assert store.put_array(array) == store.put_array(np.asfortranarray(array))
-    assert store.put_array(array) == store.put_array(
-        np.repeat(array, 2, axis=1)[:, ::2]
-    )
-
-
-def test_equal_named_arrays_give_equal_bytes_without_times(store):
-    arrays = {"weights": np.arange(6.0).reshape(2, 3), "이름": np.array([1, 2])}
-
-    ref = store.put_arrays(arrays)
-
-    assert ref == store.put_arrays({name: a.copy() for name, a in arrays.items()})
-    with zipfile.ZipFile(BytesIO(store.get(ref))) as archive:
-        assert {one.date_time[0] for one in archive.infolist()} == {1980}
-    back = store.get_arrays(ref)
-    assert back.keys() == arrays.keys()
-    for name, array in arrays.items():
-        np.testing.assert_array_equal(back[name], array, strict=True)
-
-
-def test_arrays_of_objects_are_not_pickled(store):
-    objects = np.array([{}, None], dtype=object)
-
-    with pytest.raises(ValueError, match="allow_pickle"):
-        store.put_array(objects)
-    with pytest.raises(ValueError, match="allow_pickle"):
-        store.put_arrays({"a": objects})
-
-
-def test_a_pickle_named_as_an_array_is_not_loaded(store):
-    buffer = BytesIO()
-    np.save(buffer, np.array([print], dtype=object), allow_pickle=True)
-
-    with pytest.raises(ValueError, match="pickle"):
-        store.get_array(store.put(buffer.getvalue(), "array"))
-
-
-def test_tables_come_back_equal_and_equal_tables_give_equal_bytes(store):
-    table = make_table().assign(gap=lambda t: t.weight.where(t.weight > 0))
-    table.loc[3, "town"] = None
-
-    ref = store.put_table(table)
-
-    pd.testing.assert_frame_equal(store.get_table(ref), table)
-    assert store.put_table(table.copy()) == ref
-
-
-# Checked files -----------------------------------------------------------------------------
 
 
 @given(content=st.binary(max_size=80))
@@ -203,9 +33,6 @@ def test_any_changed_byte_of_a_checked_file_is_noticed(shared, content, data):
 def test_a_missing_checked_file_is_named(store):
     with pytest.raises(CorruptObject, match="nothing is missing"):
         store.files.read_checked(store.folder / "nothing")
-
-
-# Writing -----------------------------------------------------------------------------------
 
 
 def watch(read: Callable[[], object], write: Callable[[], None]) -> set[object]:
@@ -354,36 +181,6 @@ def test_a_publication_killed_at_any_of_its_steps_shows_all_or_nothing(store, th
     assert steps > 5
 
 
-# Locks and sweeping --------------------------------------------------------------------------
-
-
-def test_a_lock_is_waited_for_and_released_when_its_holder_is_killed(store, holder):
-    waited = []
-
-    def kill_when_waiting() -> None:
-        waited.append(True)
-        os.kill(holder.pid, signal.SIGKILL)
-
-    with store.lock("run", waiting=kill_when_waiting):
-        assert waited == [True]
-    assert holder.wait() == -signal.SIGKILL
-
-
-def test_a_free_lock_is_not_waited_for_and_may_be_entered_twice(store):
-    def waiting() -> None:
-        raise AssertionError
-
-    with store.lock("run", waiting), store.lock("run", waiting):
-        pass
-    with store.lock("run", waiting):
-        pass
-
-
-def test_other_names_are_other_locks(store, holder):
-    with store.lock("another", waiting=lambda: pytest.fail("waited")):
-        pass
-
-
 def test_sweeping_removes_only_what_dead_writers_left(store, holder):
     mine = store.files.scratch() / "mine"
     mine.write_bytes(b"")
@@ -406,10 +203,3 @@ def test_sweeping_passes_over_what_is_no_folder(store):
     (store.folder / "tmp" / ".DS_Store").write_bytes(b"")
 
     assert store.files.sweep() == 0
-
-
-def test_the_same_folder_is_the_same_store_however_it_is_spelled(tmp_path):
-    (tmp_path / "a").mkdir()
-    ref = Store(tmp_path / "a" / ".." / "a").put(b"x")
-
-    assert Store(tmp_path / "a").get(ref) == b"x"
