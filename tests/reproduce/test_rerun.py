@@ -72,7 +72,7 @@ def test_a_run_of_other_data_is_not_repeated(workplace: Workplace):
     run = asked(workplace, "reproduce", "small")
 
     assert run.code == 4
-    assert "this data is not what it read" in run.err.splitlines()[-1]
+    assert "this is not the data that it read" in run.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", ["verdict.json", "bundle/net.onnx", "study.toml"])
