@@ -9,7 +9,7 @@ from assay import stages
 from assay.models.explain_budget import scope_of
 from assay.stages import Call
 from assay.stages.runner import n_processes
-from assay.store.environment import cores_allowed
+from assay.store.machine import cores_allowed
 from assay.store.records import Cleaned, FoldResult, Record, Split
 from assay.store.store import Store
 from assay.study.plans import Plan, PlanName, Study

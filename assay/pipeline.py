@@ -20,7 +20,7 @@ from assay.stages import Call, Execution, Memoised
 from assay.stages.runner import run_all
 from assay.store import runs
 from assay.store.behaviour import FoldBehaviour, behaviour_of
-from assay.store.environment import cores_allowed, memory_allowed
+from assay.store.machine import cores_allowed, memory_allowed
 from assay.store.progress import Ahead, Begun, announce
 from assay.store.records import Cleaned, FinalFit, FoldResult, SelfTest
 from assay.store.store import Store
@@ -59,7 +59,7 @@ def check(request: Request, execution: Execution | None = None) -> Finished:
     study = load(request.study, request.overrides, request.data)
     store = request.store()
     store.reach()
-    store.sweep()
+    store.files.sweep()
     registration, deviations = register(store, study)
     identity = identify(
         study, request.study, request.data, multiverse=request.multiverse

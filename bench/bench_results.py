@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from assay.store.environment import data_folder
+from assay.store.places import data_folder
 from assay.study.load import load
 from assay.study.toml import study_text
 from bench.program import ROOT, run_program

@@ -16,7 +16,7 @@ OUTPUT = "predictions.csv"
 def table(artifacts: Path, run: Path, folder: Path) -> dict[str, Any]:
     """Say where the run's own table lies, and its images; one that is in no file, or a sample, is written as CSV."""
     from assay.report.folder import open_run
-    from assay.store.environment import data_folder
+    from assay.store.places import data_folder
     from assay.store.store import Store
 
     opened = open_run(run)

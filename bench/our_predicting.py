@@ -80,7 +80,7 @@ def with_keras(folder: Path, which: str) -> None:
     import numpy as np
     import pandas as pd
 
-    from assay.store.environment import pin
+    from assay.store.machine import pin
 
     pin()
     import keras

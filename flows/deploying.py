@@ -17,7 +17,7 @@ import yaml
 from pydantic import SecretStr
 
 from assay.errors import AssayError, StudyError, Unreachable
-from assay.store.environment import PACKAGE, data_folder
+from assay.store.places import PACKAGE, data_folder
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

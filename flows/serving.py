@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from assay.errors import AssayError, StudyError
-from assay.store.environment import artifacts_folder
+from assay.store.places import artifacts_folder
 from flows.deploying import POOLS, need_server, register
 
 _STARTS_S, _ENDS_S, _BETWEEN_S = 180, 30, 0.5

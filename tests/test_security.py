@@ -12,7 +12,7 @@ import pytest
 
 from assay.errors import StudyError, Unreachable
 from assay.reproduce.again import need_plain
-from assay.store.environment import circumstances
+from assay.store.machine import circumstances
 from flows.server import _loss_in_words, need_password, prefect_server, without_secrets
 from tests.flow_runs import make, prefect_running
 

@@ -28,7 +28,7 @@ from assay.pipeline import Way
 from assay.stages.execution import Unstored
 from assay.stages.processes import follow
 from assay.store.canonical import digest_json
-from assay.store.environment import code_digest, lock_digest
+from assay.store.code import code_digest, lock_digest
 from assay.store.seeds import seed_for
 from assay.store.store import Store
 from assay.store.verdict import Opened
@@ -147,8 +147,8 @@ def calibrated(
         ),
     )
     page = as_markdown(calibration, worlds)
-    store.write(folder / "calibration.md", page.encode())
-    store.write(folder / "calibration.json", as_json(calibration).encode())
+    store.files.write(folder / "calibration.md", page.encode())
+    store.files.write(folder / "calibration.json", as_json(calibration).encode())
     return calibration, folder
 
 

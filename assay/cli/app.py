@@ -30,7 +30,7 @@ from assay.cli.terminal import tell, tell_plan
 from assay.errors import StudyError
 from assay.request import Request, answer, as_runner
 from assay.store import runs
-from assay.store.environment import data_folder, shared_store
+from assay.store.places import data_folder, shared_store
 from assay.store.runs import store_of
 from assay.study.load import load
 from assay.study.sources import identify

@@ -30,7 +30,7 @@ def tell_catalogue(folder: Path) -> None:
     """Print every data set with its terms, and each file with its state."""
     console = Console(highlight=False, soft_wrap=True)
     for name, one in catalogue().items():
-        console.print(f"[bold]{name}[/]  {escape(one.terms())}")
+        console.print(f"[bold]{name}[/]  {escape(str(one.terms()))}")
         for file in one.files:
             how = "" if file.address else "  (by hand)"
             state = _SIGNS[state_of(file, folder)]
@@ -52,7 +52,7 @@ def fetch_dataset(name: str, folder: Path) -> None:
     """
     one = dataset(name)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"{escape(one.terms())}\n{one.address}")
+    console.print(f"{escape(str(one.terms()))}\n{one.address}")
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),

@@ -22,7 +22,7 @@ from assay.cli.options import (
 )
 from assay.errors import NotReproducible
 from assay.request import Request
-from assay.store.environment import cores_allowed
+from assay.store.machine import cores_allowed
 from assay.store.runs import store_of
 from assay.study.load import load
 from assay.study.sources import identify

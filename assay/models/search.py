@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 
 from assay.errors import TrainingFailed
-from assay.store.environment import pin
+from assay.store.machine import pin
 from assay.store.records import Hyperparameters, Trial
 from assay.study.plans import BoostingSpace, ImageSpace, LogisticSpace, NetSpace, Tuner
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from assay.networks.conv_spec import EPSILON, GROUPS, ImageShape
 from assay.networks.dense_graph import Graph, Loss, parts_of
 from assay.networks.spec import Activation, Weights
-from assay.store.environment import pin
+from assay.store.machine import pin
 
 pin()
 import tensorflow as tf  # noqa: E402  (its settings are read at import)

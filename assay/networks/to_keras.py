@@ -17,7 +17,7 @@ import numpy as np
 
 from assay.networks.conv_spec import EPSILON, GROUPS, ImageShape
 from assay.networks.spec import Encoding, Net, Weights, alike
-from assay.store.environment import pin
+from assay.store.machine import pin
 
 pin()
 import keras  # noqa: E402  (its settings are read at import)

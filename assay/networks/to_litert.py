@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from assay.networks.conv_spec import EPSILON, GROUPS, ImageShape
 from assay.networks.spec import Activation, Encoding, Net, Weights, alike
-from assay.store.environment import pin
+from assay.store.machine import pin
 
 pin()
 import tensorflow as tf  # noqa: E402  (its settings are read at import)

@@ -11,7 +11,7 @@ from assay.networks.conv_spec import ImageShape, Moves
 from assay.networks.spec import Net, Shape, encoding, first_weights
 from assay.networks.to_keras import as_keras
 from assay.networks.train import Job, Schedule, predict, train
-from assay.store.environment import pin
+from assay.store.machine import pin
 from assay.store.seeds import generator_for
 
 pin()

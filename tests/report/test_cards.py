@@ -6,7 +6,7 @@ import pytest
 
 from assay.report.cards import cards, markdown
 from assay.report.written_files import account_of, report_files
-from assay.store.environment import shipped
+from assay.store.places import shipped
 from assay.store.records import CleanStep, Column, FinalFit, ModelFit, Trial
 from assay.study.registration import Registration
 from tests.model_factories import (

@@ -13,7 +13,7 @@ from assay.report.folder import Run, open_run
 from assay.report.page import render
 from assay.report.rerun_receipts import Kept, Signature, reached, receipts_of
 from assay.reproduce.receipt import Difference, Receipt
-from assay.wording import LANGUAGES, Language
+from assay.wording import LANGUAGES, Language, Sentence
 from bench.program import run_program
 from tests.report.test_page import HOSTILE
 from tests.report_factories import (
@@ -225,8 +225,8 @@ def test_each_tier_has_its_receipts_and_each_receipt_its_line(run, tmp_path):
     assert "✓ 1; signed: 0" in text
     assert text.count("– none") == 3
     assert "✓ R1: every digest is equal, on the same kind of machine" in text
-    assert "✗ does not repeat weights differ first at final, net, tensor 3" in text
-    assert "Scores changed by 0.03 at most" in text
+    assert "✗ does not repeat Weights: first difference at final, net, tensor 3" in text
+    assert "Scores moved by 0.03 at most" in text
     assert text.count("whoever can write the file could have written this") == 2
 
 
@@ -253,7 +253,9 @@ def test_texts_of_a_receipt_are_shown_and_never_run(run, tmp_path, text, languag
         update={"host": text, "system": text, "python": text, "settings": {"cpu": text}}
     )
     again = run.manifest.same | {"weights": text}
-    difference = DIFFERENCE.model_copy(update={"where": text, "was": text})
+    difference = DIFFERENCE.model_copy(
+        update={"where": Sentence.plain(text), "was": text}
+    )
     told = receipt_of(
         run,
         where=where,

@@ -67,9 +67,9 @@ def test_an_altered_file_is_named_and_nothing_of_the_folder_is_believed(copy):
 
 def test_a_folder_that_is_not_whole_or_no_run_is_refused(copy, tmp_path):
     (copy / "trials.json").unlink()
-    with pytest.raises(CorruptObject, match="is not whole"):
+    with pytest.raises(CorruptObject, match="is not complete"):
         open_run(copy)
-    with pytest.raises(StudyError, match="no finished run"):
+    with pytest.raises(StudyError, match="not a finished run"):
         open_run(tmp_path)
 
 
@@ -160,7 +160,7 @@ def test_runs_of_the_same_inputs_that_differ_say_where_they_part(run, tmp_path):
     said = " ".join(one.striptags() for one in sentences(found, Say("en")))
 
     assert found.tier is None
-    assert "They part here: predictions differ first at tune" in said
+    assert "They part here: Predictions: first difference at tune" in said
 
 
 def test_predictions_of_other_rows_are_not_subtracted(run, tmp_path):

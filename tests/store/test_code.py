@@ -1,24 +1,10 @@
-import os
-import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-from assay.store import environment
-from assay.store.environment import (
-    _group_limits,
-    artifacts_folder,
-    circumstances,
-    code_digest,
-    cores_allowed,
-    data_folder,
-    lock_digest,
-    memory_allowed,
-    package_file,
-    program_digest,
-)
+from assay.store import code, places
+from assay.store.code import code_digest, core_lock, lock_digest, program_digest
 from tests.conftest import ROOT
 
 
@@ -33,7 +19,8 @@ def copy(tmp_path, monkeypatch):
         )
     (tmp_path / "data").mkdir()
     shutil.copy(ROOT / "data" / "catalogue.toml", tmp_path / "data")
-    monkeypatch.setattr(environment, "PACKAGE", tmp_path / "assay")
+    monkeypatch.setattr(code, "PACKAGE", tmp_path / "assay")
+    monkeypatch.setattr(places, "PACKAGE", tmp_path / "assay")
     forget()
     yield tmp_path
     monkeypatch.undo()
@@ -41,7 +28,7 @@ def copy(tmp_path, monkeypatch):
 
 
 def forget() -> None:
-    for function in (code_digest, program_digest, environment._imports):
+    for function in (code_digest, program_digest, code._imports):
         function.cache_clear()
 
 
@@ -105,7 +92,7 @@ def test_what_a_module_reads_counts_with_the_module_it_is_named_for(copy, name):
 
 def test_the_code_digest_is_the_same_in_another_folder(copy):
     elsewhere = code_digest("assay.data.split", "tasks.split")
-    environment.PACKAGE = ROOT / "assay"
+    code.PACKAGE = places.PACKAGE = ROOT / "assay"
     forget()
 
     assert code_digest("assay.data.split", "tasks.split") == elsewhere
@@ -131,7 +118,7 @@ def test_the_program_digest_covers_what_decides_a_verdict(copy, name, counts):
 
 def test_the_lock_digest_follows_the_lock_and_what_is_installed(tmp_path, monkeypatch):
     lock = tmp_path / "requirements.txt"
-    monkeypatch.setattr(environment, "shipped", lambda _: lock)
+    monkeypatch.setattr(code, "core_lock", lambda: lock)
 
     def digest(content: str) -> str:
         lock.write_text(content)
@@ -141,61 +128,15 @@ def test_the_lock_digest_follows_the_lock_and_what_is_installed(tmp_path, monkey
     first = digest("numpy==1.0\n")
     assert digest("numpy==1.0\n") == first
     assert digest("numpy==1.1\n") != first
-    monkeypatch.setattr(environment, "_installed_version", lambda _: "9.9")
+    monkeypatch.setattr(code, "installed_version", lambda _: "9.9")
     assert digest("numpy==1.0\n") != first
     lock_digest.cache_clear()
 
 
-def test_folders_come_from_the_environment_or_the_project(monkeypatch, tmp_path):
-    monkeypatch.setenv("ASSAY_DATA", str(tmp_path))
-    monkeypatch.setenv("ASSAY_ARTIFACTS", str(tmp_path / "a"))
-    assert (data_folder(), artifacts_folder()) == (tmp_path, tmp_path / "a")
+def test_the_core_lock_is_the_packages_own_where_it_has_one(tmp_path, monkeypatch):
+    """A clone and a wheel then digest the same bytes."""
+    (tmp_path / "requirements.txt").write_bytes(b"numpy==1.0\n")
 
-    for empty in (lambda name: monkeypatch.setenv(name, ""), monkeypatch.delenv):
-        empty("ASSAY_DATA")
-        empty("ASSAY_ARTIFACTS")
-        assert (data_folder(), artifacts_folder()) == (
-            ROOT / "data" / "raw",
-            ROOT / "artifacts",
-        )
-
-
-def test_a_packages_file_is_found_and_a_missing_one_named():
-    assert package_file("sklearn", "datasets/data/digits.csv.gz").is_file()
-    for package, inside in (("sklearn", "no.csv"), ("no_such_package", "x")):
-        with pytest.raises(FileNotFoundError, match=f"{package} "):
-            package_file(package, inside)
-
-
-def test_circumstances_say_what_ran_and_pass_through_json():
-    found = circumstances(1.5)
-
-    assert found.seconds == 1.5
-    assert found.python == ".".join(map(str, sys.version_info[:3]))
-    assert found.versions["scikit-learn"]
-    assert found.cores >= 1
-    assert found.peak_memory_mb > 10
-    assert all(re.match(r"[a-z0-9_]+$", flag) for flag in found.cpu_flags)
-    assert type(found).model_validate_json(found.model_dump_json()) == found
-
-
-def test_cores_and_memory_are_what_the_machine_has_or_less():
-    assert 1 <= cores_allowed() <= (os.cpu_count() or 1)
-    assert memory_allowed() > 10**8
-
-
-@pytest.mark.parametrize(
-    ("line", "file"),
-    [("0::/pod/run", "memory.max"), ("4:memory:/pod/run", "memory.limit_in_bytes")],
-)
-def test_memory_is_limited_by_every_group_above_this_process(tmp_path, line, file):
-    """Version 2 and version 1; the second group is not there, as seen from inside a container."""
-    own, groups = tmp_path / "cgroup", tmp_path / "groups"
-    own.write_text(f"9:name=systemd:/\n{line}\n")
-    top = groups / ("memory" if "memory" in line else "")
-    (top / "pod").mkdir(parents=True)
-    (top / file).write_text("max\n")
-    (top / "pod" / file).write_text("2000000000\n")
-
-    assert _group_limits(own, groups) == [2_000_000_000]
-    assert _group_limits(tmp_path / "absent", groups) == []
+    assert core_lock().is_file()
+    monkeypatch.setattr(code, "PACKAGE", tmp_path)
+    assert core_lock() == tmp_path / "requirements.txt"
