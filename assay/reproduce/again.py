@@ -201,7 +201,9 @@ def _in_container(
     known = {name: os.environ[name] for name in _KERNELS if name in os.environ}
     known |= settings | {"ASSAY_DATA": str(data_folder().resolve())}
     command = [engine, "run", "--rm", "--network", "none", "--read-only"]
-    command += ["--cap-drop", "all", "--user", f"{os.getuid()}:{os.getgid()}"]
+    command += ["--cap-drop", "all"]
+    if hasattr(os, "getuid"):  # not on Windows
+        command += ["--user", f"{os.getuid()}:{os.getgid()}"]
     command += ["--tmpfs", "/app/artifacts:mode=1777"]
     command += [word for at, how in seen.items() for word in ("-v", f"{at}:{at}:{how}")]
     command += [word for one in known.items() for word in ("-e", "=".join(one))]

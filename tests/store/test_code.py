@@ -106,7 +106,7 @@ def test_the_code_digest_is_the_same_in_another_folder(copy):
         ("data/catalogue.toml", True),
         ("tasks/gate.py", False),
         ("flows/main.py", False),
-        ("flows/terminal.py", False),
+        ("flows/server.py", False),
     ],
 )
 def test_the_program_digest_covers_what_decides_a_verdict(copy, name, counts):

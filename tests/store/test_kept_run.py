@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from assay.report.two_runs import compare
-from assay.report.receipts import Kept, Signature, receipts_of
 
 from assay.errors import CorruptObject
 from assay.predict.command import predict_file
 from assay.report.folder import Run, open_run
 from assay.report.page import render
+from assay.report.rerun_receipts import Kept, Signature, receipts_of
+from assay.report.two_runs import compare
 from assay.reproduce import rerun
 from assay.reproduce.differences import first_difference, moved_scores
 from assay.reproduce.receipt import Receipt, fault_of, tier_of

@@ -22,7 +22,11 @@ LACKING = re.compile(
     r"|signal\.(?:SIGKILL|SIGHUP|SIGUSR\d|SIGALRM|alarm|pthread_\w+|sigwait\w*)"
     r"|preexec_fn|dir_fd)\b"
 )
-GUARDED = {"assay/predict/command.py": {"os.sched_getaffinity"}}
+GUARDED = {  # behind hasattr
+    "assay/predict/command.py": {"os.sched_getaffinity"},
+    "assay/stages/processes.py": {"signal.pthread_sigmask"},
+    "assay/reproduce/again.py": {"os.getuid", "os.getgid"},
+}
 
 IMPORTS = """
 import importlib, pkgutil
