@@ -18,13 +18,7 @@ dependencies:
 
 
 def environment_of(lock: str) -> str:
-    """Return a conda environment with each pin of a lock, and with this project itself.
-
-    Examples
-    --------
-    >>> print(environment_of("a==1 ; python_version < '3.12' \\\\\n    --hash=sha256:00\n").splitlines()[-2])
-          - "a==1 ; python_version < '3.12'"
-    """
+    """Return a conda environment with each pin of a lock, and with this project itself."""
     pins = "".join(f'      - "{pin}"\n' for pin in _PIN.findall(lock))
     return f"{_HEAD}{pins}      - .\n"
 

@@ -133,9 +133,8 @@ def check_hypothesis(
         folder = runs.publish(
             store, identity.name, declared.name, files, time.perf_counter() - begun
         )
-        decided = declared.of(verdict.plan)
         told = judged.model_copy(update={"verdict": files.verdict})
-        show(told, evidence, decided.claim, decided.margin, folder)
+        show(told, folder)
     return files.verdict
 
 
