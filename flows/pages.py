@@ -37,10 +37,10 @@ def verdict_page(verdict: Verdict, report: Path) -> str:
 def picture_of(page: str) -> str:
     """Return the report's picture of the models, or its first, as an image; an empty text if it has none.
 
-    In the report a picture takes colours from the page; here it brings them, on the page's light background.
+    In the report a picture takes its colours from the page; here they stand in it, on the light background.
     """
     section = page.partition('<h2 id="comparison"')[2] or page
-    style = re.search(r":root \{[^}]*\}", page)
+    style = re.search(r":root \{([^}]*)\}", page)
     chart = re.search(
         r'<svg class="chart" (viewBox="[\d. ]+")[^>]* aria-label="([^"]*)">(.*?)</svg>',
         section,
@@ -48,12 +48,13 @@ def picture_of(page: str) -> str:
     )
     if chart is None or style is None:
         return ""
+    colours = dict(re.findall(r"--(\w+): (#\w+)", style[1]))
     box, alternative, drawn = chart.groups()
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" {box} width="540" font-family="sans-serif">'
-        f"<style>{style[0]}</style>"
         f'<rect width="100%" height="100%" fill="var(--page)"/>{drawn}</svg>'
     )
+    svg = re.sub(r"var\(--(\w+)\)", lambda name: colours.get(name[1], "#000"), svg)
     data = base64.b64encode(svg.encode()).decode()
     return f"![{plain(unescape(alternative))}](data:image/svg+xml;base64,{data})"
 
