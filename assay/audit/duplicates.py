@@ -75,7 +75,11 @@ def _flags(
             sentinel=NAME,
             columns=(),
             rows=tuple(shown),
-            evidence=Sentence.of("audit.duplicates.evidence", evidence=tuple(evidence)),
+            evidence=evidence[0]
+            if len(evidence) == 1
+            else Sentence.of(
+                "audit.duplicates.both", exact=evidence[0], near=evidence[1]
+            ),
             answer=Sentence.of("audit.duplicates.answer"),
         ),
     )

@@ -36,7 +36,7 @@ class Case:
     def metric(self) -> Sentence:
         """How strength of a prediction is measured, for evidence."""
         number = self.samples.task == "regression"
-        return Sentence.of("audit.correlation" if number else "audit.auc")
+        return Sentence.of("audit.correlation") if number else Sentence.plain("AUC")
 
 
 @dataclass(frozen=True)

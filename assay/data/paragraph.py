@@ -18,4 +18,4 @@ def paragraph(sentences: Sequence[Sentence]) -> Sentence:
 
 
 def _followed(first: Sentence, second: Sentence) -> Sentence:
-    return Sentence.of("data.paragraph", first=first, second=second)
+    return Sentence.of("text.paragraph", first=first, second=second)

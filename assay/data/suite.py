@@ -151,8 +151,8 @@ def _refusal(
     if key.startswith("data."):
         values = problem.get("ctx", {})
     elif key == "extra_forbidden":
-        key, known = "data.suite.unknown_key", tuple(sorted(Expectation.model_fields))
-        values = {"key": short(field), "keys": known}
+        key, keys = "data.suite.unknown_key", tuple(sorted(Expectation.model_fields))
+        values = {"key": short(field), "keys": keys}
     elif field == "severity":
         key, values = "data.suite.severity", {"severity": short(rule["severity"])}
     else:

@@ -45,7 +45,7 @@ def read_parquet(source: Source) -> Table:
     _check_texts(frame, source)
     frame = blank_words(frame, source)
     remarks: tuple[Remark, ...] = (
-        Sentence.of("readers.parquet"),
+        Sentence.plain("Parquet"),
         *words_remark(source.read.missing),
     )
     return table_of(frame, remarks, n_rows, source)
