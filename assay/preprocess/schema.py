@@ -32,6 +32,7 @@ from assay.predict.warnings import Remarks
 from assay.preprocess.fit import Preparation
 from assay.store.records import Cleaned
 from assay.study.plans import CleanPlan, LabelRule, Plan, PlanName
+from assay.wording import render
 
 
 @dataclass(frozen=True)
@@ -240,11 +241,11 @@ def label_in_words(plan: Plan, cleaned: Cleaned) -> str:
     if rule.mapping is not None:
         return f"{rule.column}, as one of {', '.join(cleaned.classes)}"
     made = next(
-        (step.why for step in cleaned.log if str(step.what) == "label made"), None
+        (step.why for step in cleaned.log if step.what.key == "data.label.made"), None
     )
     if made is None:
-        return labels.said(plan.cleaning()).strip("'")
-    return f"{made}, else '{rule.negative}'"
+        return labels.name_of(plan.cleaning())
+    return f"{render(made, 'en')}, else '{rule.negative}'"
 
 
 # Both ways -----------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def test_its_columns_take_their_names_from_the_study(reading):
 
     assert list(reading(content, "t.npz", names=["a", "b"]).frame.columns) == ["a", "b"]
     said = reading.refusal(content, "t.npz", names=["a"])
-    assert "has 2 columns, but the study names 1" in said
+    assert "2 columns, but the study names 1" in said
 
 
 def test_arrays_of_one_length_stand_side_by_side(reading):
