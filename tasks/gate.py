@@ -27,4 +27,4 @@ def weigh(
     from assay.gate import ablation as preparations
 
     outer, inner = store.get_array(split.outer)[0], store.get_array(split.inner)[0]
-    return preparations.weigh(opened(store, cleaned), outer, inner, plan, seed)
+    return preparations.ablate(opened(store, cleaned), outer, inner, plan, seed)

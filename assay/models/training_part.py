@@ -209,7 +209,7 @@ class Part:
         inputs = preparation.apply(samples.features)
         if plan.label_noise == "drop":
             units = None if samples.units is None else samples.units[rows]
-            believed = outliers.believed_labels(
+            believed = outliers.plausible_labels(
                 inputs[rows], samples.labels[rows], units
             )
             rows = rows[believed]

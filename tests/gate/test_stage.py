@@ -10,7 +10,7 @@ from scipy.stats import norm
 from assay.data.samples import Samples
 from assay.data.split import draw_folds
 from assay.errors import DataRefused
-from assay.gate import statistic as contest
+from assay.gate import statistic
 from assay.gate.betting import stopping_point
 from assay.gate.stage import (
     chance_gate,
@@ -242,7 +242,7 @@ def test_a_series_too_short_to_be_shifted_often_enough_is_not_tested():
     found = gate(line_table(60, seed=4), alpha=0.015, known=known, permutations=999)
 
     assert found.word == "underpowered"
-    assert "49 shifts in time, but 114 can reject chance at alpha 0.015" in found.remark
+    assert "49 time shifts instead of the 114 needed" in str(found.remark)
 
 
 def test_blocks_of_time_with_one_class_each_are_not_tested():
@@ -253,7 +253,7 @@ def test_blocks_of_time_with_one_class_each_are_not_tested():
     found = gate((features, labels), known=known, split={"time": "blocks", "folds": 2})
 
     assert found.word == "underpowered"
-    assert "test parts with rows of two classes" in found.remark
+    assert "test sets with rows of two classes" in str(found.remark)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -276,19 +276,17 @@ def test_units_that_cannot_exchange_labels_are_told_of():
     features, labels = noise_table(len(units), seed=3)
     found = gate((features, labels), known={"units": units, "unit": "brand"})
 
-    assert (
-        "231 of 231 rows lie in units (brand) without another of their" in found.remark
-    )
-    assert gate(noise_table(80, seed=3)).remark == ""
+    assert "231 of 231 rows are in units (brand) without another" in str(found.remark)
+    assert gate(noise_table(80, seed=3)).remark is None
 
 
 def test_few_units_are_not_tested_and_say_so():
     found = gate(fingerprinted(18, seed=1))
 
     assert found.word == "underpowered"
-    assert found.remark == (
-        "18 units (speaker), but 20 are needed; "
-        "9 units (speaker) of the class 'class 0', but 10 are needed"
+    assert str(found.remark) == (
+        "18 units (speaker) instead of at least 20, "
+        "9 units (speaker) of the class 'class 0' instead of at least 10"
     )
 
 
@@ -327,13 +325,13 @@ def test_the_gate_says_how_far_it_is():
 
 def test_a_very_large_training_part_is_learned_from_in_part(monkeypatch):
     """The same rows for every labelling; what is tested is every row all the same."""
-    monkeypatch.setattr(contest, "_MOST_ROWS", 90)
+    monkeypatch.setattr(statistic, "_MAX_ROWS", 90)
     samples = samples_of(line_table(300, 1))
     outer = shuffled_folds(samples.labels, 3, 1)
     inner = np.stack([np.where(outer == k, -1, 0) for k in range(3)]).astype(np.int16)
     gating = Gating(gate=GatePlan(), clean=CleanPlan(), smallest_effect=0.6, alpha=0.05)
-    held = contest.Contest(samples, outer, inner, gating, seed=7)
-    again = contest.Contest(samples, outer, inner, gating, seed=7)
+    held = statistic.GateStatistic(samples, outer, inner, gating, seed=7)
+    again = statistic.GateStatistic(samples, outer, inner, gating, seed=7)
 
     for number, (fold, same) in enumerate(zip(held.folds, again.folds, strict=True)):
         assert len(fold.train) == len(fold.rows) == 90
