@@ -25,7 +25,7 @@ from prefect import flow, tags
 from pydantic import Field
 
 from assay.errors import AssayError
-from assay.models.explain_budget import DEEP, scope_of
+from assay.models.explain_budget import DEEP, explain_budget
 from assay.models.memory import n_inputs, processes_that_fit
 from assay.store import runs
 from assay.store.behaviour import FoldBehaviour, behaviour_of
@@ -217,7 +217,7 @@ def with_behaviour(
 ) -> Evidence:
     """Add how the deep model behaves on the first repeat's folds: for the report, after all that decides."""
     plan, seed, cleaned = study.of(name), study.seed_of(name), evidence.cleaned
-    scope = scope_of(evidence.results, plan.metric)
+    scope = explain_budget(evidence.results, plan.metric)
     first = [one for one in evidence.results if one.place.repeat == 0]
     calls: list[Call[Any]] = [
         explain.of(

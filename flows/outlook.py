@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from statistics import fmean
 
-from assay.models.explain_budget import scope_of
+from assay.models.explain_budget import explain_budget
 from assay.store.environment import cores_allowed
 from assay.store.records import Cleaned, FoldResult, Split
 from assay.store.store import Store
@@ -161,7 +161,7 @@ def _explained(
     if cleaned is None or folds is None or len(done) < len(folds.places()):
         detail = "how the deep model behaves, for a quarter of what tuning takes"
         return Line("explain", "would run", detail)
-    scope = scope_of(done, plan.metric)
+    scope = explain_budget(done, plan.metric)
     first = [one for one in done if one.place.repeat == 0][: scope.folds]
     stored = [
         explain.stored(

@@ -289,7 +289,7 @@ def _of_search(
             else figure(verdict.metric, trial.score),
             "used": _used(fit, trial.number),
             "hyperparameters": _spelled(trial.hyperparameters),
-            "remark": unlinked(trial.message),
+            "remark": unlinked(str(trial.message or "")),
         }
         for trial in order
     ]

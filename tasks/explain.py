@@ -1,6 +1,6 @@
 """The task of the stage ``explain``: one for each outer fold that is described."""
 
-from assay.models.explain_budget import Scope
+from assay.models.explain_budget import ExplainBudget
 from assay.store.behaviour import FoldBehaviour
 from assay.store.records import Cleaned, FoldResult, Place, Split
 from assay.store.store import Store
@@ -15,7 +15,7 @@ def explain(
     split: Split,
     place: Place,
     found: FoldResult,
-    scope: Scope,
+    scope: ExplainBudget,
     plan: Tuning,
     seed: int,
 ) -> FoldBehaviour:

@@ -10,7 +10,8 @@ from statistics import fmean
 
 from pydantic import Field
 
-from assay.store.records import Place, Record, circumstance
+from assay.store.records import Place, Record, Text, circumstance
+from assay.wording import Sentence
 
 _MOST_SHOWN, _MOST_DEPENDENCES = 40, 6
 
@@ -71,7 +72,7 @@ class Behaviour(Record):
     )
     at_rows: tuple[AtRows, ...] = Field(description="From few rows to all.")
     epochs: tuple[Epochs, ...]
-    not_asked: dict[str, str] = Field(
+    not_asked: dict[str, Text] = Field(
         default_factory=dict, description="What was left out, and why."
     )
 
@@ -106,7 +107,7 @@ class FoldBehaviour(Record):
         description="By the portion learned from, 1/8 to 1."
     )
     epochs: Epochs
-    not_asked: dict[str, str]
+    not_asked: dict[str, Text]
     seconds: float = circumstance("How long it took.")
 
     def summary(self) -> str:
@@ -116,7 +117,7 @@ class FoldBehaviour(Record):
 
 
 def behaviour_of(
-    folds: Sequence[FoldBehaviour], classes: Sequence[str], not_asked: dict[str, str]
+    folds: Sequence[FoldBehaviour], classes: Sequence[str], not_asked: dict[str, Text]
 ) -> Behaviour:
     """Put the folds together: means, and the range over the folds.
 
@@ -133,9 +134,7 @@ def behaviour_of(
     }
     if len(importances) > _MOST_SHOWN:
         n = len(importances) - _MOST_SHOWN
-        left_out["less important columns"] = (
-            f"{n} columns whose drop is smaller than those listed"
-        )
+        left_out["less important columns"] = Sentence.of("models.explain.less", n=n)
     return Behaviour(
         importances=tuple(importances[:_MOST_SHOWN]),
         dependences=tuple(_dependences(folds, classes, importances)),

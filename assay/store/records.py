@@ -412,7 +412,7 @@ class Trial(Record):
     score: float | None = Field(
         description="Mean score over the inner folds used; None when it failed."
     )
-    message: str = ""
+    message: Text | None = None
 
 
 class ModelFit(Record):

@@ -60,7 +60,7 @@ def test_many_columns_are_cut_to_the_most_important_and_the_rest_is_said():
 
     assert len(found.importances) == 40
     assert found.importances[0].column == "x42"
-    assert found.not_asked["less important columns"].startswith("3 columns")
+    assert str(found.not_asked["less important columns"]).startswith("3 columns")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_scores_at_rows_are_means_of_portions_that_every_fold_has():
 
     assert [one.n_rows for one in found.at_rows] == [41, 81]
     assert [one.scores["net"] for one in found.at_rows] == pytest.approx([0.7, 0.8])
-    assert found.not_asked == {"z": "w", "x": "y"}
+    assert {k: str(why) for k, why in found.not_asked.items()} == {"z": "w", "x": "y"}
 
 
 def test_what_comes_back_from_the_store_in_another_order_is_put_together_alike():
