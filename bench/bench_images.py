@@ -22,7 +22,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from assay.data.samples import Samples
-from assay.models.image_ensemble import deep
+from assay.models.net_search import deep
 from assay.models.search import search
 from assay.models.training_part import TEST, Part
 from assay.store.places import data_folder

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from assay.data.samples import Samples
 from assay.errors import TrainingFailed
-from assay.models.ensemble import Nets
+from assay.models.net_search import deep
 from assay.models.search import Scores, search
 from assay.models.training_part import TEST, Part
 from assay.networks import spec as network
@@ -149,7 +149,7 @@ def probabilities(
         seeds=1 if kind == "net" else _MEMBERS,
     )
     part = _part(train, labels, test, plan)
-    nets = Nets(part, seed_for(0, kind))
+    nets = deep(part, seed_for(0, kind))
     trials, winner = search(
         nets.space,
         _TRIALS if tuned else len(nets.first),

@@ -9,12 +9,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from assay import stages
-from assay.calibrate.rates import (
-    Calibration,
-    as_json,
-    as_markdown,
-    rates,
-)
+from assay.calibrate.page import as_json, as_markdown
+from assay.calibrate.rates import Calibration, rates
 from assay.calibrate.repetitions import Ledger, Repetition, repetition
 from assay.calibrate.worlds import (
     WORLDS,

@@ -76,13 +76,12 @@ def tell_rates(calibration: Calibration, folder: Path) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for one in calibration.rates:
-        should = "" if one.nominal is None else f"{one.should} {one.nominal:g}"
         table.add_row(
             one.world,
-            one.what,
+            str(one.what),
             f"{one.rate:.3f}",
             str(one.n),
-            should,
+            str(one.promise),
             f"{one.band[0]:.3f} to {one.band[1]:.3f}",
             "" if one.holds else "[bold]outside[/]",
         )

@@ -12,6 +12,7 @@ from assay.formats.checks import MAX_NUMBER
 from assay.formats.numbers import spelled
 from assay.store.records import CleanStep
 from assay.study import expression
+from assay.study.invalid import Invalid
 from assay.study.plans import Cleaning, LabelRule
 from assay.wording import Sentence
 
@@ -128,7 +129,8 @@ def _of_expression(frame: pd.DataFrame, text: str) -> "pd.Series[Any]":
     try:
         values = values_of(expression.parse(text), frame)
     except ValueError as error:
-        raise DataRefused("data.label.no_value", reason=str(error)) from None
+        reason = error.sentence if isinstance(error, Invalid) else str(error)
+        raise DataRefused("data.label.no_value", reason=reason) from None
     values[np.abs(values) > MAX_NUMBER] = np.nan
     return pd.Series(values, index=frame.index)
 

@@ -490,7 +490,7 @@ class Trial(Record):
     score: float | None = Field(
         description="Mean score over the inner folds used; None when it failed."
     )
-    message: str = ""
+    message: Text | None = None
 
 
 class ModelFit(Record):

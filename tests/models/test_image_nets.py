@@ -8,8 +8,9 @@ from assay.data.split import draw_folds
 from assay.gate.stage import chance_gate
 from assay.metrics import auc
 from assay.models.baselines import Linear
-from assay.models.ensemble import Nets
-from assay.models.image_ensemble import ImageNets, deep, untuned
+from assay.models.dense_nets import Dense
+from assay.models.image_nets import Convolutional, untuned
+from assay.models.net_search import deep
 from assay.models.search import search
 from assay.models.self_test import tune_permuted
 from assay.models.training_part import Part
@@ -98,8 +99,9 @@ def test_a_plan_without_an_image_has_networks_for_tables():
     plan = tuning().model_copy(update={"clean": CleanPlan()})
     part = Part(samples, parts_of(samples.labels), plan)
 
-    assert type(deep(part, 5)) is Nets
-    assert type(deep(Part(samples, part.inner, tuning()), 5)) is ImageNets
+    images = Part(samples, part.inner, tuning())
+    assert type(deep(part, 5).trainer.architecture) is Dense
+    assert type(deep(images, 5).trainer.architecture) is Convolutional
 
 
 def test_images_are_changed_only_as_the_study_says():
@@ -107,7 +109,10 @@ def test_images_are_changed_only_as_the_study_says():
     inner = parts_of(samples.labels)
     upright = deep(Part(samples, inner, tuning(augment=("flip",))), 5)
     turned = deep(Part(samples, inner, tuning(augment=("shift", "rotate"))), 5)
-    moves = [one._kind(one.first[0], 0)["moves"] for one in (upright, turned)]
+    moves = [
+        search.trainer.architecture.settings(search.first[0], 0)["moves"]
+        for search in (upright, turned)
+    ]
 
     assert [(one.shift > 0, one.flip, one.rotate) for one in moves] == [
         (False, True, False),
