@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from assay.data.samples import Labels
 from assay.errors import TrainingFailed
 from assay.models.training_part import Fitted, Part, Score, nearest
-from assay.networks.dense_graph import Loss
+from assay.networks.encoding import Encoding, encoding
+from assay.networks.job import Job, Schedule, Trained
+from assay.networks.predict import predict
 from assay.networks.screening import emphasis, f_statistics
-from assay.networks.spec import Activation, Encoding, Shape, encoding
-from assay.networks.train import Job, Schedule, Trained, predict, train
+from assay.networks.spec import Activation, Loss, Shape
+from assay.networks.train import train
 from assay.store.records import Hyperparameters, Trial
 from assay.store.seeds import generator_for, seed_for
 from assay.study.plans import ImageSpace, NetSpace

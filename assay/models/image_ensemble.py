@@ -6,7 +6,7 @@ import numpy as np
 
 from assay.models.ensemble import Nets
 from assay.models.training_part import Part, nearest
-from assay.networks.conv_spec import ImageShape, Moves
+from assay.networks.conv_spec import Augmentation, ImageShape
 from assay.networks.spec import Activation
 from assay.store.records import Hyperparameters
 from assay.study.plans import ImagePlan, ImageSpace
@@ -40,12 +40,12 @@ class ImageNets(Nets):
             filters=tuple(filters << block for block in range(int(known["depth"]))),
             activation=cast("Activation", known["activation"]),
         )
-        moves = Moves(
+        augmentation = Augmentation(
             shift=float(known["shift"]),
             flip="flip" in image.augment,
             rotate="rotate" in image.augment,
         )
-        return {"shape": shape, "moves": moves}
+        return {"shape": shape, "augmentation": augmentation}
 
 
 def deep(part: Part, seed: int) -> Nets:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.data.samples import Labels
-from assay.networks.spec import Encoding
+from assay.networks.encoding import Encoding
 from assay.store.seeds import generator_for
 
 _AT_ONCE = 64  # columns

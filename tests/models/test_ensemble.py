@@ -7,7 +7,7 @@ from assay.errors import TrainingFailed
 from assay.models.ensemble import Nets, _Place, batch_size_for, portfolio, select
 from assay.models.search import search
 from assay.models.training_part import Part
-from assay.networks.spec import nets_digest
+from assay.networks.net import nets_digest
 from assay.networks.train import train
 from assay.study.plans import CleanPlan, NetSpace, TunePlan, Tuning
 from tests.model_factories import line_table, number_table, samples_of, shuffled_folds

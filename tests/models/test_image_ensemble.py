@@ -107,7 +107,7 @@ def test_images_are_changed_only_as_the_study_says():
     inner = parts_of(samples.labels)
     upright = deep(Part(samples, inner, tuning(augment=("flip",))), 5)
     turned = deep(Part(samples, inner, tuning(augment=("shift", "rotate"))), 5)
-    moves = [one._kind(one.first[0], 0)["moves"] for one in (upright, turned)]
+    moves = [one._kind(one.first[0], 0)["augmentation"] for one in (upright, turned)]
 
     assert [(one.shift > 0, one.flip, one.rotate) for one in moves] == [
         (False, True, False),
