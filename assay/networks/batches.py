@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.networks.encoding import Encoding
-from assay.networks.graph import Batches, Evaluated, Inputs, one_matrix, stacked
 from assay.networks.job import Job
+from assay.networks.tensors import Batches, Evaluated, Inputs, one_matrix, stacked
 from assay.store.seeds import generator_for
 
 

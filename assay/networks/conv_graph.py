@@ -15,16 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.networks.augment import augmented
 from assay.networks.conv_spec import EPSILON, GROUPS, ImageShape
-from assay.networks.graph import (
-    Batches,
-    Graph,
-    Replicas,
-    Setup,
-    Tensor,
-    split_arrays,
-)
+from assay.networks.graph import Graph, split_arrays
 from assay.networks.spec import Activation, Loss, Weights
+from assay.networks.tensors import Batches, Inputs, Replicas, Setup, Tensor
 from assay.store.environment import pin
 
 pin()
@@ -97,44 +92,35 @@ class ConvGraph(Graph):
         self, parameters: Tensor, setup: Setup, batch: Batches, count: Tensor
     ) -> Tensor:
         def of_replica(replica: _Replica) -> Tensor:
-            settings = replica.settings
+            row, settings = replica.parameters, replica.settings
             inputs = tf.gather(setup.inputs.matrix, batch.rows[replica.order])
             key = tf.bitcast(settings.noise[0], tf.int32)
             seed = _seed(key, count, _AUGMENTATION)
             inputs = self._augmented(inputs, settings.augmentation, seed)
-            dropout = _Dropout(
-                settings.dropout_factor, settings.noise[1], _seed(key, count, _DROPOUT)
-            )
+            factor, least = settings.dropout_factor, settings.noise[1]
+            dropout = _Dropout(factor, least, _seed(key, count, _DROPOUT))
             with tf.GradientTape() as tape:
-                tape.watch(replica.parameters)
-                loss = self._mean_loss(inputs, replica, setup.layout.forms, dropout)
-            return tape.gradient(loss, replica.parameters)
+                tape.watch(row)
+                losses = self.losses(
+                    self._outputs(inputs, row, setup.layout.forms, dropout),
+                    replica.targets[None],
+                    settings.class_weights[None],
+                    settings.smoothing[None],
+                )
+                loss = tf.reduce_mean(losses)
+            return tape.gradient(loss, row)
 
         shares = _Replica(parameters, batch.targets, batch.order, setup.replicas)
         return _each(of_replica, shares)
 
-    def outputs(self, parameters: Tensor, setup: Setup, rows: Tensor) -> Tensor:
+    def outputs(
+        self, parameters: Tensor, forms: Tensor, inputs: Inputs, rows: Tensor
+    ) -> Tensor:
         def of_replica(share: tuple[Tensor, Tensor]) -> Tensor:
             row, places = share
-            inputs = tf.gather(setup.inputs.matrix, places)
-            return self._outputs(inputs, row, setup.layout.forms)[0]
+            return self._outputs(tf.gather(inputs.matrix, places), row, forms)[0]
 
         return _each(of_replica, (parameters, rows))
-
-    def _mean_loss(
-        self, inputs: Tensor, replica: _Replica, forms: Tensor, dropout: "_Dropout"
-    ) -> Tensor:
-        outputs, settings = (
-            self._outputs(inputs, replica.parameters, forms, dropout),
-            replica.settings,
-        )
-        losses = self.losses(
-            outputs,
-            replica.targets[None],
-            settings.class_weights[None],
-            settings.smoothing[None],
-        )
-        return tf.reduce_mean(losses)
 
     def _outputs(
         self,
@@ -180,36 +166,6 @@ class _Dropout:
             tf.shape(features), self.seed, None, None, tf.uint32
         )
         return features * (tf.cast(drawn >= self.least, tf.float32) * self.factor)
-
-
-def augmented(images: Tensor, numbers: Tensor, seed: Tensor) -> Tensor:
-    """Return each image turned, mirrored and shifted by random numbers of its own.
-
-    Parameters
-    ----------
-    images : shape (n, height, width, channels)
-    numbers : shape (4,)
-        See :meth:`Augmentation.numbers`. A shift repeats the edge.
-    """
-    n, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
-    drawn = tf.random.stateless_uniform((4, n, 1, 1), seed)
-    down, right = (
-        tf.floor(drawn[i] * (2.0 * numbers[i] + 1.0)) - numbers[i] for i in range(2)
-    )
-    quarters = tf.floor(4.0 * drawn[2] * numbers[3])
-    mirrored = tf.logical_and(drawn[3] >= 0.5, numbers[2] > 0.0)
-    y = tf.range(height, dtype=tf.float32)[None, :, None]
-    x = tf.range(width, dtype=tf.float32)[None, None, :]
-    odd = tf.equal(quarters % 2.0, 1.0)
-    upside_down = tf.logical_or(tf.equal(quarters, 1.0), tf.equal(quarters, 2.0))
-    backwards = tf.math.logical_xor(quarters >= 2.0, mirrored)
-    y, x = tf.where(odd, x, y), tf.where(odd, y, x)
-    y = tf.where(upside_down, height - 1.0 - y, y) + down
-    x = tf.where(backwards, width - 1.0 - x, x) + right
-    y, x = tf.clip_by_value(y, 0, height - 1.0), tf.clip_by_value(x, 0, width - 1.0)
-    place = tf.reshape(tf.cast(y * width + x, tf.int32), (n, -1))
-    flat = tf.reshape(images, (n, height * width, channels))
-    return tf.reshape(tf.gather(flat, place, batch_dims=1), tf.shape(images))
 
 
 def _forward(

@@ -11,17 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.networks.graph import (
-    Batches,
-    Graph,
-    Inputs,
-    Setup,
-    Tensor,
-    split_arrays,
-    stacked,
-)
+from assay.networks.graph import Graph, split_arrays
 from assay.networks.net import Net
 from assay.networks.spec import Activation, Loss
+from assay.networks.tensors import Batches, Inputs, Setup, Tensor, stacked
 from assay.store.environment import pin
 
 pin()
@@ -86,9 +79,10 @@ class DenseGraph(Graph):
             loss = tf.reduce_sum(losses) / batch_size
         return tape.gradient(loss, parameters)
 
-    def outputs(self, parameters: Tensor, setup: Setup, rows: Tensor) -> Tensor:
-        first = self._first_inputs(setup.inputs, rows)
-        return self._forward(first, parameters, setup.layout.forms)
+    def outputs(
+        self, parameters: Tensor, forms: Tensor, inputs: Inputs, rows: Tensor
+    ) -> Tensor:
+        return self._forward(self._first_inputs(inputs, rows), parameters, forms)
 
     def _first_inputs(self, inputs: Inputs, rows: Tensor) -> Tensor:
         """Return the inputs of the first layer, shape (n_orders, n_inputs, n_rows)."""

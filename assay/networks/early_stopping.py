@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.networks.graph import State
 from assay.networks.job import Checkpoint, Course, Job
+from assay.networks.tensors import State
 
 _SMALLEST_GAIN = 1e-5  # in the loss, for an epoch to count as better
 

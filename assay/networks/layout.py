@@ -26,15 +26,23 @@ class LayoutArrays(NamedTuple):
     ----------
     forms : shape (n_arrays, most_axes)
         The shape of each array of weights, its axes in reverse, padded with 1.
-    kernels : shape (n_parameters,)
-        1 for the numbers of a kernel, which decay; 0 for vectors and padding, which do not.
-    paces : shape (n_parameters,)
-        By what the learning rate of each parameter is multiplied.
+    kernels_and_paces : shape (2, n_parameters)
+        1 for the numbers of a kernel, which decay, 0 for vectors and padding, which do not; and by
+        what the learning rate of each parameter is multiplied.
     """
 
     forms: NDArray[np.int32]
-    kernels: NDArray[np.float32]
-    paces: NDArray[np.float32]
+    kernels_and_paces: NDArray[np.float32]
+
+    @property
+    def kernels(self) -> NDArray[np.float32]:
+        kernels: NDArray[np.float32] = self.kernels_and_paces[0]
+        return kernels
+
+    @property
+    def paces(self) -> NDArray[np.float32]:
+        paces: NDArray[np.float32] = self.kernels_and_paces[1]
+        return paces
 
 
 class Layout:
@@ -64,7 +72,9 @@ class Layout:
             kernels[starts[-2] :] = 0.0
             paces[starts[-2] : starts[-1]] = _FACTOR_RATE
             paces[starts[-1] :] = 0.0
-        self.arrays = LayoutArrays(np.array(forms, np.int32), kernels, paces)
+        self.arrays = LayoutArrays(
+            np.array(forms, np.int32), np.stack([kernels, paces])
+        )
 
     def rows(
         self,

@@ -10,10 +10,11 @@ from assay.networks.conv_graph import conv_graph, conv_structure
 from assay.networks.conv_spec import ImageShape
 from assay.networks.dense_graph import DenseStructure, dense_graph
 from assay.networks.early_stopping import BestEpochs, Courses
-from assay.networks.graph import Graph, Inputs, Replicas, Setup, State
+from assay.networks.graph import Graph
 from assay.networks.job import Job, Schedule, Trained
 from assay.networks.layout import Layout, evaluation_batches
 from assay.networks.net import Net, in_units
+from assay.networks.tensors import Replicas, Setup, State
 from assay.store.seeds import seed_for
 
 _NUMBERS_AT_ONCE = 2**22  # in the largest array of one call: 16 MB
@@ -121,23 +122,22 @@ class Stack:
         """Train from one epoch to another in one call."""
         shape = (to - epoch, self.n_steps, self.batch_size)
         inputs, batches = self.rows.draw(feed.jobs, shape)
-        after: State = self.graph.advance(
-            state, self._setup(inputs, feed), batches, epoch * self.n_steps
-        )
+        n_steps = float(self.schedule.epochs * self.n_steps)
+        setup = Setup(self.layout.arrays, inputs, feed.replicas, n_steps)
+        after: State = self.graph.advance(state, setup, batches, epoch * self.n_steps)
         return after
 
     def _losses(
         self, state: State, feed: _Feed, rows: EvaluationRows
     ) -> NDArray[np.float32]:
-        setup = self._setup(self.rows.inputs(feed.jobs), feed)
         losses: NDArray[np.float32] = self.graph.loss_on(
-            state.parameters, setup, rows.in_batches()
+            state.parameters,
+            self.layout.arrays.forms,
+            self.rows.inputs(feed.jobs),
+            rows.in_batches(),
+            feed.replicas.class_weights,
         ).numpy()
         return losses
-
-    def _setup(self, inputs: Inputs, feed: _Feed) -> Setup:
-        n_steps = float(self.schedule.epochs * self.n_steps)
-        return Setup(self.layout.arrays, inputs, feed.replicas, n_steps)
 
     def _trained(
         self,
@@ -188,26 +188,27 @@ def _graph(jobs: list[Job]) -> Graph:
 
 
 def _replicas(jobs: list[Job]) -> Replicas:
-    def single(values: list[float] | list[tuple[float, ...]]) -> NDArray[np.float32]:
-        return np.array(values, dtype=np.float32)
-
+    rates = [
+        (
+            *(job.learning_rate, job.weight_decay, 1.0 / (1.0 - job.dropout)),
+            *(job.smoothing, *_augmentation(job)),
+        )
+        for job in jobs
+    ]
     noise = [
-        [2 * seed_for(job.seed, "dropout") + 1, round(job.dropout * 2**32)]
+        (2 * seed_for(job.seed, "dropout") + 1, round(job.dropout * 2**32))
         for job in jobs
     ]
     equal = (1.0,) * jobs[0].shape.n_outputs
+    class_weights = [job.class_weights or equal for job in jobs]
     return Replicas(
-        learning_rate=single([job.learning_rate for job in jobs]),
-        weight_decay=single([job.weight_decay for job in jobs]),
-        dropout_factor=single([1.0 / (1.0 - job.dropout) for job in jobs]),
-        smoothing=single([job.smoothing for job in jobs]),
-        augmentation=single([_augmentation(job) for job in jobs]),
-        noise=np.array(noise, dtype=np.uint32),
-        class_weights=single([job.class_weights or equal for job in jobs]),
+        np.array(rates, dtype=np.float32),
+        np.array(noise, dtype=np.uint32),
+        np.array(class_weights, dtype=np.float32),
     )
 
 
-def _augmentation(job: Job) -> tuple[float, ...]:
+def _augmentation(job: Job) -> tuple[float, float, float, float]:
     if isinstance(job.shape, ImageShape) and job.augmentation:
         return job.augmentation.numbers(job.shape)
     return 0.0, 0.0, 0.0, 0.0
