@@ -56,7 +56,7 @@ def with_training(
 
     from assay.bundle.stage import opened
     from assay.data import columns
-    from assay.networks.spec import unpack_nets
+    from assay.networks.net import unpack_nets
     from assay.networks.to_keras import as_keras, from_archive
     from assay.predict import Bundle
     from assay.predict.pictures import Pictures

@@ -14,9 +14,11 @@ from assay.errors import TrainingFailed
 from assay.models.net_search import deep
 from assay.models.search import Scores, search
 from assay.models.training_part import TEST, Part
-from assay.networks import spec as network
+from assay.networks import net as network
+from assay.networks.job import Job, Schedule
+from assay.networks.predict import predict
 from assay.networks.spec import Shape
-from assay.networks.train import Job, Schedule, predict, train
+from assay.networks.train import train
 from assay.store.records import Hyperparameters
 from assay.store.seeds import seed_for
 from assay.study.plans import CleanPlan, NetSpace, TunePlan, Tuning

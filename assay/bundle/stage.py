@@ -18,7 +18,7 @@ from assay.bundle.requirements import PACKAGES, WITH_IMAGES, subset
 from assay.data.samples import Labels
 from assay.errors import ExportFailed
 from assay.networks.export import N_PARITY_ROWS, Exported, Parity, exported
-from assay.networks.spec import unpack_nets
+from assay.networks.net import unpack_nets
 from assay.predict.manifest import described
 from assay.predict.schema import Form
 from assay.preprocess.fit import Preparation, unpack

@@ -15,8 +15,11 @@ from assay.data.permute import n_alone, relabelled
 from assay.data.samples import Labels, Samples
 from assay.gate import linear
 from assay.metrics import auc, spearman
-from assay.networks.spec import Net, Shape
-from assay.networks.train import Job, Schedule, predict, train
+from assay.networks.job import Job, Schedule
+from assay.networks.net import Net
+from assay.networks.predict import predict
+from assay.networks.spec import Shape
+from assay.networks.train import train
 from assay.preprocess import fit as preprocess
 from assay.preprocess import outliers
 from assay.store.seeds import generator_for, seed_for

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.models.training_part import Part, nearest
+from assay.networks.encoding import Encoding, encoding
 from assay.networks.screening import emphasis, f_statistics
-from assay.networks.spec import Activation, Encoding, Shape, encoding
+from assay.networks.spec import Activation, Shape
 from assay.store.records import Hyperparameters
 from assay.study.plans import NetSpace
 

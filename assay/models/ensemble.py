@@ -15,8 +15,9 @@ from assay.data.samples import Labels
 from assay.errors import TrainingFailed
 from assay.models.net_trainer import Member, NetTrainer
 from assay.models.training_part import Fitted
-from assay.networks.dense_graph import Loss
-from assay.networks.train import Trained, predict
+from assay.networks.job import Trained
+from assay.networks.predict import predict
+from assay.networks.spec import Loss
 from assay.store.records import Hyperparameters
 from assay.wording import Sentence
 

@@ -36,8 +36,8 @@ from assay.models.learning_curve import training_subset
 from assay.models.net_search import NetSearch
 from assay.models.training_part import TEST, Fitted, Part
 from assay.models.tune import families, fold_seed
+from assay.networks.job import Trained
 from assay.networks.screening import f_statistics
-from assay.networks.train import Trained
 from assay.store.behaviour import AtRows, Epochs, FoldBehaviour, FoldDependence
 from assay.store.progress import report
 from assay.store.records import FoldResult

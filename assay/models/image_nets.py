@@ -5,7 +5,7 @@ from typing import Any, cast
 import numpy as np
 
 from assay.models.training_part import Part, nearest
-from assay.networks.conv_spec import ImageShape, Moves
+from assay.networks.conv_spec import Augmentation, ImageShape
 from assay.networks.spec import Activation
 from assay.store.records import Hyperparameters
 from assay.study.plans import ImagePlan, ImageSpace
@@ -27,7 +27,7 @@ class Convolutional:
         self.defaults = [untuned(space, min(image.height, image.width))]
 
     def settings(self, hyperparameters: Hyperparameters, _: int, /) -> dict[str, Any]:
-        """Return shape and moves."""
+        """Return shape and augmentation."""
         image, filters = self.image, int(hyperparameters["filters"])
         depth = int(hyperparameters["depth"])
         shape = ImageShape(
@@ -39,12 +39,12 @@ class Convolutional:
             filters=tuple(filters << block for block in range(depth)),
             activation=cast("Activation", hyperparameters["activation"]),
         )
-        moves = Moves(
+        augmentation = Augmentation(
             shift=float(hyperparameters["shift"]),
             flip="flip" in image.augment,
             rotate="rotate" in image.augment,
         )
-        return {"shape": shape, "moves": moves}
+        return {"shape": shape, "augmentation": augmentation}
 
 
 def untuned(space: ImageSpace, side: int) -> Hyperparameters:

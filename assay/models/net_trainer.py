@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.models.training_part import Part
-from assay.networks.dense_graph import Loss
-from assay.networks.train import Job, Schedule, Trained, predict, train
+from assay.networks.job import Job, Schedule, Trained
+from assay.networks.predict import predict
+from assay.networks.spec import Loss
+from assay.networks.train import train
 from assay.store.records import Hyperparameters
 from assay.store.seeds import generator_for, seed_for
 from assay.study.plans import ImageSpace, NetSpace

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assay.data.samples import Samples
 from assay.metrics import goodness
-from assay.networks.spec import Net
+from assay.networks.net import Net
 from assay.preprocess import fit as preprocess
 from assay.preprocess import outliers
 from assay.preprocess.fit import Preparation

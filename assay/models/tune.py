@@ -22,7 +22,7 @@ from assay.models.baselines import Boosting, Linear
 from assay.models.net_search import NetSearch, deep
 from assay.models.search import at_edge, full_trainings, search
 from assay.models.training_part import TEST, Family, Fitted, Part
-from assay.networks.spec import Net, nets_digest, pack_nets
+from assay.networks.net import Net, nets_digest, pack_nets
 from assay.preprocess.fit import Preparation
 from assay.store.progress import report
 from assay.store.records import (

@@ -19,16 +19,10 @@ from assay.bundle.stage import (
     same_digests,
 )
 from assay.judge.stage import judge_evidence
-from assay.networks.spec import (
-    Net,
-    Shape,
-    first_weights,
-    nets_digest,
-    pack_nets,
-    unpack_nets,
-)
+from assay.networks.net import Net, nets_digest, pack_nets, unpack_nets
+from assay.networks.predict import predict
+from assay.networks.spec import Shape, first_weights
 from assay.networks.to_keras import from_archive
-from assay.networks.train import predict
 from assay.preprocess import fit as preprocess
 from assay.preprocess.schema import Tables
 from assay.store.code import core_lock

@@ -6,7 +6,7 @@ import pytest
 from assay.errors import TrainingFailed
 from assay.models.ensemble import refit, select
 from assay.models.net_search import deep
-from assay.networks.spec import nets_digest
+from assay.networks.net import nets_digest
 from tests.model_factories import line_table, number_table
 from tests.models.net_parts import fitted, part_of
 

@@ -110,7 +110,7 @@ def test_images_are_changed_only_as_the_study_says():
     upright = deep(Part(samples, inner, tuning(augment=("flip",))), 5)
     turned = deep(Part(samples, inner, tuning(augment=("shift", "rotate"))), 5)
     moves = [
-        search.trainer.architecture.settings(search.first[0], 0)["moves"]
+        search.trainer.architecture.settings(search.first[0], 0)["augmentation"]
         for search in (upright, turned)
     ]
 

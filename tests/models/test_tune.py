@@ -8,7 +8,7 @@ import pytest
 from assay.errors import TrainingFailed
 from assay.metrics import auc, score
 from assay.models.tune import fold_result, tune_all, tune_fold
-from assay.networks.spec import nets_digest, unpack_nets
+from assay.networks.net import nets_digest, unpack_nets
 from assay.store.canonical import digest_array
 from assay.store.records import Place
 from assay.study.plans import (

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from assay.networks.export import exported
-from assay.networks.to_litert import as_litert, litert_answers
-from assay.networks.train import predict
+from assay.networks.predict import predict
+from assay.networks.to_litert import as_litert, litert_predictions
 from tests.net_factories import IMAGES, SHAPES, inputs_of, members_of
 
 pytestmark = [
@@ -16,7 +16,7 @@ pytestmark = [
 def test_the_model_predicts_the_mean_of_the_members(shape):
     members, inputs = members_of(shape), inputs_of(shape)
 
-    assert litert_answers(as_litert(members), inputs) == pytest.approx(
+    assert litert_predictions(as_litert(members), inputs) == pytest.approx(
         predict(members, inputs).mean(axis=0), abs=2e-6
     )
 
@@ -25,7 +25,7 @@ def test_members_of_several_sizes_weigh_as_many_as_they_are():
     mixed = (*members_of(SHAPES[0], 5), *members_of(SHAPES[0], 1))
     inputs = inputs_of(SHAPES[0])
 
-    assert litert_answers(as_litert(mixed), inputs) == pytest.approx(
+    assert litert_predictions(as_litert(mixed), inputs) == pytest.approx(
         predict(mixed, inputs).mean(axis=0), abs=2e-6
     )
 
