@@ -38,7 +38,7 @@ def test_the_encoding_is_found_out_and_told(reading, encoding, told):
     table = reading(KOREAN.encode(encoding), "table.csv")
 
     assert table.frame["도시"].tolist() == ["서울", "부산"]
-    assert table.remarks[0] == told
+    assert str(table.remarks[0]) == told
 
 
 def test_a_declared_encoding_is_used_and_told(reading):
@@ -46,7 +46,7 @@ def test_a_declared_encoding_is_used_and_told(reading):
     table = reading(content, "table.csv", encoding="cp1252")
 
     assert table.frame["name"].tolist() == ["José"]
-    assert table.remarks[0] == "cp1252, as declared"
+    assert str(table.remarks[0]) == "cp1252, as declared"
 
 
 def test_a_declared_encoding_that_does_not_hold_is_refused(reading):
@@ -137,14 +137,14 @@ def test_a_file_without_a_header_takes_its_names_from_the_study(reading):
 def test_more_or_fewer_names_than_columns_are_refused(reading):
     said = reading.refusal("1,x\n2,y\n", "table.csv", names=["n"])
 
-    assert "line 1: 2 fields, but the names in the study has 1" in said
+    assert "line 1: 2 fields, but the study declares 1 names" in said
 
 
 def test_names_for_a_file_that_has_them_are_refused(reading):
     """Its header would be a row, and every column text."""
     said = reading.refusal("N,T\n1,x\n", "table.csv", names=["n", "t"])
 
-    assert "table.csv has a header: its first row holds the names" in said
+    assert "table.csv has a header: its first row repeats the names" in said
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_further_word_is_read_as_missing_and_told(reading):
 
     assert table.frame["stars"].isna().tolist() == [False, True]
     assert table.frame["stars"].dtype == "float64"
-    assert table.remarks[2].endswith("'None', 'Unrated'")
+    assert str(table.remarks[2]).endswith("'None', 'Unrated'")
 
 
 def test_what_such_a_file_has_no_use_for_is_refused(reading):
