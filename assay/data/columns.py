@@ -1,12 +1,11 @@
 """Columns whose cells are no plain values, read by fixed rules: each row alone decides what it becomes."""
 
-import re
 from typing import Any
 
 import pandas as pd
 
 from assay.errors import DataRefused, StudyError
-from assay.formats.dates import part_names, parts_of, shortened
+from assay.formats.dates import moments, part_names, parts_of
 from assay.formats.numbers import number_in, spelled, units_differ
 from assay.store.records import CleanStep
 from assay.study.plans import CleanPlan, DateColumn, NumberColumn
@@ -122,14 +121,10 @@ def _as_moments(
     if pd.api.types.is_datetime64_any_dtype(column):
         found = column
     else:
-        cells = column.map(lambda cell: shortened(spelled(cell)), "ignore").astype(
-            object
-        )
+        cells = column.map(spelled, "ignore").astype(object)
         try:
-            found = pd.to_datetime(
-                cells, format=plan.format or "ISO8601", errors="coerce", utc=True
-            )
-        except (ValueError, re.error) as error:
+            found = pd.Series(moments(cells, plan.format), column.index)
+        except ValueError as error:
             raise StudyError(
                 f"clean.dates: {plan.format!r} is no format for {plan.column!r}: {error}."
             ) from None

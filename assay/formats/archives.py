@@ -116,8 +116,8 @@ class Archive:
     def _files(self, wanted: Collection[str]) -> Iterator[tuple[str, IO[bytes]]]:
         if self._path.is_dir():
             for name in sorted(wanted):
-                with (self._path / name).open("rb") as file:
-                    yield name, file
+                with (self._path / name).open("rb") as plain:
+                    yield name, plain
         elif self._is_zip():
             with zipfile.ZipFile(self._path) as archive:
                 for name in sorted(wanted):
@@ -127,9 +127,9 @@ class Archive:
             with self._tar() as archive:
                 for member in archive:
                     name = member.name.removeprefix("./")
-                    file = archive.extractfile(member) if name in wanted else None
-                    if file is not None:
-                        yield name, file
+                    packed = archive.extractfile(member) if name in wanted else None
+                    if packed is not None:
+                        yield name, packed
 
     def _is_zip(self) -> bool:
         return self._path.suffix.lower() == ".zip"
