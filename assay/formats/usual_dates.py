@@ -73,9 +73,7 @@ def numbers_of(texts: Sequence[str], pattern: re.Pattern[str]) -> dict[str, int]
     is_date &= days.astype("datetime64[M]") == first
     is_date &= (hour < 24) & (minute < 60) & (second < 60)
     offset, is_zone = _offsets(fields.get("zone", ("0",) * len(rows)))
-    seconds = (
-        (days.astype(np.int64) * 24 + hour) * 60 + minute - offset
-    ) * 60 + second
+    seconds = ((days.astype(np.int64) * 24 + hour) * 60 + minute - offset) * 60 + second
     if "part" in fields:
         fields["part"] = tuple(part.ljust(6, "0") for part in fields["part"])
     numbers = (seconds * 1_000_000 + field("part")).tolist()
