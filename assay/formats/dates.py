@@ -6,6 +6,7 @@ Moments are ``datetime64[us]`` without a zone, in UTC where a text names a zone;
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,12 @@ EPOCH = np.datetime64("2000-01-01", "us")
 DIRECTIVES = frozenset("aAbBdfGHIjmMpSuUVwWyYz%")
 CIRCLES = {"month": "year", "weekday": "week", "hour": "day"}
 _YEAR = re.compile(r"%[YyG]")
+_EARLY = re.compile(r"-[0-9]{4}|-[0-9]{1,3}(?![0-9])|0000")
 _US = 1_000_000
+_400_YEARS = 146_097 * 86_400 * _US
 _NAT = int(np.iinfo(np.int64).min)
 _ISO = re.compile(
-    r"(?P<year>-?[0-9]{4})"
+    r"(?P<year>-?[0-9]{4}|-[0-9]{1,3}(?![0-9]))"
     r"(?:(?P<mark>[-./\\ ])(?P<month>[0-9]{1,2})(?:(?P=mark)(?P<day>[0-9]{1,2})(?P<clock>[T ].+)?)?"
     r"|(?P<month8>[0-9]{2})(?P<day8>[0-9]{2})(?P<clock8>[T ].+)?)?"
 )
@@ -96,6 +99,28 @@ def _with_year(format_: str, text: str) -> tuple[str, str]:
 
 
 def _formatted(text: str, format_: str) -> int:
+    """Return a date by a format; where that begins like ISO 8601, years before 1 are read too, as pandas does."""
+    early = _EARLY.match(text) if _begins_as_iso(format_) else None
+    if early is None:
+        return _by_strptime(text, format_)
+    n_cycles = (int(early[0]) - 2000) // 400
+    later = f"{int(early[0]) - 400 * n_cycles}{text[early.end() :]}"
+    number = _by_strptime(later, format_)
+    return number if number == _NAT else number + n_cycles * _400_YEARS
+
+
+@lru_cache
+def _begins_as_iso(format_: str) -> bool:
+    wholes = (
+        f"%Y{between}%m{between}%d{mark}%H:%M:%S{end}"
+        for between in ("-", "/", "\\", ".", " ", "")
+        for mark in " T"
+        for end in ("%z", ".%f%z")
+    )
+    return format_ != "%Y%m" and any(whole.startswith(format_) for whole in wholes)
+
+
+def _by_strptime(text: str, format_: str) -> int:
     format_, text = _with_year(format_, text)
     try:
         moment = datetime.strptime(text, format_)

@@ -173,3 +173,12 @@ def test_what_is_no_format_is_refused(format_):
         moments(["2026"], format_)
     with pytest.raises((ValueError, re.error)):
         pd.to_datetime(pd.Series(["2026"]), format=format_, errors="coerce")
+
+
+@pytest.mark.parametrize(
+    "format_", [None, "%Y", "%Y-%m-%d", "%Y/%m/%d", "%Y-%m-%d %H:%M:%S", "%Y%m%d", "%Y%m", "%Y-%j"]
+)  # fmt: skip
+def test_years_before_1_are_read_where_pandas_reads_them(format_):
+    cells = ["-200", "-2", "-2026", "-0000", "0000", "-12345", "-200-01-05", "-4-02-29", "-400-02-29", "-100-02-29",
+             "-200/01/05", "-2026-01-05 08:00:05", "0000-02-29", "-20260101", "--1", "-200.13"]  # fmt: skip
+    assert_same(cells, format_)
