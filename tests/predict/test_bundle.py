@@ -233,7 +233,7 @@ def test_arrays_of_objects_of_wrong_sizes_and_beyond_their_file_are_refused(made
         (packed({k: v for k, v in arrays.items() if k != "fill"}), "not complete"),
         (huge[:at] + b"'shape': (9" + huge[at + 11 :], "cannot be read|announces"),
         (b"no archive", "cannot be read"),
-        (pickled(arrays), "no plain numbers"),
+        (pickled(arrays), "does not hold plain numbers"),
     ):
         rewrite(made, lambda files, content=content: files | {"prep.npz": content})
         with pytest.raises(DataRefused, match=said):
