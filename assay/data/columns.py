@@ -1,12 +1,11 @@
 """Columns whose cells are no plain values, read by fixed rules: each row alone decides what it becomes."""
 
-import re
 from typing import Any
 
 import pandas as pd
 
 from assay.errors import DataRefused, StudyError
-from assay.formats.dates import part_names, parts_of, shortened
+from assay.formats.dates import moments, part_names, parts_of
 from assay.formats.numbers import number_in, spelled, units_differ
 from assay.store.records import CleanStep
 from assay.study.plans import CleanPlan, DateColumn, NumberColumn
@@ -145,23 +144,21 @@ def _checked(
 def _as_moments(
     column: "pd.Series[Any]", plan: DateColumn, log: list[CleanStep]
 ) -> "pd.Series[Any]":
-    moments = column
+    parsed = column
     if not pd.api.types.is_datetime64_any_dtype(column):
-        cells = column.map(lambda cell: shortened(spelled(cell)), "ignore")
-        moments = _parsed(cells.astype(object), plan)
-    if getattr(moments.dtype, "tz", None) is not None:
-        moments = moments.dt.tz_convert("UTC").dt.tz_localize(None)
+        parsed = _parsed(column.map(spelled, "ignore").astype(object), plan)
+    if getattr(parsed.dtype, "tz", None) is not None:
+        parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
     kind = Sentence.of("data.column.dates")
     if plan.format:
         kind = Sentence.of("data.column.dates_written", format=plan.format)
-    return _checked(column, moments.astype("datetime64[us]"), kind, log)
+    return _checked(column, parsed.astype("datetime64[us]"), kind, log)
 
 
 def _parsed(cells: "pd.Series[Any]", plan: DateColumn) -> "pd.Series[Any]":
-    form = plan.format or "ISO8601"
     try:
-        return pd.to_datetime(cells, format=form, errors="coerce", utc=True)
-    except (ValueError, re.error) as error:
+        return pd.Series(moments(cells, plan.format), cells.index)
+    except ValueError as error:
         raise StudyError(
             "data.column.no_date_format",
             format=repr(plan.format),

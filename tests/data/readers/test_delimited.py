@@ -141,14 +141,14 @@ def test_a_file_without_a_header_takes_its_names_from_the_study(reading):
 def test_more_or_fewer_names_than_columns_are_refused(reading):
     said = reading.refusal("1,x\n2,y\n", "table.csv", names=["n"])
 
-    assert "line 1: 2 fields, but the names in the study has 1" in said
+    assert "line 1: 2 fields, but the study declares 1 names" in said
 
 
 def test_names_for_a_file_that_has_them_are_refused(reading):
     """Its header would be a row, and every column text."""
     said = reading.refusal("N,T\n1,x\n", "table.csv", names=["n", "t"])
 
-    assert "table.csv has a header: its first row holds the names" in said
+    assert "table.csv has a header: its first row repeats the names" in said
 
 
 @pytest.mark.parametrize(

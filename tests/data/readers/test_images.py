@@ -210,12 +210,12 @@ def sixteen_bits() -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"no image", "images.zip: 007.png is no JPEG or PNG image"),
-        (b"", "images.zip: 007.png is no JPEG or PNG image"),
+        (b"no image", "images.zip: 007.png is not a JPEG or PNG image"),
+        (b"", "images.zip: 007.png is not a JPEG or PNG image"),
         (picture(1)[:-200], "images.zip: 007.png cannot be decoded"),
         (picture(1, "JPEG")[:-200], "images.zip: 007.png cannot be decoded"),
-        (picture(1, "GIF"), "images.zip: 007.png is no JPEG or PNG image"),
-        (sixteen_bits(), "pixels of mode I;16. Save it with 8 bits a channel"),
+        (picture(1, "GIF"), "images.zip: 007.png is not a JPEG or PNG image"),
+        (sixteen_bits(), "pixels of mode I;16. Save it with 8 bits per channel"),
     ],
 )
 def test_what_is_no_whole_image_is_refused_by_name(beside, content, said):
@@ -257,10 +257,10 @@ def linked(kind: bytes) -> bytes:
     [
         (linked(tarfile.SYMTYPE), "images.tar", "'007.png' is a link"),
         (linked(tarfile.LNKTYPE), "images.tar", "'007.png' is a link"),
-        (linked(tarfile.CHRTYPE), "images.tar", "'007.png' is no file"),
+        (linked(tarfile.CHRTYPE), "images.tar", "'007.png' is not a regular file"),
         (tarred({"../007.png": b"x"}), "images.tar", "leads out of the archive"),
         (zipped({"/007.png": b"x"}), "images.zip", "leads out of the archive"),
-        (tarred({"007.png": b"x"}) * 2, "images.tar", "is no JPEG or PNG"),
+        (tarred({"007.png": b"x"}) * 2, "images.tar", "is not a JPEG or PNG"),
         (b"no tar at all", "images.tar", "cannot be read"),
         (b"no zip at all", "images.zip", "cannot be read"),
         (tarred(PICTURES, packed=True)[:-40], "images.tar.gz", "cannot be read"),
