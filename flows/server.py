@@ -103,9 +103,12 @@ def server_errors(address: str) -> Iterator[None]:
         shown = without_secrets(address)
         if isinstance(cause, httpx.HTTPStatusError):
             status = cause.response.status_code
-            kind = "login" if status in (401, 403) else "status"
+            if status in (401, 403):
+                raise Unreachable(
+                    "flows.server_login", address=shown, status=status
+                ) from None
             raise Unreachable(
-                f"flows.server_{kind}", address=shown, status=status
+                "flows.server_status", address=shown, status=status
             ) from None
         if isinstance(cause, httpx.HTTPError):
             raise Unreachable("flows.server_silent", address=shown) from None

@@ -122,6 +122,7 @@ def test_a_wheel_holds_the_package_and_what_it_reads_and_two_have_the_same_bytes
             "hypotheses/*.toml",
             "expectations/*.json",
             "data/catalogue.toml",
+            "requirements.in",
         )
         for path in ROOT.glob(pattern)
     }
