@@ -22,7 +22,7 @@ from assay.reproduce.rerun import (
     open_run,
     receipt,
 )
-from assay.store.places import IN_A_CLONE, PACKAGE, data_folder
+from assay.store.places import IN_A_CLONE, PACKAGE, data_folder, shipped
 from assay.store.runs import store_of
 from assay.store.store import Store
 from assay.study.load import load
