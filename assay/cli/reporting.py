@@ -6,12 +6,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from assay.cli.signing import signature_of
 from assay.errors import StudyError
 from assay.report.folder import open_run
 from assay.report.page import render
 from assay.report.receipts import receipts_of
 from assay.reproduce.rerun import find_run
+from assay.reproduce.signatures import signature_of
 from assay.store.store import Store
 from assay.wording import Language, Sentence
 

@@ -45,8 +45,8 @@ def reproduce(
     json: Json = False,
 ) -> None:
     from assay.cli.reproducing import tell_receipt
-    from assay.cli.signing import sign
     from assay.reproduce.again import reproduced
+    from assay.reproduce.signatures import sign
 
     store = store_of(artifacts)
     receipt, path = reproduced(store, run, data, environment, cpu)
@@ -66,7 +66,7 @@ def verify_receipt(
     receipt: Annotated[Path, argument("RECEIPT")],
     signers: Annotated[Path, option("--signers", metavar="FILE")],
 ) -> None:
-    from assay.cli.signing import signer_of
+    from assay.reproduce.signatures import signer_of
 
     signer = Sentence.of("cli.signed_by", signer=signer_of(receipt, signers))
     sys.stdout.write(f"✓ {signer}\n")
