@@ -21,15 +21,15 @@ _OF_TYPER = ("help", "install_completion", "show_completion")  # their texts are
 class Command(TyperCommand):
     """A command whose help is laid out by this module."""
 
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
-        formatter.write(_page(_head(self, ctx), _parameters(self, ctx), _foot(self)))
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(_page(_head(self, ctx), [_parameters(self, ctx)], _foot(self)))
 
 
 class Program(TyperGroup):
     """The program: its help lists the commands by group, and an unknown command is an error of ours."""
 
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
-        sections = {**_commands(self), **_parameters(self, ctx)}
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        sections = [_commands(self), _parameters(self, ctx)]
         foot = [*_foot(self), (text("cli.help.exit_codes"), [text("cli.help.codes")])]
         formatter.write(_page(_head(self, ctx), sections, foot))
 
@@ -114,28 +114,35 @@ def _meaning(param: Any) -> str:
 
 
 def _page(
-    head: Iterable[str], tables: dict[str, list[Row]], foot: Iterable[Section]
+    head: Iterable[str],
+    tables: Iterable[dict[str, list[Row]]],
+    foot: Iterable[Section],
 ) -> str:
+    """Return usage and description, rows under their headings, and lines under theirs."""
     console = Console(highlight=False)
     width = min(console.width, _WIDEST)
-    left = max(cell_len(name) for rows in tables.values() for name, _ in rows) + 4
+    blocks = [
+        [escape(line) for line in _filled(paragraph, width)] for paragraph in head
+    ]
+    for sections in tables:
+        names = [name for rows in sections.values() for name, _ in rows]
+        left = max(map(cell_len, names)) + 4
+        for heading, rows in sections.items():
+            lines = [_row(*row, left, width) for row in rows]
+            blocks.append([f"[bold]{heading}[/]", *lines])
+    for heading, texts in foot:
+        lines = [f"  {escape(line)}" for line in texts]
+        blocks.append([f"[bold]{heading}[/]", *lines])
     with console.capture() as page:
-        for number, paragraph in enumerate(head):
-            lines = ["", *_filled(paragraph, width)][number == 0 :]
-            console.print(*lines, sep="\n", markup=False, soft_wrap=True)
-        for heading, rows in tables.items():
-            console.print(f"\n[bold]{heading}[/]")
-            for name, meaning in rows:
-                first, *others = _balanced(meaning, max(width - left, _NARROWEST))
-                named = f"[cyan]{escape(set_cell_size(f'  {name}', left))}[/]"
-                console.print(named + escape(first), soft_wrap=True)
-                for line in others:
-                    console.print(" " * left + escape(line), soft_wrap=True)
-        for heading, lines in foot:
-            console.print(f"\n[bold]{heading}[/]")
-            for line in lines:
-                console.print(f"  {line}", markup=False, soft_wrap=True)
+        console.print("\n\n".join(map("\n".join, blocks)), soft_wrap=True)
     return page.get()
+
+
+def _row(name: str, meaning: str, left: int, width: int) -> str:
+    """Return a name in the left columns, and its meaning in the others, as markup."""
+    lines = _balanced(meaning, max(width - left, _NARROWEST))
+    column = f"[cyan]{escape(set_cell_size(f'  {name}', left))}[/]"
+    return column + escape(f"\n{' ' * left}".join(lines))
 
 
 def _balanced(paragraph: str, width: int) -> list[str]:
