@@ -15,22 +15,23 @@ FROM scratch AS wheels
 
 FROM base AS predict-build
 WORKDIR /app
-COPY LICENSE requirements.txt ./
-COPY assay/__init__.py assay/errors.py assay/bundle/requirements.py assay/
-COPY assay/readers assay/readers
+COPY LICENSE ./
+COPY assay/__init__.py assay/errors.py assay/requirements.txt assay/
+COPY assay/bundle/requirements.py assay/bundle/
+COPY assay/wording assay/wording
+COPY assay/formats assay/formats
 COPY assay/predict assay/predict
 # The lock's own lines for NumPy, onnxruntime and pyarrow, with their hashes. What prediction never loads goes:
 # headers, tests, network file systems, a library for programs in C, and tools for making models.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=bind,from=wheels,target=/wheels \
-    python -c 'import pathlib; from assay.bundle.requirements import subset; print(subset(pathlib.Path("requirements.txt").read_text()))' \
-      > needs.txt \
- && mv needs.txt requirements.txt \
+    python -c 'import pathlib; from assay.bundle.requirements import subset; print(subset(pathlib.Path("assay/requirements.txt").read_text()))' \
+      > requirements.txt \
  && python -m venv --without-pip /opt/venv \
  && python -m pip --python /opt/venv/bin/python --no-cache-dir install \
       --no-compile --require-hashes --only-binary=:all: -r requirements.txt \
  && find . -name __pycache__ -prune -exec rm -r {} + \
- && rm assay/bundle/requirements.py \
+ && rm -r assay/bundle assay/requirements.txt \
  && chmod -R u=rwX,go=rX .
 WORKDIR /opt/venv/lib/python3.11/site-packages
 RUN rm -r pyarrow/include pyarrow/src pyarrow/tests pyarrow/*_flight.* pyarrow/libarrow_s3.* pyarrow/_s3fs.* \

@@ -4,14 +4,17 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 TOOLS  := $(VENV)-tools
 SHARED := ../shared/data
-TWO    := -n 2 --dist loadscope  # modules of tests in two processes side by side
+TWO    := -n 2 --dist loadgroup  # tests in two processes side by side; those that share a costly fixture in one
+INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all:
+COMPILE = $(TOOLS)/bin/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
 
 # Data that lies beside the project is used where it is; otherwise data/raw is looked in.
 ifneq ($(wildcard $(SHARED)),)
 export ASSAY_DATA ?= $(abspath $(SHARED))
 endif
 
-.PHONY: run test check chaos lint lock storage serve deploy image image-test sbom licences audit clean help
+.PHONY: run test check chaos lint lock wheel storage cluster serve deploy image image-test sbom licences audit clean help
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,19 +36,23 @@ lint: $(VENV)/dev  ## Check format, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-lock: $(VENV)/runtime  ## Compile requirements.in into requirements.txt, every package with its hashes
-	$(BIN)/python -m pip install --quiet "uv>=0.9"
-	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links requirements-s3.in -o requirements-s3.txt
-	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
-	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links containers/tools.in -o containers/tools.txt
+lock: $(TOOLS)/installed  ## Compile every *.in into its lock, each package with its hashes; versions locked already stay
+	$(COMPILE) requirements-prefect.in -o requirements.txt
+	$(COMPILE) requirements.in -c requirements.txt -o assay/requirements.txt
+	$(COMPILE) requirements-s3.in -o requirements-s3.txt
+	$(COMPILE) requirements-dask.in -o requirements-dask.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) containers/tools.in -o containers/tools.txt
+	$(TOOLS)/bin/python containers/conda.py assay/requirements.txt environment.yml
+
+wheel: $(TOOLS)/installed  ## Build the wheel and its source archive into dist/; the same bytes each time
+	$(TOOLS)/bin/hatchling build -d dist
 
 storage: requirements-s3.txt $(VENV)/runtime  ## Install what --store s3://BUCKET/PREFIX needs (docs/scale.md)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements-s3.txt -c requirements.txt
+	$(BIN)/python $(INSTALL) -r requirements-s3.txt -c requirements.txt
+
+cluster: requirements-dask.txt $(VENV)/runtime  ## Install what --runner dask needs (docs/scale.md)
+	$(BIN)/python $(INSTALL) -r requirements-dask.txt -c requirements.txt
 
 serve: $(VENV)/runtime  ## A Prefect server, every deployment and a worker, for one person; Ctrl-C ends them
 	@$(BIN)/python -m flows.serving
@@ -73,7 +80,7 @@ audit: $(TOOLS)/installed  ## Look up known vulnerabilities of what the lock hol
 	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
 
 clean:  ## Remove the environment, caches and everything runs have left
-	rm -rf $(VENV) $(TOOLS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find artifacts -mindepth 1 ! -name README.md -delete
 
@@ -83,14 +90,14 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.txt -c requirements.txt
+	$(BIN)/python $(INSTALL) -r requirements.txt -c requirements.txt
 	@touch $@
 
 $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements-dev.txt -c requirements.txt
+	$(BIN)/python $(INSTALL) -r requirements-dev.txt -c requirements.txt
 	@touch $@
 
 $(TOOLS)/installed: containers/tools.txt
 	@$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r containers/tools.txt
+	$(TOOLS)/bin/python $(INSTALL) -r containers/tools.txt
 	@touch $@

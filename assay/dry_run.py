@@ -6,10 +6,10 @@ from statistics import fmean
 from typing import Any, TypeVar
 
 from assay import stages
-from assay.models.explain_budget import scope_of
+from assay.models.explain_budget import explain_budget
 from assay.stages import Call
 from assay.stages.runner import n_processes
-from assay.store.environment import cores_allowed
+from assay.store.machine import cores_allowed
 from assay.store.records import Cleaned, FoldResult, Record, Split
 from assay.store.store import Store
 from assay.study.plans import Plan, PlanName, Study
@@ -184,11 +184,11 @@ class _DryRun:
             text = Sentence.of("dry_run.explain")
             self.lines.append(Line("explain", "would_run", text))
             return
-        scope = scope_of(results, plan.metric)
-        first = [fold for fold in results if fold.place.repeat == 0][: scope.folds]
+        budget = explain_budget(results, plan.metric)
+        first = [fold for fold in results if fold.place.repeat == 0][: budget.folds]
         calls: list[Call[Any]] = [
             stages.explain.of(
-                store, cleaned, folds, fold.place, fold, scope, plan.tuning(), seed
+                store, cleaned, folds, fold.place, fold, budget, plan.tuning(), seed
             )
             for fold in first
         ]

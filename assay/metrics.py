@@ -1,8 +1,8 @@
 """Scores and losses of one test part, and what each row adds to them.
 
 Predictions of classes are probabilities, shape ``(n_rows, n_classes)``, columns in code order;
-those of a number have shape ``(n_rows, 1)``. A prediction that is not finite is a ValueError
-everywhere: nothing is scored that a model did not say.
+those of a number have shape ``(n_rows, 1)``. A prediction that is not finite raises a ValueError
+everywhere.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from assay.study.plans import LOSSES
 Labels = NDArray[Any]  # int32 class codes, or float64 values of a regression target
 Predictions = NDArray[np.float64]
 
-# Keras's own epsilon: a float32 network cannot say how much surer than that it is.
+# Keras's own epsilon: float32 probabilities are no more accurate than that.
 EPSILON = 1e-7
 
 
@@ -38,7 +38,7 @@ def score(metric: Metric, labels: Labels, predictions: Predictions) -> float:
     Returns
     -------
     float
-        NaN where the rows cannot tell: ``auc`` of rows of one class, ``r2`` of equal labels.
+        NaN where the metric is undefined: ``auc`` of rows of one class, ``r2`` of equal labels.
     """
     if metric == "auc":
         return auc(labels, predictions)
@@ -57,8 +57,8 @@ def goodness(metric: Metric, labels: Labels, predictions: Predictions) -> float:
 def chance_score(metric: Metric, labels: Labels) -> float:
     """Return the score of the best predictor that ignores the features.
 
-    It says the commonest class (``accuracy``), the classes' shares (``log_loss``, ``brier``), the
-    mean (``r2``, ``squared_error``) or the median (``absolute_error``) of these labels. AUC does
+    It predicts the most common class (``accuracy``), the classes' shares (``log_loss``, ``brier``),
+    the mean (``r2``, ``squared_error``) or the median (``absolute_error``) of these labels. AUC does
     not depend on class balance: one half.
     """
     if metric == "auc":
@@ -100,7 +100,7 @@ def _check_finite(predictions: Predictions) -> None:
         raise ValueError("a prediction is not finite")
 
 
-# What the gate and the self-test ask -----------------------------------------------------------
+# The statistic of the gate and the self-test -----------------------------------------------------------
 
 
 def statistic(labels: Labels, predictions: Predictions, task: Task) -> float:
@@ -159,7 +159,7 @@ def _rank_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float
     return float((ranks[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
-# What rows add to a score ----------------------------------------------------------------------
+# Contributions of rows ----------------------------------------------------------------------
 
 
 def row_parts(
@@ -169,21 +169,21 @@ def row_parts(
     folds: NDArray[np.integer[Any]],
     units: NDArray[np.integer[Any]],
 ) -> NDArray[np.float64]:
-    """Return what each tested row of a repeat adds to its score, in the metric's own direction.
+    """Return the contribution of each tested row of a repeat to its score, in the metric's own direction.
 
-    Their mean is the score of the repeat: over rows, or for ``auc`` over folds. How they spread
-    is how the score would spread over other rows:
+    Their mean is the score of the repeat: over rows, or for ``auc`` over folds. Their variance
+    estimates that of the score over other rows:
 
-    - A score or loss of single rows is its own part.
+    - A score or loss of single rows is its own contribution.
     - ``r2``: ``1 - e_i^2/v + (MSE/v) ((y_i - mean)^2/v - 1)``, v the variance of all tested labels:
-      the last term, whose mean is 0, is what the rows do to v (the delta method).
+      the last term, whose mean is 0, accounts for the rows' effect on v (the delta method).
     - ``auc``: DeLong's structural components of each fold (DeLong, DeLong & Clarke-Pearson 1988),
-      weighed as the fold is in the mean of k: ``AUC + c (V10_i - AUC) N / (k n1)`` for positives and
+      weighted as the fold is in the mean of k: ``AUC + c (V10_i - AUC) N / (k n1)`` for positives and
       ``AUC + c (V01_i - AUC) N / (k n0)`` for the others (PROTOCOL step 4), averaged over
       one-vs-rest problems and centred. ``c = sqrt((u - 1) / u) / (1 - w)`` for a row whose unit
       holds the share w of the rows on its side, u units on the side: one unit left out at a time.
-      Of rows it is ``sqrt(n / (n - 1))``, which makes the variance DeLong's. A fold of one class
-      has no say.
+      For rows it is ``sqrt(n / (n - 1))``, which makes the variance DeLong's. A fold of one class
+      contributes nothing.
 
     Parameters
     ----------
@@ -218,15 +218,16 @@ def _auc_parts(
     _check_finite(predictions)
     parts, areas = np.zeros(len(labels)), []
     for fold in np.unique(folds):
-        of = folds == fold
-        classes = _compared(labels[of], predictions.shape[1])
+        rows = folds == fold
+        classes = _compared(labels[rows], predictions.shape[1])
         if not classes:
             continue
-        found = [
-            _delong(labels[of] == k, predictions[of, k], units[of]) for k in classes
+        curves = [
+            _delong(labels[rows] == k, predictions[rows, k], units[rows])
+            for k in classes
         ]
-        parts[of] = np.mean([placed for placed, _ in found], axis=0)
-        areas.append(float(np.mean([area for _, area in found])))
+        parts[rows] = np.mean([components for components, _ in curves], axis=0)
+        areas.append(float(np.mean([area for _, area in curves])))
     if not areas:
         raise ValueError("no fold has rows of two classes")
     parts *= len(labels) / len(areas)
@@ -263,13 +264,13 @@ def _left_out(units: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     return factors[number]
 
 
-# What can be found -----------------------------------------------------------------------------
+# Power -----------------------------------------------------------------------------
 
 
 def detectable_auc(
     n_positive: int, n_negative: int, alpha: float, power: float = 0.8
 ) -> float:
-    """Return about the smallest AUC a chance gate on so many rows finds with ``power``.
+    """Return about the smallest AUC that the gate detects on so many rows with ``power``.
 
     Normal approximation of the Mann-Whitney statistic, its standard error widened by the factor
     1.25 measured for the dependence between folds (PROTOCOL pitfall 10).
@@ -286,10 +287,10 @@ def detectable_auc(
 
 
 def detectable_spearman(n: int, alpha: float, power: float = 0.8) -> float:
-    """Return about the smallest rank correlation a chance gate on so many rows finds with ``power``.
+    """Return about the smallest rank correlation that the gate detects on so many rows with ``power``.
 
-    Normal approximation, the standard error ``1 / sqrt(n - 1)`` widened by 1.3: so much wider do
-    out-of-fold predictions of ridge regression spread on noise (``tests/test_metrics.py``).
+    Normal approximation, the standard error ``1 / sqrt(n - 1)`` widened by 1.3, as measured for the
+    out-of-fold predictions of ridge regression on noise (``tests/test_metrics.py``).
 
     Examples
     --------

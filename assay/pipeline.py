@@ -13,14 +13,14 @@ from typing import Any, cast
 
 from assay import stages
 from assay.errors import AssayError
-from assay.models.explain_budget import DEEP, scope_of
+from assay.models.explain_budget import DEEP, explain_budget
 from assay.models.memory import n_inputs, processes_that_fit
 from assay.request import Request, Runner
 from assay.stages import Call, Execution, Memoised
 from assay.stages.runner import run_all
 from assay.store import runs
 from assay.store.behaviour import FoldBehaviour, behaviour_of
-from assay.store.environment import cores_allowed, memory_allowed
+from assay.store.machine import cores_allowed, memory_allowed
 from assay.store.progress import Ahead, Begun, announce
 from assay.store.records import Cleaned, FinalFit, FoldResult, SelfTest
 from assay.store.store import Store
@@ -59,7 +59,7 @@ def check(request: Request, execution: Execution | None = None) -> Finished:
     study = load(request.study, request.overrides, request.data)
     store = request.store()
     store.reach()
-    store.sweep()
+    store.files.sweep()
     registration, deviations = register(store, study)
     identity = identify(
         study, request.study, request.data, multiverse=request.multiverse
@@ -200,20 +200,20 @@ class Way:
         plan, seed, folds = study.of(name), study.seed_of(name), evidence.split
         gating = plan.gating(study.alpha_of(name))
         worth = self.run(stages.weigh.of(store, cleaned, folds, gating, seed))
-        scope = scope_of(evidence.results, plan.metric)
+        budget = explain_budget(evidence.results, plan.metric)
         first = [fold for fold in evidence.results if fold.place.repeat == 0]
         calls: list[Call[Any]] = [
             stages.explain.of(
-                store, cleaned, folds, fold.place, fold, scope, plan.tuning(), seed
+                store, cleaned, folds, fold.place, fold, budget, plan.tuning(), seed
             )
-            for fold in first[: scope.folds]
+            for fold in first[: budget.folds]
         ]
         records = list(self._all(calls, self._most_processes(cleaned, plan)))
         n_networks = min(len(fold.models[DEEP].picks) for fold in first)
         behaviour = behaviour_of(
             cast("list[FoldBehaviour]", records),
             cleaned.classes,
-            scope.not_asked(len(first), n_networks),
+            budget.not_asked(len(first), n_networks),
         )
         update = {"preparations": worth, "behaviour": behaviour}
         return evidence.model_copy(update=update)

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from assay.errors import StudyError, Unreachable
 from assay.store import runs
-from assay.store.environment import shared_store
+from assay.store.places import shared_store
 from assay.store.runs import store_of
 from assay.store.store import Store
 from assay.store.verdict import Verdict
@@ -112,7 +112,7 @@ def answer(
     """
     store = request.store()
     study = load(request.study, request.overrides, request.data)
-    store.sweep()
+    store.files.sweep()
     register(store, study)
     identity = identify(
         study, request.study, request.data, multiverse=request.multiverse
@@ -125,7 +125,7 @@ def answer(
             return Answer(verdict, folder, stored=True, study=study)
         store.reach()
         # What libraries write and throw away goes when a killed check is swept.
-        os.environ["TMPDIR"] = str(store.scratch())
+        os.environ["TMPDIR"] = str(store.files.scratch())
         try:
             verdict = carry_out(request)
         except Unreachable:  # a server that is lost after the run was published

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.store.environment import pin
+from assay.store.machine import pin
 
 pin()
 import tensorflow as tf  # noqa: E402  (its settings are read at import)

@@ -22,10 +22,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from assay.data.samples import Samples
-from assay.models.image_ensemble import deep
+from assay.models.net_search import deep
 from assay.models.search import search
 from assay.models.training_part import TEST, Part
-from assay.store.environment import data_folder
+from assay.store.places import data_folder
 from assay.study.plans import CleanPlan, TunePlan, Tuning
 
 _N_FOLDS = 5

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.store.environment import data_folder
+from assay.store.places import data_folder
 from assay.study.load import load
 from bench.cold import run_cold
 from bench.program import ROOT, run_program

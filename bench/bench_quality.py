@@ -33,7 +33,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from assay.store.environment import data_folder
+from assay.store.places import data_folder
 from bench.models import MODELS, Model
 from bench.program import ROOT, children_cpu
 from bench.tables import MADE, NAMES, REAL, Table, open_table

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from assay.store.environment import data_folder
+from assay.store.places import data_folder
 from assay.study.load import load
 from assay.study.toml import study_text
 from bench.program import ROOT, run_program
@@ -236,7 +236,9 @@ def _published(studies: set[str]) -> Iterator[str]:
 def _words(row: Row) -> str:
     verdict = row["verdict"]
     answered = [flag for flag in verdict["flags"] if flag.get("accepted")]
-    said = f"**{row['study']}, plan {row['plan'].upper()}.** {verdict['reason']}"
+    reason = verdict["reason"]
+    text = reason if isinstance(reason, str) else reason["text"]
+    said = f"**{row['study']}, plan {row['plan'].upper()}.** {text}"
     if answered:
         names = ", ".join(flag["sentinel"] for flag in answered)
         said += f" Alarms answered in the study: {names}."

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from assay.store.environment import cores_allowed
+from assay.store.machine import cores_allowed
 from bench.program import run_program, same_digests
 
 

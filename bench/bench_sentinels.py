@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 from threadpoolctl import threadpool_limits
 
-from assay.audit import confounder, row_order, single_column, undeclared_unit
-from assay.audit import duplicates as copies
-from assay.audit.finding import Look
-from assay.audit.kernel_ridge import Learner
+from assay.audit import (
+    confounder,
+    duplicates,
+    row_order,
+    single_column,
+    undeclared_unit,
+)
+from assay.audit.sentinel import Case, Finding
 from assay.audit.single_column import honest_correlation
 from assay.data.samples import Samples
 from assay.store.records import Task
@@ -44,18 +48,13 @@ class World:
     make: Callable[[Random], Samples]
 
 
-def look(sentinel: str, samples: Samples, seed: int) -> Look:
-    match sentinel:
-        case "single_column":
-            return single_column.look(samples, PLAN, seed)
-        case "duplicates":
-            return copies.look(samples, PLAN, seed)
-        case "row_order":
-            return row_order.look(samples, PLAN, seed, Learner(samples, seed))
-        case "undeclared_unit":
-            return undeclared_unit.look(samples, PLAN, seed, Learner(samples, seed))
-        case _:
-            return confounder.look(samples, PLAN, seed, Learner(samples, seed))
+SENTINELS: dict[str, Callable[[Case], Finding]] = {
+    "single_column": single_column.detect,
+    "duplicates": duplicates.detect,
+    "row_order": row_order.detect,
+    "undeclared_unit": undeclared_unit.detect,
+    "confounder": confounder.detect,
+}
 
 
 def samples_of(
@@ -418,12 +417,11 @@ def worlds() -> Iterator[World]:
 
 def count(world: World, n_tables: int) -> int:
     """Return how many of the world's first tables alarm."""
-    return sum(
-        bool(
-            look(world.sentinel, world.make(np.random.default_rng(table)), table).flags
-        )
-        for table in range(n_tables)
-    )
+    detect, n_alarms = SENTINELS[world.sentinel], 0
+    for table in range(n_tables):
+        samples = world.make(np.random.default_rng(table))
+        n_alarms += bool(detect(Case.of(samples, PLAN, table)).flags)
+    return n_alarms
 
 
 def main(arguments: list[str]) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from assay.store.environment import program_digest
+from assay.store.code import program_digest
 from bench.disturbed import STAGES, Reference, Trial, undisturbed
 from bench.faults import (
     CLOCK,

@@ -23,7 +23,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from assay.store.environment import code_digest
+from assay.store.code import code_digest
 from bench import boosted, peers
 from bench.boosted import FitPredict, Labels, Probabilities, probabilities
 

@@ -16,7 +16,7 @@ OUTPUT = "predictions.csv"
 def table(artifacts: Path, run: Path, folder: Path) -> dict[str, Any]:
     """Say where the run's own table lies, and its images; one that is in no file, or a sample, is written as CSV."""
     from assay.report.folder import open_run
-    from assay.store.environment import data_folder
+    from assay.store.places import data_folder
     from assay.store.store import Store
 
     opened = open_run(run)
@@ -56,7 +56,7 @@ def with_training(
 
     from assay.bundle.stage import opened
     from assay.data import columns
-    from assay.networks.spec import unpack_nets
+    from assay.networks.net import unpack_nets
     from assay.networks.to_keras import as_keras, from_archive
     from assay.predict import Bundle
     from assay.predict.pictures import Pictures

@@ -18,7 +18,9 @@ def make(folder: Path, n_rows: int) -> None:
     import pandas as pd
 
     from assay.data.clean import clean_table
-    from assay.networks.spec import Net, Shape, encoding, first_weights
+    from assay.networks.encoding import encoding
+    from assay.networks.net import Net
+    from assay.networks.spec import Shape, first_weights
     from assay.networks.to_keras import archive, as_keras
     from assay.networks.to_onnx import as_onnx
     from assay.predict.manifest import described
@@ -80,7 +82,7 @@ def with_keras(folder: Path, which: str) -> None:
     import numpy as np
     import pandas as pd
 
-    from assay.store.environment import pin
+    from assay.store.machine import pin
 
     pin()
     import keras

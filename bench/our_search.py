@@ -59,11 +59,11 @@ class Search:
         """Train this process's share of the trials in every fold; the others' stay unscored."""
         mine = shares(asked, self.n_shares, self.work.batch_size)[self.share]
         self._train([(number, asked[number]) for number in mine])
-        scores: Scores = [(None, "tried in another process")] * len(asked)
+        scores: Scores = [(None, None)] * len(asked)
         for place, number in enumerate(mine):
             of_trial = self.done[place * len(self.folds) :][: len(self.folds)]
             values = [self._tried(k, number, one) for k, one in enumerate(of_trial)]
-            scores[number] = float(np.mean(values)), ""
+            scores[number] = float(np.mean(values)), None
         return scores
 
     def _train(self, trials: Sequence[tuple[int, Hyperparameters]]) -> None:

@@ -11,12 +11,14 @@ from sklearn.model_selection import StratifiedKFold
 
 from assay.data.samples import Samples
 from assay.errors import TrainingFailed
-from assay.models.ensemble import Nets
+from assay.models.net_search import deep
 from assay.models.search import Scores, search
 from assay.models.training_part import TEST, Part
-from assay.networks import spec as network
+from assay.networks import net as network
+from assay.networks.job import Job, Schedule
+from assay.networks.predict import predict
 from assay.networks.spec import Shape
-from assay.networks.train import Job, Schedule, predict, train
+from assay.networks.train import train
 from assay.store.records import Hyperparameters
 from assay.store.seeds import seed_for
 from assay.study.plans import CleanPlan, NetSpace, TunePlan, Tuning
@@ -149,7 +151,7 @@ def probabilities(
         seeds=1 if kind == "net" else _MEMBERS,
     )
     part = _part(train, labels, test, plan)
-    nets = Nets(part, seed_for(0, kind))
+    nets = deep(part, seed_for(0, kind))
     trials, winner = search(
         nets.space,
         _TRIALS if tuned else len(nets.first),

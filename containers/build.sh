@@ -33,7 +33,7 @@ if "$ENGINE" image inspect "$base" | grep -q '"assay.stand-in"'; then
   given=(--network none --secret "id=pip,src=$folder/pip.conf" --build-context "wheels=$folder/wheels")
 fi
 given+=(--build-arg "REVISION=$(git describe --always --dirty --abbrev=40 --exclude '*')")
-given+=(--build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)")
+given+=(--build-arg "VERSION=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' assay/__init__.py)")
 
 [ $# -gt 0 ] || set -- assay assay-predict
 for image; do

@@ -17,20 +17,22 @@ import yaml
 from pydantic import SecretStr
 
 from assay.errors import AssayError, StudyError, Unreachable
-from assay.store.environment import PACKAGE, data_folder
+from assay.store.places import PACKAGE, data_folder
+from assay.wording import Sentence, language_of_the_machine, speak
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 POOLS = {"local-process": "process", "docker": "docker"}
 _VARIABLE = re.compile(r"\{\{ *\$(\w+) *\}\}")
-_SAID = """\
+_PAYLOAD = """\
 {%- set state = event.payload.validated_state or {} -%}
 {"text": {{ ("NAME: " ~ event.resource.name ~ ". " ~ (event.payload.said or state.message or "")) | tojson }}}"""
 
 
 def main() -> int:
     """Register everything, and return the exit code."""
+    speak(language_of_the_machine())
     try:
         register(os.environ)
     except AssayError as error:
@@ -49,18 +51,16 @@ def register(settings: Mapping[str, str]) -> None:
     Unreachable
         If the server does not answer, or does not let us in.
     """
-    known = settings_of(settings)
-    need_server(known["PREFECT_API_URL"], known.get("PREFECT_API_AUTH_STRING"))
-    Path(known["ASSAY_DATA"]).mkdir(parents=True, exist_ok=True)  # containers mount it
+    full = settings_of(settings)
+    need_server(full["PREFECT_API_URL"], full.get("PREFECT_API_AUTH_STRING"))
+    Path(full["ASSAY_DATA"]).mkdir(parents=True, exist_ok=True)  # containers mount it
     for pool, kind in POOLS.items():
-        if not _exists(known, pool):
-            _prefect(known, "work-pool", "create", pool, "--type", kind)
-    _prefect(known, "--no-prompt", "deploy", "--all")
-    names = _automate(known)
-    sys.stdout.write(
-        f"Registered pools {', '.join(POOLS)}, the deployments of prefect.yaml, "
-        f"and automations {', '.join(names)}.\n"
-    )
+        if not _exists(full, pool):
+            _prefect(full, "work-pool", "create", pool, "--type", kind)
+    _prefect(full, "--no-prompt", "deploy", "--all")
+    names = tuple(_automate(full))
+    done = Sentence.of("flows.registered", pools=tuple(POOLS), automations=names)
+    sys.stdout.write(f"{done}\n")
 
 
 def settings_of(given: Mapping[str, str]) -> dict[str, str]:
@@ -71,7 +71,7 @@ def settings_of(given: Mapping[str, str]) -> dict[str, str]:
     StudyError
         If one is missing: Prefect would store the bare name, and say so in a warning only.
     """
-    known = {
+    settings = {
         "ASSAY_IMAGE": "localhost/assay",
         "ASSAY_DATA": str(data_folder().resolve()),
     } | {name: value for name, value in given.items() if value}
@@ -79,12 +79,9 @@ def settings_of(given: Mapping[str, str]) -> dict[str, str]:
         (PACKAGE.parent / "prefect.yaml").read_text(encoding="utf-8")
     )
     for name in ("PREFECT_API_URL", *wanted):
-        if name not in known:
-            raise StudyError(
-                f"{name} is not set. With the server of `make serve`: "
-                "export PREFECT_API_URL=http://127.0.0.1:4200/api"
-            )
-    return known
+        if name not in settings:
+            raise StudyError("flows.setting_missing", name=name)
+    return settings
 
 
 def need_server(address: str, password: str | None) -> None:
@@ -96,44 +93,40 @@ def need_server(address: str, password: str | None) -> None:
         If it does not answer as a Prefect server does, or asks for another password.
     """
     user, _, secret = (password or "").partition(":")
+    login = (user, secret) if user else None
     try:
-        found = httpx.get(
-            f"{address}/admin/version", auth=(user, secret) if user else None
-        )
+        answer = httpx.get(f"{address}/admin/version", auth=login)
     except httpx.HTTPError as error:
         raise Unreachable(
-            f"PREFECT_API_URL={address} does not answer: {error}. Start a server with `make serve`."
+            "flows.address_silent", address=address, reason=str(error)
         ) from None
-    if found.status_code == 401:
-        raise Unreachable(
-            f"PREFECT_API_URL={address} asks for a password. Set PREFECT_API_AUTH_STRING=user:password."
-        )
-    if found.status_code != 200:
-        raise Unreachable(
-            f"PREFECT_API_URL={address} is no Prefect server: it answered {found.status_code}. "
-            "The address ends in /api."
-        )
+    status = answer.status_code
+    if status == 401:
+        raise Unreachable("flows.address_login", address=address)
+    if status != 200:
+        raise Unreachable("flows.address_other", address=address, status=status)
 
 
 def automations(webhook: str | None = None) -> list[dict[str, Any]]:
     """Return what automations.yaml declares; where a webhook's block is named, it is called instead of nothing done."""
     text = (PACKAGE.parent / "automations.yaml").read_text(encoding="utf-8")
     declared: list[dict[str, Any]] = yaml.safe_load(text)["automations"]
-    for one in declared if webhook else ():
+    for automation in declared if webhook else ():
         post = {
             "type": "call-webhook",
             "block_document_id": webhook,
-            "payload": _SAID.replace("NAME", one["name"]),
+            "payload": _PAYLOAD.replace("NAME", automation["name"]),
         }
-        one["actions"] = [
-            post if act["type"] == "do-nothing" else act for act in one["actions"]
+        automation["actions"] = [
+            post if action["type"] == "do-nothing" else action
+            for action in automation["actions"]
         ]
     return declared
 
 
 def _exists(settings: Mapping[str, str], pool: str) -> bool:
     with _client(settings) as client:
-        return pool in {one.name for one in client.read_work_pools()}
+        return pool in {existing.name for existing in client.read_work_pools()}
 
 
 def _automate(settings: Mapping[str, str]) -> list[str]:
@@ -142,11 +135,11 @@ def _automate(settings: Mapping[str, str]) -> list[str]:
 
     with _client(settings) as client:
         wanted = automations(_webhook(settings.get("ASSAY_WEBHOOK")))
-        for one in map(AutomationCore.model_validate, wanted):
-            for old in client.read_automations_by_name(one.name):
+        for automation in map(AutomationCore.model_validate, wanted):
+            for old in client.read_automations_by_name(automation.name):
                 client.delete_automation(old.id)
-            client.create_automation(one)
-    return [one["name"] for one in wanted]
+            client.create_automation(automation)
+    return [automation["name"] for automation in wanted]
 
 
 def _webhook(address: str | None) -> str | None:
@@ -169,10 +162,9 @@ def _client(settings: Mapping[str, str]) -> Iterator["SyncPrefectClient"]:
     )
 
     password = settings.get("PREFECT_API_AUTH_STRING")
-    named = {PREFECT_API_URL: settings["PREFECT_API_URL"]} | (
-        {PREFECT_API_AUTH_STRING: password} if password else {}
-    )
-    with temporary_settings(named), get_client(sync_client=True) as client:
+    server = {PREFECT_API_URL: settings["PREFECT_API_URL"]}
+    login = {PREFECT_API_AUTH_STRING: password} if password else {}
+    with temporary_settings(server | login), get_client(sync_client=True) as client:
         yield client
 
 
@@ -182,7 +174,7 @@ def _prefect(settings: Mapping[str, str], *words: str) -> None:
     Raises
     ------
     AssayError
-        If it fails; what it said stands in the message.
+        If it fails; the message holds its output.
     """
     done = subprocess.run(
         [sys.executable, "-m", "prefect", *words],
@@ -193,8 +185,12 @@ def _prefect(settings: Mapping[str, str], *words: str) -> None:
         check=False,
     )
     if done.returncode:
+        output = f"{done.stdout}{done.stderr}"
         raise AssayError(
-            f"prefect {' '.join(words)} ended with exit code {done.returncode}. {done.stdout}{done.stderr}"
+            "flows.command_failed",
+            command=" ".join(words),
+            code=done.returncode,
+            output=output,
         )
 
 

@@ -65,12 +65,5 @@ def check_hypothesis(
     )
     with listening(Logbook(Path(study).stem).note):
         finished = check(request, AsTasks())
-        plan = finished.study.of(finished.verdict.plan)
-        show(
-            finished.judgement,
-            finished.evidence,
-            plan.claim,
-            plan.margin,
-            finished.folder,
-        )
+        show(finished.judgement, finished.folder)
     return finished.verdict

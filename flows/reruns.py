@@ -14,6 +14,7 @@ from assay.errors import NotReproducible
 from assay.reproduce.again import reproduced
 from assay.reproduce.receipt import Environment, Receipt
 from assay.store.runs import store_of
+from assay.wording import Sentence
 
 
 @flow(name="reproduce", flow_run_name="reproduce {run}", validate_parameters=True)
@@ -30,35 +31,41 @@ def reproduce(
         run: A run's folder, its name, or a study, of which the newest run is taken.
         data: A file to read instead of the study's sources, or the folder they lie in.
         artifacts: Where the run lies; the rerun and the receipt go there too.
-        environment: here, in a fresh environment of the run's lock (venv) or of newer versions (newest), or in the
-            image (container).
-        cpu: Leave the processor only avx2 or avx512, to see what another one changes.
+        environment: here, in a fresh virtual environment of the run's lock (venv) or of newer versions (newest), or
+            in the image (container).
+        cpu: Limit the processor to avx2 or avx512, to see what another processor changes.
     """
     store = store_of(Path(artifacts) if artifacts else None)
-    found, path = reproduced(store, run, Path(data) if data else None, environment, cpu)
-    get_run_logger().info("%s Receipt: %s", found.summary(), path)
-    sign = "✓" if found.tier else "✗"
-    create_markdown_artifact(
-        key=f"receipt-{found.study}",
-        markdown=f"## {sign} {found.summary()}\n\n{_table(found)}",
-        description=f"Whether {found.study} repeats",
+    receipt, path = reproduced(
+        store, run, Path(data) if data else None, environment, cpu
     )
-    if found.tier is None:
+    get_run_logger().info("%s %s", receipt.summary(), path)
+    sign = "✓" if receipt.tier else "✗"
+    create_markdown_artifact(
+        key=f"receipt-{receipt.study}",
+        markdown=f"## {sign} {receipt.summary()}\n\n{_table(receipt)}",
+        description=str(Sentence.of("flows.receipt", study=receipt.study)),
+    )
+    if receipt.tier is None:
         emit_event(
             "assay.run.differs",
             {
-                "prefect.resource.id": f"assay.run.{found.run}",
-                "prefect.resource.name": found.run,
+                "prefect.resource.id": f"assay.run.{receipt.run}",
+                "prefect.resource.name": receipt.run,
             },
-            payload={"said": found.summary(), "receipt": str(path)},
+            payload={"said": str(receipt.summary()), "receipt": str(path)},
         )
-        raise NotReproducible(found.summary())
-    return found
+        raise NotReproducible(str(receipt.summary()))
+    return receipt
 
 
-def _table(found: Receipt) -> str:
-    rows = (
-        f"| {name} | `{digest[:16]}` | `{found.again.get(name, 'absent')[:16]}` |"
-        for name, digest in sorted(found.same.items())
+def _table(receipt: Receipt) -> str:
+    columns = (
+        Sentence(f"flows.column.{name}") for name in ("digest", "first", "again")
     )
-    return "\n".join(["| digest of | then | now |", "| --- | --- | --- |", *rows])
+    rows = (
+        f"| {name} | `{digest[:16]}` | `{receipt.again.get(name, '-')[:16]}` |"
+        for name, digest in sorted(receipt.same.items())
+    )
+    head = " | ".join(map(str, columns))
+    return "\n".join([f"| {head} |", "| --- | --- | --- |", *rows])

@@ -1,7 +1,7 @@
-"""A Prefect server for one check. It ends with the process that started it, however that ends.
+"""A Prefect server for one check, which ends with the process that started it, even with a killed one.
 
-Prefect's own temporary server outlives a killed parent, and makes the parent load the server's
-code as well. This one reads its standard input, which closes when the parent is gone.
+Prefect's own temporary server outlives a killed parent, and the parent loads the server's code too. This one
+reads its standard input, which closes when the parent is gone.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from assay.errors import StudyError, Unreachable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).resolve().parent.parent
 _GRACE_S = 5
-# What Prefect sets for its own temporary server: no pages, no services nobody waits for.
+# Prefect's settings for its own temporary server: no web pages, no background services.
 _TEMPORARY = {
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
@@ -45,8 +45,7 @@ def prefect_server() -> Iterator[None]:
     StudyError
         If the named server is beyond this machine and no password is set for it.
     Unreachable
-        If it does not answer, or the temporary server does not start; what it said is shortened to
-        its last line, without passwords.
+        If it does not answer, or the temporary server does not start; passwords are left out.
     """
     from prefect.settings import (
         PREFECT_API_AUTH_STRING,
@@ -56,24 +55,20 @@ def prefect_server() -> Iterator[None]:
     )
 
     address = PREFECT_API_URL.value()
+    password = PREFECT_API_AUTH_STRING.value() or PREFECT_API_KEY.value()
+    settings: dict[Any, str] = {}
     if address:
-        need_password(
-            address, PREFECT_API_AUTH_STRING.value() or PREFECT_API_KEY.value()
-        )
-        with _loss_in_words(address):
-            yield
-        return
-    password = f"assay:{secrets.token_urlsafe(24)}"  # neither other people of this machine nor web pages have it
-    address = _start(password)
-    named = {PREFECT_API_URL: address, PREFECT_API_AUTH_STRING: password}
-    with temporary_settings(named), _loss_in_words(address):
+        need_password(address, password)
+    else:  # other users of this machine and web pages do not have the password
+        password = f"assay:{secrets.token_urlsafe(24)}"
+        address = _start(password)
+        settings = {PREFECT_API_URL: address, PREFECT_API_AUTH_STRING: password}
+    with temporary_settings(settings), server_errors(address):
         yield
 
 
 def need_password(address: str, password: object) -> None:
-    """Refuse a server beyond this machine that asks nobody who they are.
-
-    Whoever reaches such a server reads every flow run's parameters and starts programs on its workers.
+    """Refuse a server on another machine without a password: anyone could start programs on its workers.
 
     Raises
     ------
@@ -85,16 +80,11 @@ def need_password(address: str, password: object) -> None:
     >>> need_password("http://127.0.0.1:4200/api", None)
     """
     host = urlsplit(address).hostname or ""
-    if not password and not is_loopback(host):
-        raise StudyError(
-            f"PREFECT_API_URL names {host}, a server beyond this machine, and no password is set: anyone who "
-            f"reaches it could start programs on its workers. Start it with PREFECT_SERVER_API_AUTH_STRING=user:password, "
-            f"and set PREFECT_API_AUTH_STRING to the same here."
-        )
+    if not password and not _is_loopback(host):
+        raise StudyError("flows.no_password", host=host)
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host's name or address can only mean this machine."""
+def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -102,30 +92,27 @@ def is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def _loss_in_words(address: str) -> Iterator[None]:
-    """Say in a sentence that the server did not answer, or what it answered."""
+def server_errors(address: str) -> Iterator[None]:
+    """Turn what a Prefect server did not answer, or refused, into one sentence."""
     import httpx
 
     try:
         yield
     except (httpx.HTTPError, RuntimeError) as error:
         cause = error if isinstance(error, httpx.HTTPError) else error.__cause__
-        if not isinstance(cause, httpx.HTTPError):
-            raise
-        status = (
-            cause.response.status_code
-            if isinstance(cause, httpx.HTTPStatusError)
-            else None
-        )
-        said = "does not answer" if status is None else f"answers {status}"
-        next_step = (
-            "set PREFECT_API_AUTH_STRING=user:password"
-            if status in (401, 403)
-            else "see to the server, or unset PREFECT_API_URL,"
-        )
-        raise Unreachable(
-            f"Prefect's server at {without_secrets(address)} {said}. What was finished is kept; {next_step} and run again."
-        ) from None
+        shown = without_secrets(address)
+        if isinstance(cause, httpx.HTTPStatusError):
+            status = cause.response.status_code
+            if status in (401, 403):
+                raise Unreachable(
+                    "flows.server_login", address=shown, status=status
+                ) from None
+            raise Unreachable(
+                "flows.server_status", address=shown, status=status
+            ) from None
+        if isinstance(cause, httpx.HTTPError):
+            raise Unreachable("flows.server_silent", address=shown) from None
+        raise
 
 
 def without_secrets(text: str) -> str:
@@ -159,10 +146,9 @@ def _start(password: str) -> str:
     port = process.stdout.readline().strip()
     if not port:
         log.seek(0)
-        last = (log.read().strip().splitlines() or ["it said nothing"])[-1]
-        raise Unreachable(
-            f"Prefect's temporary server did not start: {without_secrets(last)[:500]}"
-        )
+        last = (log.read().strip().splitlines() or ["-"])[-1]
+        reason = without_secrets(last)[:500]
+        raise Unreachable("flows.server_not_started", reason=reason)
     return f"http://127.0.0.1:{port}/api"
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from assay.errors import AssayError, StudyError
-from assay.store.environment import artifacts_folder
+from assay.store.places import artifacts_folder
+from assay.wording import Sentence, language_of_the_machine, speak
 from flows.deploying import POOLS, need_server, register
 
 _STARTS_S, _ENDS_S, _BETWEEN_S = 180, 30, 0.5
@@ -21,13 +22,11 @@ _PORT = "4200"
 
 
 def main() -> int:
-    """Serve until Ctrl-C or until server or worker end by themselves, and return the exit code."""
+    """Serve until Ctrl-C, or until the server or the worker ends, and return the exit code."""
+    speak(language_of_the_machine())
     settings = settings_of_one_person(os.environ.get("ASSAY_PORT") or _PORT)
-    for one in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # a shell's background jobs ignore SIGINT
-        signal.signal(one, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # background jobs ignore SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as running:
             return _serve(os.environ | settings, running)
@@ -53,7 +52,7 @@ def settings_of_one_person(port: str) -> dict[str, str]:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_CLIENT_MAX_RETRIES": "12",
-        "PREFECT_WORKER_QUERY_SECONDS": "2",  # nobody else asks: a run need not wait for ten
+        "PREFECT_WORKER_QUERY_SECONDS": "2",  # the default is 15
     }
 
 
@@ -67,16 +66,13 @@ def _serve(settings: dict[str, str], running: ExitStack) -> int:
     worker = running.enter_context(
         _started(settings, "worker", "start", "--pool", pool)
     )
-    sys.stdout.write(
-        f"Open {address.removesuffix('/api')} in a browser. Other commands need:\n"
-        f"  export PREFECT_API_URL={address}\n"
-        "Ctrl-C ends everything.\n"
-    )
+    pages = address.removesuffix("/api")
+    sys.stdout.write(f"{Sentence.of('flows.serving', address=pages)}\n")
     sys.stdout.flush()
     while server.poll() is None and worker.poll() is None:
         time.sleep(_BETWEEN_S)
-    who = "server" if server.poll() is not None else "worker"
-    raise AssayError(f"The {who} ended by itself; what it said stands above.")
+    part = "server" if server.poll() is not None else "worker"
+    raise AssayError("flows.ended", part=Sentence(f"flows.part.{part}"))
 
 
 def _need_free(port: int) -> None:
@@ -84,7 +80,7 @@ def _need_free(port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise StudyError(
-            f"Port {port} of this machine is taken ({error.strerror}). Name another: make serve ASSAY_PORT=4311"
+            "flows.port_taken", port=port, reason=str(error.strerror)
         ) from None
 
 
@@ -104,7 +100,7 @@ def _await(server: "subprocess.Popen[bytes]", address: str) -> None:
             time.sleep(_BETWEEN_S)
         else:
             return
-    raise AssayError("The server did not start; what it said stands above.")
+    raise AssayError("flows.server_slow", seconds=_STARTS_S)
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def run_task(call: Call[R]) -> R:
     )
     state = cast("State[R]", task(*call.arguments, return_state=True))
     record = cast("R", as_stored(cast("Record", state.result())))
-    if _not_kept and (error := _not_kept.pop(store.result_path(call.name), None)):
+    if _not_kept and (error := _not_kept.pop(store.results.path(call.name), None)):
         raise error
     is_stored = state.name == "Cached"
     announce_finished(call, record, time.perf_counter() - begun, stored=is_stored)
@@ -174,7 +174,7 @@ class ResultFiles(WritableFileSystem):
     def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
         store = self._store()
         record = read_result(store, path)
-        store.offer(path, record)
+        store.results.offer(path, record)
         metadata = ResultRecordMetadata(serializer=RecordSerializer(), storage_key=path)
         return ResultRecord(result=record, metadata=metadata).serialize()
 
@@ -183,7 +183,7 @@ class ResultFiles(WritableFileSystem):
     ) -> None:
         store = self._store()
         try:
-            store.put_result(path, json.loads(content)["result"].encode())
+            store.results.put(path, json.loads(content)["result"].encode())
         except (OSError, Unreachable) as error:
-            _not_kept[store.result_path(path)] = error
+            _not_kept[store.results.path(path)] = error
             raise

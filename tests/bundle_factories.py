@@ -15,8 +15,10 @@ from scipy.special import expit
 from assay.data import columns
 from assay.data.clean import clean_table
 from assay.data.samples import Samples
-from assay.networks.conv_spec import ImageShape, forward
-from assay.networks.spec import Net, Shape
+from assay.networks import reference
+from assay.networks.conv_spec import ImageShape
+from assay.networks.net import Net
+from assay.networks.spec import Shape
 from assay.networks.to_onnx import as_onnx
 from assay.predict.bundle import Bundle
 from assay.predict.manifest import described
@@ -128,7 +130,7 @@ def predicted(
 
 def _outputs(net: Net, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
     if net.image is not None:
-        return forward(net.image, net.weights, inputs, lambda x: np.maximum(x, 0.0))
+        return reference.outputs(net, inputs)
     hidden = inputs.astype(np.float64)
     hidden = hidden if net.encoding is None else net.encoding.apply(hidden)
     for place in range(0, len(net.weights), 2):

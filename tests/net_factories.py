@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.networks.conv_spec import ImageShape
-from assay.networks.spec import Net, Shape, encoding
+from assay.networks.encoding import encoding
+from assay.networks.net import Net
+from assay.networks.spec import Shape
 
 SHAPES = [
     Shape(n_inputs=3, n_outputs=2, widths=(5,)),

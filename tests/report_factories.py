@@ -11,12 +11,13 @@ import pandas as pd
 
 from assay.bundle.stage import Scored, run_files
 from assay.judge.stage import judge_evidence
-from assay.report.files import Seen, account_of
 from assay.report.findings import predicted
 from assay.report.page import render
+from assay.report.written_files import Seen, account_of
 from assay.store.behaviour import AtRows, Behaviour, Dependence, Epochs, Importance
 from assay.store.canonical import digest_bytes
-from assay.store.environment import circumstances, shipped
+from assay.store.machine import circumstances
+from assay.store.places import shipped
 from assay.store.verdict import Evidence, Judgement, Manifest
 from assay.study.plans import Study
 from assay.study.registration import Registration

@@ -29,6 +29,9 @@ FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 OWNERS = {
     "great_expectations": {"assay.data.validate"},
     "tensorflow": {
+        "assay.networks.tensors",
+        "assay.networks.graph",
+        "assay.networks.augment",
         "assay.networks.dense_graph",
         "assay.networks.conv_graph",
         "assay.networks.to_litert",

@@ -96,7 +96,7 @@ def verdict_lines(output: str) -> list[str]:
         for line in lines[start:]
         if line.strip()
         and "report.html" not in line
-        and "s a fold to search" not in line
+        and "s per fold to search" not in line
     ]
 
 

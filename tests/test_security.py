@@ -12,8 +12,8 @@ import pytest
 
 from assay.errors import StudyError, Unreachable
 from assay.reproduce.again import need_plain
-from assay.store.environment import circumstances
-from flows.server import _loss_in_words, need_password, prefect_server, without_secrets
+from assay.store.machine import circumstances
+from flows.server import need_password, prefect_server, server_errors, without_secrets
 from tests.flow_runs import make, prefect_running
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -147,9 +147,9 @@ def test_an_answer_of_the_server_is_told_without_its_password():
     answer = httpx.Response(401, request=request)
     with (
         pytest.raises(
-            Unreachable, match=r"\*\*\*@host/api answers 401\..* set PREFECT_API_AUTH"
+            Unreachable, match=r"\*\*\*@host/api answers 401\..* Set PREFECT_API_AUTH"
         ) as raised,
-        _loss_in_words("http://me:secret@host/api"),
+        server_errors("http://me:secret@host/api"),
     ):
         answer.raise_for_status()
 
@@ -157,7 +157,7 @@ def test_an_answer_of_the_server_is_told_without_its_password():
 
 
 def test_errors_that_are_not_the_servers_pass():
-    with pytest.raises(RuntimeError, match="ours"), _loss_in_words("http://host/api"):
+    with pytest.raises(RuntimeError, match="ours"), server_errors("http://host/api"):
         raise RuntimeError("ours")
 
 

@@ -15,7 +15,7 @@ from assay.api.run import Run
 from assay.api.tables import keep_frame
 from assay.errors import AssayError, ProcessLost, StudyError
 from assay.request import Runner, as_runner
-from assay.store.environment import PACKAGE, project_folder
+from assay.store.places import PACKAGE, project_folder
 from assay.store.runs import store_of
 from assay.study.toml import toml
 from assay.wording import Sentence, spoken

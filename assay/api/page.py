@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 from assay.judge.sentences import HEADLINES, sentences
-from assay.report import pictures
-from assay.report.drawing import drawing
+from assay.report import draw_comparison
+from assay.report.canvas import drawing
 from assay.report.say import Say
 from assay.wording import Sentence, spoken
 
@@ -52,7 +52,7 @@ def _pictures(run: "Run") -> list[Markup]:
     gate = run.account.evidence.gate
     with drawing():
         drawn = [
-            None if gate is None else pictures.chance(gate, say),
-            pictures.leads(verdict.deep_learning, verdict.metric, say),
+            None if gate is None else draw_comparison.chance(gate, say),
+            draw_comparison.leads(verdict.deep_learning, verdict.metric, say),
         ]
     return [picture.svg for picture in drawn if picture is not None]

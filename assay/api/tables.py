@@ -48,7 +48,7 @@ def keep_frame(frame: "pd.DataFrame", store: Store) -> Path:
     digest = hashlib.sha256(content).hexdigest()[:12]
     path = store.folder / "tables" / f"table-{digest}.parquet"
     if not path.exists():
-        store.write(path, content)
+        store.files.write(path, content)
     return path
 
 

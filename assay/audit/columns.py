@@ -1,4 +1,4 @@
-"""Columns as the sentinels see them: which ones hold levels, and which level each row has."""
+"""Columns as the sentinels see them: which ones hold categories, and the code of each row's."""
 
 from typing import Any
 
@@ -37,16 +37,16 @@ def is_number(column: "pd.Series[Any]") -> bool:
     return pd.api.types.is_numeric_dtype(column)
 
 
-def holds_levels(column: "pd.Series[Any]") -> bool:
+def is_discrete(column: "pd.Series[Any]") -> bool:
     """Return whether a column is text or whole numbers; a fraction is a measurement."""
     if not is_number(column):
         return True
-    known = column.dropna().to_numpy(dtype=np.float64)
-    return bool(np.all(known % 1 == 0))
+    numbers = column.dropna().to_numpy(dtype=np.float64)
+    return bool(np.all(numbers % 1 == 0))
 
 
-def levels(column: "pd.Series[Any]") -> NDArray[np.int64]:
-    """Return the level of each row, numbered from 0 in ascending order; -1 where it is missing."""
+def codes_of(column: "pd.Series[Any]") -> NDArray[np.int64]:
+    """Return the category of each row, numbered from 0 in ascending order; -1 where it is missing."""
     return np.asarray(pd.factorize(column, sort=True)[0], dtype=np.int64)
 
 
@@ -59,13 +59,13 @@ def moments(column: "pd.Series[Any]") -> NDArray[np.float64] | None:
     """Return a column of numbers or of ISO 8601 dates as numbers, missing as NaN; else None."""
     if is_number(column):
         return column.to_numpy(dtype=np.float64)
-    known = column.dropna()
-    if known.empty or not known.iloc[0][:4].isdigit():
+    texts = column.dropna()
+    if texts.empty or not texts.iloc[0][:4].isdigit():
         return None
     times = pd.to_datetime(
         column.astype(object), errors="coerce", utc=True, format="ISO8601"
     )
-    if times.notna().sum() < len(known):
+    if times.notna().sum() < len(texts):
         return None
     numbers = (
         times.dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.float64)

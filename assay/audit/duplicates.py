@@ -5,73 +5,69 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from assay.audit.columns import is_continuous
-from assay.audit.finding import Look
 from assay.audit.kernel_ridge import prepared
+from assay.audit.sentinel import Case, Finding
 from assay.data.samples import Samples
 from assay.store.records import Flag
 from assay.store.seeds import generator_for
-from assay.study.plans import AuditPlan
+from assay.wording import Sentence
 
 NAME, NEAR = "duplicates", "near_duplicates"
 _N_ROWS_SHOWN = 10
 _FEWEST_COLUMNS, _FEWEST_ROWS = 2, 50
 _MOST_MISSING = 0.1
-_MOST_ASKED = 4_000
+_MOST_COMPARED = 4_000
+_FEWEST_COPIES, _LEAST_SHARE = 2, 0.005  # of the rows, from which exact copies alarm
 _NEIGHBOURS = 20
+_NO_ROWS = np.empty(0, dtype=np.int64)
 
 
-def look(samples: Samples, plan: AuditPlan, seed: int) -> Look:
+def detect(case: Case) -> Finding:
     """Look for rows of different units that are alike; one alarm for all of them."""
-    continuous = [
-        name
-        for name in samples.features.columns
-        if is_continuous(samples.features[name])
-    ]
-    if not continuous and samples.image:
-        why = (
-            "pixels of few values: images are told apart by all of them, or not at all"
-        )
-        exact = _exact(samples)
-        return Look(_flags(exact, exact[:0], samples), (NAME,), {NEAR: why})
-    if not continuous:
-        why = (
-            "no column is continuous; in a table of few levels equal rows are ordinary"
-        )
-        return Look(not_looked_for={NAME: why, NEAR: why})
+    samples = case.samples
+    features = samples.features
+    continuous = [name for name in features.columns if is_continuous(features[name])]
+    if not continuous and not samples.image:
+        why = Sentence.of("audit.duplicates.few_values")
+        return Finding.skipped(why, NAME, NEAR)
     exact = _exact(samples)
+    if not continuous:
+        why = Sentence.of("audit.duplicates.few_pixel_values")
+        return Finding(_flags(exact, _NO_ROWS, samples), (NAME,), {NEAR: why})
     points, rows = _points(samples, continuous)
     if points.shape[1] < _FEWEST_COLUMNS or len(points) < _FEWEST_ROWS:
-        why = (
-            f"{points.shape[1]} continuous columns in {len(points)} rows without gaps; {_FEWEST_COLUMNS} and "
-            f"{_FEWEST_ROWS} are needed"
+        why = Sentence.of(
+            "audit.duplicates.too_small",
+            n_columns=points.shape[1],
+            n_rows=len(points),
+            fewest_columns=_FEWEST_COLUMNS,
+            fewest_rows=_FEWEST_ROWS,
         )
-        return Look(_flags(exact, exact[:0], samples), (NAME,), {NEAR: why})
-    asked = _asked(len(points), seed)
-    p = near_copy_p_values(points, samples.unit_of_rows()[rows], asked)
-    near = rows[asked[p <= plan.alarm / len(asked)]]
-    remark = (
-        {NEAR: f"{len(asked):,} of {len(points):,} rows were compared with all"}
-        if len(asked) < len(points)
-        else {}
-    )
-    return Look(_flags(exact, near, samples), (NAME, NEAR), remark)
+        return Finding(_flags(exact, _NO_ROWS, samples), (NAME,), {NEAR: why})
+    compared = _compared(len(points), case.seed)
+    p = near_copy_p_values(points, samples.unit_of_rows()[rows], compared)
+    near = rows[compared[p <= case.plan.alarm / len(compared)]]
+    not_looked_for = {}
+    if len(compared) < len(points):
+        not_looked_for[NEAR] = Sentence.of(
+            "audit.duplicates.some_rows", n=len(compared), of=len(points)
+        )
+    return Finding(_flags(exact, near, samples), (NAME, NEAR), not_looked_for)
 
 
 def _flags(
     exact: NDArray[np.int64], near: NDArray[np.int64], samples: Samples
 ) -> tuple[Flag, ...]:
     n = samples.n_rows
-    said = []
-    if len(exact) >= max(2.0, 0.005 * n):
-        parted = "folds can part" if samples.units is None else "folds keep together"
-        said.append(
-            f"{len(exact)} of {n} rows are exact copies of earlier ones, which {parted}"
-        )
-    if len(near) >= 2:
-        said.append(
-            f"{len(near)} of {n} rows lie closer to another row than rows do by chance, and folds can part the two"
-        )
-    if not said:
+    evidence: list[Sentence] = []
+    if len(exact) >= max(_FEWEST_COPIES, _LEAST_SHARE * n):
+        key = "audit.duplicates.exact_apart"
+        if samples.units is not None:
+            key = "audit.duplicates.exact_together"
+        evidence.append(Sentence.of(key, n=len(exact), of=n))
+    if len(near) >= _FEWEST_COPIES:
+        evidence.append(Sentence.of("audit.duplicates.near", n=len(near), of=n))
+    if not evidence:
         return ()
     shown = sorted({*map(int, exact), *map(int, near)})[:_N_ROWS_SHOWN]
     return (
@@ -79,12 +75,12 @@ def _flags(
             sentinel=NAME,
             columns=(),
             rows=tuple(shown),
-            evidence="; ".join(said),
-            answer=(
-                "If they are one thing recorded twice, set clean.duplicates = 'drop' (exact copies) or declare what they "
-                "share as unit = '...'. If they are separate observations, add {sentinel = 'duplicates', reason = '...'} "
-                "to audit.accept."
+            evidence=evidence[0]
+            if len(evidence) == 1
+            else Sentence.of(
+                "audit.duplicates.both", exact=evidence[0], near=evidence[1]
             ),
+            answer=Sentence.of("audit.duplicates.answer"),
         ),
     )
 
@@ -113,28 +109,28 @@ def _points(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return scaled continuous columns of rows without gaps, exact copies once, and which rows."""
     features = samples.features
-    known = [
+    names = [
         name for name in continuous if features[name].isna().mean() <= _MOST_MISSING
     ]
-    whole = features[known].notna().all(axis=1) & ~features.duplicated()
+    whole = features[names].notna().all(axis=1) & ~features.duplicated()
     rows = np.flatnonzero(whole)
-    if len(known) < _FEWEST_COLUMNS or len(rows) < _FEWEST_ROWS:
-        return np.empty((len(rows), len(known))), rows
-    return prepared(features[known].iloc[rows]).astype(np.float64), rows
+    if len(names) < _FEWEST_COLUMNS or len(rows) < _FEWEST_ROWS:
+        return np.empty((len(rows), len(names))), rows
+    return prepared(features[names].iloc[rows]).astype(np.float64), rows
 
 
-def _asked(n: int, seed: int) -> NDArray[np.int64]:
+def _compared(n: int, seed: int) -> NDArray[np.int64]:
     """Return which points are compared with all points: all of them, or 4,000."""
-    if n <= _MOST_ASKED:
+    if n <= _MOST_COMPARED:
         return np.arange(n)
-    chosen = generator_for(seed, NEAR).permutation(n)[:_MOST_ASKED]
+    chosen = generator_for(seed, NEAR).permutation(n)[:_MOST_COMPARED]
     return np.sort(chosen)
 
 
 def near_copy_p_values(
     points: NDArray[np.float64],
     units: NDArray[np.int32],
-    asked: NDArray[np.int64],
+    compared: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Return how likely each point's nearest neighbour is as near as it is by chance.
 
@@ -150,39 +146,39 @@ def near_copy_p_values(
     ----------
     points : shape (n_points, n_columns)
     units : shape (n_points,)
-    asked : shape (n_asked,)
+    compared : shape (n_compared,)
         Points to compare with all.
 
     Returns
     -------
-    array, shape (n_asked,)
+    array, shape (n_compared,)
         1 for points whose 180 nearest hold fewer than twenty of other units.
     """
-    p = np.ones(len(asked))
-    nearest = _nearest(points, units, asked)
-    found = np.isfinite(nearest).all(axis=1)
-    if not found.any():
+    p = np.ones(len(compared))
+    nearest = _nearest(points, units, compared)
+    surrounded = np.isfinite(nearest).all(axis=1)
+    if not surrounded.any():
         return p
-    distance = np.maximum(nearest[found], _resolution(points))
+    distance = np.maximum(nearest[surrounded], _resolution(points))
     d1, d2, d3 = distance[:, :3].T
     ratio = float(np.median(d2 / d1))
     everywhere = np.log(2) / np.log(ratio) if ratio > 1 else np.inf
     stretch = np.log(distance[:, -1:] / distance[:, 2:-1]).sum(axis=1)
     here = (_NEIGHBOURS - 4) / np.maximum(stretch, np.finfo(np.float64).tiny)
     dim = np.minimum(here, min(points.shape[1], everywhere))
-    p[found] = 1 - (1 - (d1 / d3) ** dim) ** 2
+    p[surrounded] = 1 - (1 - (d1 / d3) ** dim) ** 2
     return p
 
 
 def _nearest(
-    points: NDArray[np.float64], units: NDArray[np.int32], asked: NDArray[np.int64]
+    points: NDArray[np.float64], units: NDArray[np.int32], compared: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return distances to the twenty nearest points of other units, infinite where too few were found."""
-    nearest = np.full((len(asked), _NEIGHBOURS), np.inf)
+    """Return distances to the twenty nearest points of other units, infinite where there are too few."""
+    nearest = np.full((len(compared), _NEIGHBOURS), np.inf)
     index = NearestNeighbors(algorithm="brute").fit(points)
-    waiting = np.arange(len(asked))
+    waiting = np.arange(len(compared))
     for k in (_NEIGHBOURS + 1, 3 * _NEIGHBOURS, 9 * _NEIGHBOURS):
-        here = asked[waiting]
+        here = compared[waiting]
         distance, neighbour = index.kneighbors(
             points[here], n_neighbors=min(k, len(points))
         )

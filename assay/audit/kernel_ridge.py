@@ -1,4 +1,4 @@
-"""A learner quick enough to be asked hundreds of times: kernel ridge regression on some of the rows.
+"""A model quick enough to be fitted hundreds of times: kernel ridge regression on some of the rows.
 
 It is solved once for a set of rows; the predictions of any folds then cost only small systems of
 equations, because leaving a fold out of a ridge has a closed form (Cook & Weisberg 1982, section 2.2).
@@ -74,7 +74,7 @@ class Learner:
     samples: Samples
     seed: int
     rows: NDArray[np.int64] = field(init=False)
-    _known: dict[str | None, Ridge] = field(default_factory=dict, init=False)
+    _ridges: dict[str | None, Ridge] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.rows = _even_rows(self.samples, self.seed)
@@ -85,12 +85,12 @@ class Learner:
         if without not in features.columns:
             without = None
         shared = np.array_equal(rows, self.rows)
-        if shared and without in self._known:
-            return self._known[without]
+        if shared and without in self._ridges:
+            return self._ridges[without]
         kept = features if without is None else features.drop(columns=without)
         ridge = fitted(kept.iloc[rows].reset_index(drop=True))
         if shared:
-            self._known[without] = ridge
+            self._ridges[without] = ridge
         return ridge
 
 
@@ -119,8 +119,8 @@ def targets_of(labels: Labels, task: Task) -> NDArray[np.float64]:
         values = rankdata(labels)[:, None] / len(labels)
     else:
         classes = np.unique(labels)
-        told = classes[1:] if len(classes) == 2 else classes
-        values = (labels[:, None] == told[None, :]).astype(np.float64)
+        told_apart = classes[1:] if len(classes) == 2 else classes
+        values = (labels[:, None] == told_apart[None, :]).astype(np.float64)
     centred: NDArray[np.float64] = values - values.mean(axis=0)
     return centred
 
@@ -141,8 +141,10 @@ def fold_strength(
         if task == "regression"
         else _pairs(scores, targets, groups)
     )
-    told = bottom > 0
-    return float(np.mean(top[told] / bottom[told])) if told.any() else float("nan")
+    defined = bottom > 0
+    if not defined.any():
+        return float("nan")
+    return float(np.mean(top[defined] / bottom[defined]))
 
 
 def pooled_strength(
@@ -161,8 +163,10 @@ def pooled_strength(
         return float(x @ y) / norm if norm > 0 else 0.0
     wins, pairs = _pairs(scores, targets, groups)
     total = pairs.sum(axis=0)
-    told = total > 0
-    return float(np.mean(wins.sum(axis=0)[told] / total[told])) if told.any() else 0.5
+    defined = total > 0
+    if not defined.any():
+        return 0.5
+    return float(np.mean(wins.sum(axis=0)[defined] / total[defined]))
 
 
 def _pairs(

@@ -1,4 +1,4 @@
-"""Row order: does the place of a row in the file say anything of it (PROTOCOL section 5.3)?
+"""Row order: does the place of a row in the file tell anything about it (PROTOCOL section 5.3)?
 
 Rows that come in an order (of time, of speakers, of a sort) are not drawn one by one, and shuffled
 folds may learn from a row's neighbour. Four permutation tests of one question; the smallest p value
@@ -14,20 +14,19 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from assay.audit.columns import every_column, moments
-from assay.audit.finding import Look
 from assay.audit.kernel_ridge import (
     FOLDS,
-    Learner,
     dealt_rows,
     fold_strength,
     nth,
     prepared,
     targets_of,
 )
+from assay.audit.sentinel import Case, Finding
 from assay.data.samples import Labels, Samples
 from assay.store.records import Flag
 from assay.store.seeds import generator_for
-from assay.study.plans import AuditPlan
+from assay.wording import Sentence
 
 NAME = "row_order"
 _FEWEST_UNITS = 30
@@ -35,13 +34,16 @@ _MOST_ROWS, _TENTHS = 10_000, 10
 _MOST_INPUTS = 64
 _FEWEST_DRAWS = 199
 _FEW_CHANGES = 0.1  # of label from row to row, of as many as at random
-_RUNS_ALONG = 0.9  # Spearman correlation from which a column is named beside an alarm
+_FOLLOWS = 0.9  # Spearman correlation from which a column is named beside an alarm
 
-_SAID = {
-    "labels": "neighbouring labels differ {ratio:.2f} times as much as in random order",
-    "tenths": "labels vary {ratio:.1f} times as much between tenths of the file as in random order",
-    "columns": "{column} runs with the rows (rank correlation {along:.2f})",
-    "rows": "neighbouring rows differ {ratio:.2f} times as much as in random order",
+_MOST_NAMED = 3
+
+# The tests in their order, and the sentence of each.
+_SIGNS = {
+    "labels": "audit.row_order.labels",
+    "tenths": "audit.row_order.tenths",
+    "columns": "audit.row_order.column",
+    "rows": "audit.row_order.rows",
 }
 
 
@@ -59,8 +61,8 @@ class Line:
         Whether a row and the next are no neighbours.
     targets : shape (n_rows, n_targets)
     names, ranks : shape (n_rows, n_columns)
-        Columns of numbers and dates and the targets, and their centred ranks; missing ones in the
-        middle.
+        Columns of numbers and dates and the targets, whose name is None, and their centred ranks;
+        missing ones in the middle.
     inputs : shape (n_rows, n_inputs)
         What models are shown, scaled.
     """
@@ -69,7 +71,7 @@ class Line:
     stretch: NDArray[np.int64]
     apart: NDArray[np.bool_]
     targets: NDArray[np.float64]
-    names: tuple[str, ...]
+    names: tuple[str | None, ...]
     ranks: NDArray[np.float64]
     inputs: NDArray[np.float32]
 
@@ -82,65 +84,101 @@ class Test:
     ratio: float
 
 
-def look(samples: Samples, plan: AuditPlan, seed: int, learner: Learner) -> Look:
+@dataclass(frozen=True)
+class _Signs:
+    """What the tests that alarm show, and the columns that they name."""
+
+    sentences: tuple[Sentence, ...] = ()
+    columns: frozenset[str] = frozenset()
+
+
+def detect(case: Case) -> Finding:
     """Look for an order of the rows that the study does not declare."""
+    samples = case.samples
     if samples.times is not None:
-        why = f"the study says that '{samples.order}' orders the rows"
-        return Look(not_looked_for={NAME: why})
-    rows = _one_of_each_unit(samples, seed)
+        order = samples.order or "time"
+        return Finding.skipped(
+            Sentence.of("audit.row_order.declared", order=order), NAME
+        )
+    rows = _one_of_each_unit(samples, case.seed)
     if len(rows) < _FEWEST_UNITS:
-        why = f"{len(rows)} units; at least {_FEWEST_UNITS} are needed"
-        return Look(not_looked_for={NAME: why})
-    said = _what_is_seen(line_of(samples, rows, seed), plan, seed)
-    if not said:
-        return Look(looked_for=(NAME,))
+        why = Sentence.of("audit.few_units", n=len(rows), fewest=_FEWEST_UNITS)
+        return Finding.skipped(why, NAME)
+    signs = _signs(line_of(samples, rows, case.seed), case)
+    if not signs.sentences:
+        return Finding(looked_for=(NAME,))
     if _by_target(samples.labels[rows]):
-        said = "they are sorted by the target, wholly or in long stretches"
-        if samples.task != "regression":
-            inside = line_of(samples, rows, seed, stretches=samples.labels[rows])
-            seen = _what_is_seen(inside, plan, seed) or "no order is seen"
-            said += f"; among rows of one label {seen}"
-    return Look((_flag(said, samples, plan, learner),), (NAME,))
+        signs = _signs_of_sorted(rows, case)
+    return Finding((_flag(signs, case),), (NAME,))
 
 
-def _what_is_seen(line: Line, plan: AuditPlan, seed: int) -> str:
-    """Return in words what the tests that fire have seen; empty if none does."""
-    draws = max(_FEWEST_DRAWS, math.ceil(4 / plan.row_order - 1e-9) - 1)
-    tests = order_tests(line, draws, generator_for(seed, NAME))
+def _signs(line: Line, case: Case) -> _Signs:
+    """Return the signs of an order in these rows, none if no test alarms."""
+    level = case.plan.row_order
+    draws = max(_FEWEST_DRAWS, math.ceil(4 / level - 1e-9) - 1)
+    tests = order_tests(line, draws, generator_for(case.seed, NAME))
+    alarms = [name for name, test in tests.items() if 4 * test.p <= level + 1e-9]
     column, along = _strongest_column(line)
-    return "; ".join(
-        _SAID[name].format(ratio=test.ratio, column=column, along=along)
-        for name, test in tests.items()
-        if 4 * test.p <= plan.row_order + 1e-9
+    sentences = tuple(
+        _correlated(column, along)
+        if name == "columns"
+        else Sentence.of(_SIGNS[name], ratio=tests[name].ratio)
+        for name in alarms
+    )
+    named = {column} if column is not None and "columns" in alarms else set()
+    return _Signs(sentences, frozenset(named))
+
+
+def _correlated(column: str | None, correlation: float) -> Sentence:
+    if column is None:
+        return Sentence.of("audit.row_order.label", correlation=correlation)
+    return Sentence.of(_SIGNS["columns"], column=column, correlation=correlation)
+
+
+def _signs_of_sorted(rows: NDArray[np.int64], case: Case) -> _Signs:
+    """Return the signs in rows that are sorted by the target: of classes, those inside each."""
+    samples = case.samples
+    if samples.task == "regression":
+        return _Signs((Sentence.of("audit.row_order.sorted"),))
+    line = line_of(samples, rows, case.seed, stretches=samples.labels[rows])
+    inside = _signs(line, case)
+    sentences = inside.sentences or (Sentence.of("audit.row_order.no_order"),)
+    return _Signs(
+        (Sentence.of("audit.row_order.sorted_inside", signs=sentences),), inside.columns
     )
 
 
-def _flag(said: str, samples: Samples, plan: AuditPlan, learner: Learner) -> Flag:
-    named = [name for name in _columns_along(samples) if f"'{name}'" not in said]
-    also = "".join(f"; '{name}' runs with the rows too" for name in named[:3])
-    column = f"'{named[0]}'" if named else "'...'"
+def _flag(signs: _Signs, case: Case) -> Flag:
+    along = [name for name in _columns_along(case.samples) if name not in signs.columns]
+    also = (
+        Sentence.of("audit.row_order.column_too", column=name)
+        for name in along[:_MOST_NAMED]
+    )
+    near, far = _worth(case)
     return Flag(
         sentinel=NAME,
         columns=(),
         rows=(),
-        evidence=(
-            f"the rows are not in random order (level {plan.row_order:g}): {said}{also}. "
-            f"{_worth(samples, learner)}"
+        evidence=Sentence.of(
+            "audit.row_order.evidence",
+            level=case.plan.row_order,
+            signs=(*signs.sentences, *also),
+            metric=case.metric,
+            near=near,
+            far=far,
         ),
-        answer=(
-            f"If the rows are in order of time, write order = {column} in the plan, the column that says when. If "
-            f"neighbours belong together, write unit = '...', the column that says what they share. If the order has "
-            f"nothing to do with new rows, as in a file sorted by its target, add {{sentinel = '{NAME}', reason = "
-            f"'...'}} to audit.accept: folds are shuffled."
+        answer=Sentence.of(
+            "audit.row_order.answer", column=along[0] if along else "..."
         ),
     )
 
 
-def _worth(samples: Samples, learner: Learner) -> str:
-    """Say what shuffled folds score, and what folds of whole stretches do on the same rows.
+def _worth(case: Case) -> tuple[float, float]:
+    """Return what shuffled folds score, and what folds of whole stretches do on the same rows.
 
     Both keep units whole.
     """
+    samples, learner = case.samples, case.learner
     rows, task = learner.rows, samples.task
     labels = samples.labels[rows]
     classes = np.zeros_like(rows)
@@ -153,8 +191,7 @@ def _worth(samples: Samples, learner: Learner) -> str:
         fold_strength(ridge.out_of_fold(targets, fold), targets, stretch, task)
         for fold in (shuffled, stretch)
     )
-    metric = "correlation" if task == "regression" else "AUC"
-    return f"Shuffled folds score {metric} {near:.3f}, folds of whole stretches of the file {far:.3f}, by a quick model"
+    return near, far
 
 
 def _stretches(
@@ -207,7 +244,7 @@ def line_of(
         stretch=stretch,
         apart=(np.diff(kept) > 1) | (np.diff(stretch) > 0),
         targets=targets,
-        names=(*names, *["the label"] * targets.shape[1]),
+        names=(*names, *[None] * targets.shape[1]),
         ranks=np.column_stack([ranks, targets]),
         inputs=_narrow(prepared(samples.features.iloc[rows]), seed),
     )
@@ -215,22 +252,22 @@ def line_of(
 
 def _ranks(features: pd.DataFrame) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Return the columns that are numbers or dates, and their centred ranks, at most 1 / 2 in size."""
-    found = {
-        f"'{name}'": _centred_ranks(values)
+    ranks = {
+        str(name): _centred_ranks(values)
         for name in features.columns
         if (values := moments(features[name])) is not None
     }
-    if not found:
+    if not ranks:
         return (), np.empty((len(features), 0))
-    return tuple(found), np.column_stack(list(found.values()))
+    return tuple(ranks), np.column_stack(list(ranks.values()))
 
 
 def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = ~np.isnan(values)
+    given = ~np.isnan(values)
     ranks = np.zeros(len(values))
-    if known.any():
-        ranks[known] = rankdata(values[known]) / known.sum()
-        ranks[known] -= ranks[known].mean()
+    if given.any():
+        ranks[given] = rankdata(values[given]) / given.sum()
+        ranks[given] -= ranks[given].mean()
     return ranks
 
 
@@ -257,16 +294,16 @@ def _by_target(labels: Labels) -> bool:
 
 
 def _columns_along(samples: Samples) -> list[str]:
-    """Return columns, features or set aside, that run with the rows, the closest first."""
+    """Return columns, features or set aside, that follow the row number, the closest first."""
     place = _centred_ranks(np.arange(samples.n_rows, dtype=np.float64))
-    found = {}
+    correlations = {}
     for name, column in every_column(samples).items():
         values = moments(column)
         ranks = _centred_ranks(values) if values is not None else np.zeros_like(place)
-        along = _correlations(ranks[:, None], place)[0]
-        if abs(along) >= _RUNS_ALONG:
-            found[name] = abs(along)
-    return sorted(found, key=lambda name: -found[name])
+        correlation = abs(_correlations(ranks[:, None], place)[0])
+        if correlation >= _FOLLOWS:
+            correlations[name] = correlation
+    return sorted(correlations, key=lambda name: -correlations[name])
 
 
 def _correlations(
@@ -278,8 +315,8 @@ def _correlations(
     return correlations
 
 
-def _strongest_column(line: Line) -> tuple[str, float]:
-    """Return the column that runs most with the rows, and its rank correlation with them."""
+def _strongest_column(line: Line) -> tuple[str | None, float]:
+    """Return the column that follows the row number most, None for the label, and their rank correlation."""
     along = _correlations(line.ranks, _places(line))
     strongest = int(np.argmax(np.abs(along)))
     return line.names[strongest], float(along[strongest])
@@ -323,7 +360,7 @@ def order_tests(
     return {
         name: Test(float(p), float(ratio))
         for name, p, ratio in zip(
-            _SAID, (1 + as_high) / (draws + 1), observed / usual, strict=True
+            _SIGNS, (1 + as_high) / (draws + 1), observed / usual, strict=True
         )
     }
 

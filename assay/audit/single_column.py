@@ -10,79 +10,69 @@ from scipy.special import logit
 from scipy.stats import norm, rankdata
 
 from assay.audit.columns import is_number
-from assay.audit.finding import Look
-from assay.data.samples import Labels, Samples
+from assay.audit.sentinel import Case, Finding
+from assay.data.samples import Labels
 from assay.store.records import Flag
 from assay.store.seeds import generator_for, seed_for
-from assay.study.plans import AuditPlan
+from assay.wording import Sentence
 
 NAME = "single_column"
 _N_SIMULATED = 600
-_MOST_SIMULATED = (
-    2_000  # rows of either side; beyond, the spread is known to shrink as 1 / sqrt(n)
-)
+_MOST_SIMULATED = 2_000  # rows a side; beyond, the spread shrinks as 1 / sqrt(n)
 
 
-def look(samples: Samples, plan: AuditPlan, seed: int) -> Look:
+def detect(case: Case) -> Finding:
     """Look at every feature; columns set aside are shown to no model and cannot leak."""
+    samples = case.samples
     features = samples.features
     n_indicators = int(features.select_dtypes("number").isna().any().sum())
-    n_columns = len(features.columns) + n_indicators
+    n_tests = len(features.columns) + n_indicators
+    if samples.task != "regression":
+        n_tests *= len(_targets(samples.labels))
     flags = []
-    for name in features.columns:
-        if samples.task == "regression":
-            strength = rank_correlation(
-                features[name], samples.labels, seed, samples.units
-            )
-            p = correlation_p_value(
-                strength, samples.n_rows, plan.single_column_auc, seed
-            )
-            said, n_tests = f"a rank correlation of {strength:.4f}", n_columns
-        else:
-            strength, p = _strongest(features[name], samples, plan, seed)
-            said = f"AUC {strength:.4f}"
-            n_tests = n_columns * len(_targets(samples.labels))
-        if p * n_tests <= plan.alarm:
-            flags.append(_flag(str(name), said, p * n_tests, plan))
-    return Look(tuple(flags), (NAME,))
+    for name in map(str, features.columns):
+        strength, p = _strongest(features[name], case)
+        if p * n_tests <= case.plan.alarm:
+            flags.append(_flag(name, strength, p * n_tests, case))
+    return Finding(tuple(flags), (NAME,))
+
+
+def _flag(name: str, strength: float, p: float, case: Case) -> Flag:
+    number = case.samples.task == "regression"
+    key = "audit.single_column.correlation" if number else "audit.single_column.auc"
+    return Flag(
+        sentinel=NAME,
+        columns=(name,),
+        rows=(),
+        evidence=Sentence.of(
+            "audit.single_column.evidence",
+            column=name,
+            strength=Sentence.of(key, value=strength),
+            honest=case.plan.single_column_auc,
+            p=p,
+        ),
+        answer=Sentence.of("audit.single_column.answer", column=name),
+    )
+
+
+def _strongest(column: "pd.Series[Any]", case: Case) -> tuple[float, float]:
+    """Return strength and p value of a column; of classes of the one that it tells least honestly."""
+    samples, honest, seed = case.samples, case.plan.single_column_auc, case.seed
+    labels, units, n_rows = samples.labels, samples.units, samples.n_rows
+    if samples.task == "regression":
+        correlation = rank_correlation(column, labels, seed, units)
+        return correlation, correlation_p_value(correlation, n_rows, honest, seed)
+    strengths = [
+        (area, leak_p_value(area, n_positive, n_rows, honest, seed))
+        for area, n_positive in column_aucs(column, labels, seed, units)
+    ]
+    return min(strengths, key=lambda pair: (pair[1], -pair[0]))
 
 
 def _targets(labels: Labels) -> list[int]:
     """Return the classes that are told from the rest: the second of two, or each."""
     n_classes = int(labels.max()) + 1
     return [1] if n_classes == 2 else list(range(n_classes))
-
-
-def _strongest(
-    column: "pd.Series[Any]", samples: Samples, plan: AuditPlan, seed: int
-) -> tuple[float, float]:
-    """Return AUC and p value of the class that the column tells least honestly."""
-    found = [
-        (
-            area,
-            leak_p_value(
-                area, n_positive, samples.n_rows, plan.single_column_auc, seed
-            ),
-        )
-        for area, n_positive in column_aucs(column, samples.labels, seed, samples.units)
-    ]
-    return min(found, key=lambda pair: (pair[1], -pair[0]))
-
-
-def _flag(name: str, said: str, p: float, plan: AuditPlan) -> Flag:
-    return Flag(
-        sentinel=NAME,
-        columns=(name,),
-        rows=(),
-        evidence=(
-            f"'{name}' alone has {said}; an honest column as strong as AUC {plan.single_column_auc:g} would "
-            f"look like that with probability {p:.1g} at most (all columns counted)"
-        ),
-        answer=(
-            f"If '{name}' is made from the target or known only after it, add it to clean.drop. If it is an honest "
-            f"measurement, add {{sentinel = 'single_column', columns = ['{name}'], reason = '...'}} to audit.accept."
-        ),
-    )
 
 
 # Classes -------------------------------------------------------------------------------------
@@ -96,7 +86,7 @@ def column_aucs(
 ) -> list[tuple[float, int]]:
     """Return AUC, either way round, and number of rows of each class that is told from the rest.
 
-    Numbers count by rank, and by being there at all, which models are shown too; levels of text by
+    Numbers count by rank, and by being there at all, which models are shown too; values of text by
     the rate of the class among the other folds' rows, folds that keep units whole.
     """
     return [
@@ -119,7 +109,7 @@ def _orderings(
 ) -> list[NDArray[np.float64]]:
     """Return the ways to put rows in order by one column, as ranks."""
     if not is_number(column):
-        means = _level_means(column, target.astype(np.float64), seed, units)
+        means = _category_means(column, target.astype(np.float64), seed, units)
         return [rankdata(means)]
     values = column.to_numpy(dtype=np.float64)
     absent = np.isnan(values)
@@ -135,27 +125,27 @@ def _two_sided_auc(ranks: NDArray[np.float64], positive: NDArray[np.bool_]) -> f
     return float(max(area, 1 - area))
 
 
-def _level_means(
+def _category_means(
     column: "pd.Series[Any]",
     target: NDArray[np.float64],
     seed: int,
     units: NDArray[np.int32] | None,
 ) -> NDArray[np.float64]:
-    """Return for each row the mean target of the other folds' rows of its level.
+    """Return for each row the mean target of the other folds' rows of its category.
 
     Means that count the row itself would make every column of unique texts look like a leak.
     """
-    level = pd.factorize(column, use_na_sentinel=False)[0]
-    unit = np.arange(len(level)) if units is None else units
+    code = pd.factorize(column, use_na_sentinel=False)[0]
+    unit = np.arange(len(code)) if units is None else units
     fold = generator_for(seed, "level_rates").permutation(int(unit.max()) + 1)[unit] % 5
-    n_levels = int(level.max()) + 1
-    means = np.empty(len(level))
+    n_codes = int(code.max()) + 1
+    means = np.empty(len(code))
     for k in range(5):
         others = fold != k
-        rows = np.bincount(level[others], minlength=n_levels)
-        sums = np.bincount(level[others], weights=target[others], minlength=n_levels)
-        of_level = np.where(rows > 0, sums / np.maximum(rows, 1), target[others].mean())
-        means[~others] = of_level[level[~others]]
+        rows = np.bincount(code[others], minlength=n_codes)
+        sums = np.bincount(code[others], weights=target[others], minlength=n_codes)
+        of_code = np.where(rows > 0, sums / np.maximum(rows, 1), target[others].mean())
+        means[~others] = of_code[code[~others]]
     return means
 
 

@@ -6,15 +6,22 @@ answers it. The fifth of the protocol, tuning on permuted labels, is the self-te
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
 
-from assay.audit import confounder, row_order, single_column, undeclared_unit
-from assay.audit import duplicates as copies
-from assay.audit.kernel_ridge import Learner
+from assay.audit import (
+    confounder,
+    duplicates,
+    row_order,
+    single_column,
+    undeclared_unit,
+)
+from assay.audit.sentinel import Case
 from assay.data.samples import Samples
 from assay.store.records import AuditReport, Flag
 from assay.study.plans import Accept, AuditPlan
+from assay.wording import Sentence
 
 
 def audit_samples(samples: Samples, plan: AuditPlan, seed: int) -> AuditReport:
@@ -26,24 +33,24 @@ def audit_samples(samples: Samples, plan: AuditPlan, seed: int) -> AuditReport:
         If ``plan.sources`` names a column that is not there.
     """
     with threadpool_limits(1):
-        learner = Learner(samples, seed)
-        alone = single_column.look(samples, plan, seed)
-        named = frozenset(name for flag in alone.flags for name in flag.columns)
-        looks = (
+        case = Case.of(samples, plan, seed)
+        alone = single_column.detect(case)
+        flagged = frozenset(name for flag in alone.flags for name in flag.columns)
+        findings = (
             alone,
-            copies.look(samples, plan, seed),
-            row_order.look(samples, plan, seed, learner),
-            undeclared_unit.look(samples, plan, seed, learner),
-            confounder.look(samples, plan, seed, learner, named),
+            duplicates.detect(case),
+            row_order.detect(case),
+            undeclared_unit.detect(case),
+            confounder.detect(replace(case, flagged=flagged)),
         )
+    flags = (flag for finding in findings for flag in finding.flags)
+    not_looked_for: dict[str, Sentence] = {}
+    for finding in findings:
+        not_looked_for |= finding.not_looked_for
     return AuditReport(
-        flags=tuple(
-            _answered(flag, plan.accept) for look in looks for flag in look.flags
-        ),
-        looked_for=tuple(word for look in looks for word in look.looked_for),
-        not_looked_for={
-            word: why for look in looks for word, why in look.not_looked_for.items()
-        },
+        flags=tuple(_answered(flag, plan.accept) for flag in flags),
+        looked_for=tuple(word for finding in findings for word in finding.looked_for),
+        not_looked_for=not_looked_for,
     )
 
 

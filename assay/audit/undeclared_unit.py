@@ -1,4 +1,4 @@
-"""Undeclared unit: do rows that share a value of some column know each other's label?
+"""Undeclared unit: do rows that share a value of some column give each other's label away?
 
 The same rows are predicted twice: by rows of the same and of other values, as shuffled folds have
 it, and by rows of other values only. What is lost is what shuffled folds owe to knowing the value
@@ -14,17 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from assay.audit.columns import (
+    codes_of,
     every_column,
-    holds_levels,
+    is_discrete,
     is_number,
     is_only_feature,
-    levels,
 )
-from assay.audit.finding import Look
 from assay.audit.kernel_ridge import (
     FOLDS,
     MOST_ROWS,
-    Learner,
     Ridge,
     dealt,
     dealt_rows,
@@ -33,11 +31,13 @@ from assay.audit.kernel_ridge import (
     tail_of,
     targets_of,
 )
+from assay.audit.sentinel import Case, Finding
 from assay.data.permute import first_rows
 from assay.data.samples import Samples
 from assay.store.records import Flag
 from assay.store.seeds import generator_for
 from assay.study.plans import AuditPlan
+from assay.wording import Sentence
 
 NAME = "undeclared_unit"
 _FEWEST_UNITS = 60
@@ -85,47 +85,57 @@ class _Gap:
     p: float
 
 
-def look(samples: Samples, plan: AuditPlan, seed: int, learner: Learner) -> Look:
+def detect(case: Case) -> Finding:
     """Look at every column, features and set aside, whose values repeat."""
-    if samples.times is not None:
-        return _skipped(f"folds are in time of '{samples.order}', not shuffled")
-    if samples.n_units < _FEWEST_UNITS:
-        return _skipped(f"{samples.n_units} units; at least {_FEWEST_UNITS} are needed")
+    samples, plan = case.samples, case.plan
     candidates = _candidates(samples)
-    if not candidates:
-        return _skipped("no column has values that repeat as those of a unit would")
+    why = _why_not(samples, candidates)
+    if why is not None:
+        return Finding.skipped(why, NAME)
     flags = []
     for candidate in candidates[:_MOST_COLUMNS]:
-        gap = _gap(candidate, samples, plan, seed, learner)
+        gap = _gap(candidate, case)
         p = gap.p * len(candidates)
         if p <= plan.alarm and gap.worth >= plan.smallest_leak:
-            flags.append(_flag(candidate, gap, p, samples))
-    left = len(candidates) - _MOST_COLUMNS
-    remark = {NAME: f"the last {left} of {len(candidates)} columns"} if left > 0 else {}
-    return Look(tuple(flags), (NAME,), remark)
+            flags.append(_flag(candidate, gap, p, case))
+    not_looked_for = {}
+    n_left = len(candidates) - _MOST_COLUMNS
+    if n_left > 0:
+        not_looked_for[NAME] = Sentence.of(
+            "audit.undeclared_unit.some_columns", n=n_left, of=len(candidates)
+        )
+    return Finding(tuple(flags), (NAME,), not_looked_for)
 
 
-def _skipped(why: str) -> Look:
-    return Look(not_looked_for={NAME: why})
+def _why_not(samples: Samples, candidates: list[_Candidate]) -> Sentence | None:
+    """Return why units cannot be looked for, None if they can."""
+    if samples.times is not None:
+        order = samples.order or "time"
+        return Sentence.of("audit.undeclared_unit.in_time", order=order)
+    if samples.n_units < _FEWEST_UNITS:
+        n = samples.n_units
+        return Sentence.of("audit.few_units", n=n, fewest=_FEWEST_UNITS)
+    if not candidates:
+        return Sentence.of("audit.undeclared_unit.no_column")
+    return None
 
 
-def _flag(candidate: _Candidate, gap: _Gap, p: float, samples: Samples) -> Flag:
+def _flag(candidate: _Candidate, gap: _Gap, p: float, case: Case) -> Flag:
     name = candidate.name
-    metric = "correlation" if samples.task == "regression" else "AUC"
-    n_values = len(np.unique(candidate.values[candidate.used]))
     return Flag(
         sentinel=NAME,
         columns=(name,),
         rows=(),
-        evidence=(
-            f"rows that share a value of '{name}' ({n_values} values) give each other's label away: the other columns "
-            f"score {metric} {gap.shuffled:.3f} in shuffled folds, but {gap.by_value:.3f} on the same rows when none of their value "
-            f"are learned from (p = {p:.1g}, all columns counted)"
+        evidence=Sentence.of(
+            "audit.undeclared_unit.evidence",
+            column=name,
+            n_values=len(np.unique(candidate.values[candidate.used])),
+            metric=case.metric,
+            shuffled=gap.shuffled,
+            by_value=gap.by_value,
+            p=p,
         ),
-        answer=(
-            f"If new rows will bring new values of '{name}', write unit = '{name}' in the plan. If they will bring the "
-            f"same values, add {{sentinel = '{NAME}', columns = ['{name}'], reason = '...'}} to audit.accept."
-        ),
+        answer=Sentence.of("audit.undeclared_unit.answer", column=name),
     )
 
 
@@ -135,19 +145,22 @@ def _flag(candidate: _Candidate, gap: _Gap, p: float, samples: Samples) -> Flag:
 def _candidates(samples: Samples) -> list[_Candidate]:
     """Return the columns that might name units: set aside first, then text, then whole numbers."""
     firsts = first_rows(samples.unit_of_rows())
-    found = []
+    candidates = []
     for name, column in every_column(samples).items():
-        if holds_levels(column) and not is_only_feature(samples, name):
+        if is_discrete(column) and not is_only_feature(samples, name):
             values = _repeated(column.iloc[firsts])
             if _could_be_unit(values):
-                found.append(_Candidate(name, values, is_number(column)))
+                candidates.append(_Candidate(name, values, is_number(column)))
     aside = set(map(str, samples.aside.columns))
-    return sorted(found, key=lambda one: (one.name not in aside, one.ordered))
+    return sorted(
+        candidates,
+        key=lambda candidate: (candidate.name not in aside, candidate.ordered),
+    )
 
 
 def _repeated(column: "pd.Series[Any]") -> NDArray[np.int64]:
     """Return values numbered in ascending order, -1 where missing or where no other row has it."""
-    values = levels(column)
+    values = codes_of(column)
     counts = np.bincount(values[values >= 0], minlength=1)
     kept = (values >= 0) & (counts[values] >= 2)
     renumbered = np.full(len(values), -1, dtype=np.int64)
@@ -167,36 +180,29 @@ def _could_be_unit(values: NDArray[np.int64]) -> bool:
 # The gap ---------------------------------------------------------------------------------------
 
 
-def _gap(
-    candidate: _Candidate,
-    samples: Samples,
-    plan: AuditPlan,
-    seed: int,
-    learner: Learner,
-) -> _Gap:
+def _gap(candidate: _Candidate, case: Case) -> _Gap:
     """Measure the gap; of a feature first with it among the inputs, and without it only if there is one."""
-    generator = generator_for(seed, NAME, candidate.name)
-    rows = _rows(candidate, samples, generator, learner)
-    held = _Held(candidate, samples, rows, learner.ridge(rows))
-    gap = held.gap(plan, generator)
+    samples, plan, learner = case.samples, case.plan, case.learner
+    generator = generator_for(case.seed, NAME, candidate.name)
+    rows = _rows(candidate, case, generator)
+    held_out = _HeldOut(candidate, samples, rows, learner.ridge(rows))
+    gap = held_out.gap(plan, generator)
     if candidate.name not in samples.features.columns or gap.p > plan.alarm:
         return gap
-    held = _Held(candidate, samples, rows, learner.ridge(rows, candidate.name))
-    return held.gap(plan, generator)
+    without = learner.ridge(rows, candidate.name)
+    return _HeldOut(candidate, samples, rows, without).gap(plan, generator)
 
 
 def _rows(
-    candidate: _Candidate,
-    samples: Samples,
-    generator: np.random.Generator,
-    learner: Learner,
+    candidate: _Candidate, case: Case, generator: np.random.Generator
 ) -> NDArray[np.int64]:
     """Return the rows to look at: the learner's own where values are common, else whole values."""
+    samples = case.samples
     units, used = samples.unit_of_rows(), candidate.used
     counts = np.bincount(candidate.values[used])
     common = len(counts) * _ROWS_PER_VALUE <= MOST_ROWS
     if len(used) == len(candidate.values) and (common or samples.n_rows <= MOST_ROWS):
-        return learner.rows
+        return case.learner.rows
     chosen = used[generator.permutation(len(used))]
     place = generator.permutation(len(counts))[candidate.values[chosen]]
     chosen = chosen[np.argsort(place, kind="stable")]  # value after value
@@ -207,7 +213,7 @@ def _rows(
     return np.sort(rows[nth(units[rows].astype(np.int64)) < per_unit])
 
 
-class _Held:
+class _HeldOut:
     """Rows, the values they are held out by, and a ridge on them."""
 
     def __init__(
@@ -310,8 +316,8 @@ class _Held:
         first = np.unique(self.unit, return_index=True)[1]
         whole = np.array_equal(self.targets[first][self.unit], self.targets)
         things = first if whole else np.arange(len(self.unit))
-        told = scores[things].argmax(axis=1)
-        order = np.lexsort((scores[things].max(axis=1), told))
+        likeliest = scores[things].argmax(axis=1)
+        order = np.lexsort((scores[things].max(axis=1), likeliest))
         block = np.arange(len(order)) // _ALIKE
         mixed = order[np.argsort(block + generator.random(len(order)))]
         permuted = np.empty_like(self.targets[things])

@@ -1,8 +1,8 @@
-"""What predicting from a bundle needs, out of the lock: the same versions, by the same hashes."""
+"""The lines of the lock that predicting from a bundle needs: the same versions, the same hashes."""
 
 import re
 
-# Of onnxruntime's own needs those that predicting loads are NumPy alone; pip wants them all.
+# Predicting loads NumPy alone of what onnxruntime requires; pip wants all of it.
 WITH_IMAGES = ("pillow",)
 PACKAGES = ("flatbuffers", "numpy", "onnxruntime", "packaging", "protobuf", "pyarrow")
 _HEAD = """\
@@ -30,10 +30,10 @@ def subset(lock: str, packages: tuple[str, ...] = PACKAGES) -> str:
     ['a==1 \\\\', '    --hash=sha256:00']
     """
     blocks: dict[str, list[str]] = {}
-    for found in _BLOCK.finditer(lock):
-        name = re.sub(r"[-_.]+", "-", found["name"]).lower()
+    for block in _BLOCK.finditer(lock):
+        name = re.sub(r"[-_.]+", "-", block["name"]).lower()
         lines = (
-            line for line in found[0].splitlines() if not line.lstrip().startswith("#")
+            line for line in block[0].splitlines() if not line.lstrip().startswith("#")
         )
         blocks.setdefault(name, []).append("\n".join(lines))
     missing = [name for name in packages if name not in blocks]

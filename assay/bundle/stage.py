@@ -1,7 +1,7 @@
 """Bundle: the files a run leaves, from the model to the page a person reads.
 
-The preparation is written as JSON and plain arrays, the network as stock Keras layers; what was
-written is read back and must predict what was trained.
+The preparation is written as JSON and plain arrays, the network as stock Keras layers; every file of the model
+is read back and must predict what the trained model predicts.
 """
 
 import io
@@ -18,14 +18,14 @@ from assay.bundle.requirements import PACKAGES, WITH_IMAGES, subset
 from assay.data.samples import Labels
 from assay.errors import ExportFailed
 from assay.networks.export import N_PARITY_ROWS, Exported, Parity, exported
-from assay.networks.spec import unpack_nets
+from assay.networks.net import unpack_nets
 from assay.predict.manifest import described
 from assay.predict.schema import Form
 from assay.preprocess.fit import Preparation, unpack
 from assay.preprocess.schema import Tables, both_ways, columns_read, form_of
-from assay.report.files import Seen, report_files
 from assay.report.findings import predicted
-from assay.store.environment import shipped
+from assay.report.written_files import Seen, report_files
+from assay.store.code import core_lock
 from assay.store.records import Cleaned, FinalFit, FoldResult
 from assay.store.store import Store
 from assay.store.verdict import Evidence, Judgement, Verdict
@@ -35,8 +35,8 @@ from assay.study.sources import Suite
 from assay.study.toml import study_text
 from assay.wording import Sentence
 
-_ALIKE = (
-    1e-6  # largest difference of an input by training's way and by the written form's
+_PREPARED_ALIKE = (
+    1e-6  # largest difference of a prepared input, in training and as written
 )
 
 
@@ -62,7 +62,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Every file of a run folder but its manifest, under its final name, and the verdict that they tell."""
+    """Every file of a run folder except its manifest, by its final name, and the verdict they hold."""
 
     files: dict[str, bytes]
     verdict: Verdict
@@ -76,28 +76,26 @@ def run_files(
     scored: Scored | None,
     model: Model | None,
 ) -> RunFiles:
-    """Return what a run leaves, but its manifest.
+    """Return the files a run leaves, except its manifest.
 
-    A model whose saved forms do not predict what the trained one did stays out, and the verdict says so.
+    A model whose saved forms do not predict what the trained one does is left out, and the verdict says so.
     """
-    held: Exported | None = None
+    exports: Exported | None = None
     remarks: tuple[Sentence, ...] = ()
     if model is not None:
         try:
-            held = _model_files(model, evidence, judgement, registration.study)
-        except ExportFailed as failed:
-            remarks = (
-                Sentence.plain(f"exports no model, for {str(failed).rstrip('.')}"),
-            )
+            exports = _model_files(model, evidence, judgement, registration.study)
+        except ExportFailed as error:
+            remarks = (Sentence.of("bundle.no_model", fault=error.sentence),)
     judgement = judgement.remarked(remarks)
     files = {
         "verdict.json": _pretty(judgement.verdict.model_dump(mode="json")),
         "registration.json": _pretty(registration.model_dump(mode="json")),
         "study.toml": study_text(registration.study).encode(),
         "trials.json": _pretty(_trials(scored.results if scored else ())),
-        "requirements.txt": shipped("requirements.txt").read_bytes(),
+        "requirements.txt": core_lock().read_bytes(),
     }
-    lock = shipped("requirements.txt").read_text(encoding="utf-8")
+    lock = core_lock().read_text(encoding="utf-8")
     seen = _seen(scored, model)
     files |= report_files(registration, evidence, judgement, seen, lock)
     in_bundle = {"suite.json": suite.text.encode()}
@@ -106,9 +104,9 @@ def run_files(
         for name in files
         if name.startswith("bundle/")
     }
-    if held is not None:
-        in_bundle |= held.files
-        manifest = _manifest(in_bundle, held, judgement.verdict, evidence.final)
+    if exports is not None:
+        in_bundle |= exports.files
+        manifest = _manifest(in_bundle, exports, judgement.verdict, evidence.final)
         in_bundle["manifest.json"] = _pretty(manifest)
     files |= {f"bundle/{name}": content for name, content in in_bundle.items()}
     if scored is not None:
@@ -119,7 +117,7 @@ def run_files(
 def opened(
     store: Store, evidence: Evidence, plan: Plan
 ) -> tuple[Scored | None, Model | None]:
-    """Open what the evidence refers to; nothing where the plan stopped before any fold."""
+    """Return what the evidence refers to in the store; nothing where the plan stopped before any fold."""
     if evidence.final is None:
         return None, None
     cleaned = evidence.cleaned
@@ -131,10 +129,10 @@ def opened(
         predictions=store.get_folds(evidence.predictions()),
     )
     preparation = store.get_arrays(evidence.final.preparation)
-    read = columns_read(plan, unpack(preparation))
+    columns = columns_read(plan, unpack(preparation))
     aside = pd.DataFrame() if cleaned.aside is None else store.get_table(cleaned.aside)
     tables = Tables(
-        raw=store.get_table(evidence.snapshot.table, read),
+        raw=store.get_table(evidence.snapshot.table, columns),
         features=store.get_table(cleaned.features),
         aside=aside,
     )
@@ -158,12 +156,12 @@ def same_digests(judgement: Judgement, final: FinalFit | None) -> dict[str, str]
 def _model_files(
     model: Model, evidence: Evidence, judgement: Judgement, study: Study
 ) -> Exported:
-    """Return the model in every form and what predicting with it needs, and what was seen of them.
+    """Return the model in every format with what predicting needs, and how each compares with training.
 
     Raises
     ------
     ExportFailed
-        If a form, read back, does not come to what training came to.
+        If a file, read back, does not give what training gave.
     """
     verdict, cleaned = judgement.verdict, evidence.cleaned
     members, preparation = unpack_nets(model.weights), unpack(model.preparation)
@@ -178,25 +176,27 @@ def _model_files(
     parity |= networks.parity
     files |= networks.files
     needed = PACKAGES if plan.images is None else (*PACKAGES, *WITH_IMAGES)
-    lock = shipped("requirements.txt").read_text(encoding="utf-8")
+    lock = core_lock().read_text(encoding="utf-8")
     files["requirements.txt"] = subset(lock, needed).encode()
     return Exported(files, parity)
 
 
 def _manifest(
     files: Mapping[str, bytes],
-    held: Exported,
+    exports: Exported,
     verdict: Verdict,
     final: FinalFit | None,
 ) -> dict[str, Any]:
-    """Return what a bundle says of itself: its files, how they were compared, how to predict with them."""
+    """Return a bundle's manifest: its files, how they compare with training, how to predict with them."""
     return described(
         verdict.study,
         verdict.plan,
         files,
         {
             "weights": final.weights_digest if final else None,
-            "parity": {name: one.model_dump() for name, one in held.parity.items()},
+            "parity": {
+                name: parity.model_dump() for name, parity in exports.parity.items()
+            },
             "predict": [
                 "python flows/main.py predict BUNDLE TABLE -o FILE",
                 "python -m assay.predict BUNDLE TABLE -o FILE",
@@ -208,7 +208,7 @@ def _manifest(
 def _prepared_alike(
     files: dict[str, bytes], plan: Plan, preparation: Preparation, raw: pd.DataFrame
 ) -> Parity:
-    """Return how nearly the written form makes of rows what training made of them.
+    """Compare how the written form and training prepare the same rows.
 
     Raises
     ------
@@ -220,13 +220,17 @@ def _prepared_alike(
     form = Form.of(json.loads(files["prep.json"]), arrays)
     trained, applied = both_ways(plan, form, preparation, raw, N_PARITY_ROWS)
     largest = float(np.abs(trained - applied).max(initial=0.0))
-    found = Parity(n_rows=len(trained), largest=largest, allowed=_ALIKE, flips=0)
-    if not found.holds:
+    parity = Parity(
+        n_rows=len(trained), largest=largest, allowed=_PREPARED_ALIKE, flips=0
+    )
+    if not parity.holds:
         raise ExportFailed(
-            f"prep.json makes other inputs of {len(trained)} rows than training did, by {largest:.2g} where "
-            f"{_ALIKE:.0e} is allowed."
+            "bundle.prepared_differently",
+            n_rows=parity.n_rows,
+            largest=largest,
+            allowed=parity.allowed,
         )
-    return found
+    return parity
 
 
 # The other files -------------------------------------------------------------------------------
@@ -235,8 +239,8 @@ def _prepared_alike(
 def _predictions(scored: Scored) -> bytes:
     """Return the out-of-fold predictions as Parquet: a line per repeat and tested row.
 
-    A column per model and class, ``net:yes``; of a number a column per model, ``net``. Rows that no
-    test part holds have no line.
+    Classification has a column per model and class, ``net:yes``; regression a column per model, ``net``.
+    Rows in no test part have no line.
     """
     names = np.array(scored.cleaned.classes, dtype=object)
     frames = []
@@ -266,8 +270,8 @@ def _predictions(scored: Scored) -> bytes:
 def _seen(scored: Scored | None, model: Model | None) -> Seen | None:
     if scored is None or model is None:
         return None
-    found = predicted(scored.labels, scored.outer, scored.predictions)
-    return Seen(found, model.tables.features)
+    predictions = predicted(scored.labels, scored.outer, scored.predictions)
+    return Seen(predictions, model.tables.features)
 
 
 def _trials(results: Sequence[FoldResult]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Simulate: tables of known truth, drawn from a generator; what is true in them stands in ``worlds``."""
+"""Generators of tables with a known truth, which the catalogue states for each world of ``worlds``."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,8 @@ def _series(n: int, phi: float, generator: np.random.Generator) -> Floats:
     return series
 
 
-def _said(logit: Floats, generator: np.random.Generator) -> NDArray[np.str_]:
+def _bernoulli(logit: Floats, generator: np.random.Generator) -> NDArray[np.str_]:
+    """Return labels that are 'yes' with these log-odds."""
     return np.where(
         generator.random(len(logit)) < 1 / (1 + np.exp(-logit)), "yes", "no"
     )
@@ -44,7 +45,7 @@ def _said(logit: Floats, generator: np.random.Generator) -> NDArray[np.str_]:
 
 
 def null(n: int, p: int, n_yes: int) -> Callable[[np.random.Generator], pd.DataFrame]:
-    """Normal columns and labels that have nothing to do with each other."""
+    """Normal columns and labels independent of them."""
 
     def draw(generator: np.random.Generator) -> pd.DataFrame:
         table = _columns(generator.normal(size=(n, p)))
@@ -54,7 +55,7 @@ def null(n: int, p: int, n_yes: int) -> Callable[[np.random.Generator], pd.DataF
 
 
 def null_columns(generator: np.random.Generator) -> pd.DataFrame:
-    """Numbers with holes and heavy tails, and categories of few and many levels."""
+    """Numbers with missing cells and heavy tails, and columns of few and many categories."""
     n = 150
     table = _columns(generator.standard_t(2.5, size=(n, 4)))
     table = table.mask(generator.random(table.shape) < 0.1)
@@ -68,7 +69,7 @@ def null_columns(generator: np.random.Generator) -> pd.DataFrame:
 def null_units(
     mixed: bool, *, sizes: bool = False
 ) -> Callable[[np.random.Generator], pd.DataFrame]:
-    """Rows of a unit look alike; its label, or the rate of its labels, has nothing to do with that."""
+    """Rows of a unit are similar; its label, or the rate of its labels, is independent of its features."""
 
     def draw(generator: np.random.Generator) -> pd.DataFrame:
         n_units = 40
@@ -88,7 +89,7 @@ def null_units(
 
 
 def null_time(generator: np.random.Generator) -> pd.DataFrame:
-    """Unrelated series of columns and label, phi .9, with the day of each row."""
+    """Independent autoregressive series of columns and label, phi .9, with the day of each row."""
     n = 300
     table = _columns(np.column_stack([_series(n, 0.9, generator) for _ in range(4)]))
     label = np.where(_series(n, 0.9, generator) > 0, "yes", "no")
@@ -117,7 +118,7 @@ def null_regression(generator: np.random.Generator) -> pd.DataFrame:
 
 
 def null_family(generator: np.random.Generator) -> pd.DataFrame:
-    """Two related labels, neither of which has to do with the features."""
+    """Two related labels, both independent of the features."""
     n = 100
     hidden = generator.normal(size=n)
     first = hidden + generator.normal(size=n) > 0
@@ -145,10 +146,10 @@ def shifted(area: float) -> Callable[[np.random.Generator], pd.DataFrame]:
 
 
 def xor(generator: np.random.Generator) -> pd.DataFrame:
-    """The label is the sign of a product: no line tells anything."""
+    """The label is the sign of a product, which no linear model can represent."""
     table = _columns(generator.normal(size=(300, 4)))
     product = np.sign(table["x1"].to_numpy() * table["x2"].to_numpy())
-    return table.assign(y=_said(2.0 * product, generator))
+    return table.assign(y=_bernoulli(2.0 * product, generator))
 
 
 def linear(n: int) -> Callable[[np.random.Generator], pd.DataFrame]:
@@ -157,13 +158,13 @@ def linear(n: int) -> Callable[[np.random.Generator], pd.DataFrame]:
     def draw(generator: np.random.Generator) -> pd.DataFrame:
         x = generator.normal(size=(n, 6))
         weights = np.array([1.0, -0.8, 0.6, -0.4, 0.2, 0.0])
-        return _columns(x).assign(y=_said(x @ weights, generator))
+        return _columns(x).assign(y=_bernoulli(x @ weights, generator))
 
     return draw
 
 
 def linear_units(generator: np.random.Generator) -> pd.DataFrame:
-    """Rows of a unit share a part of their features and of their label's odds."""
+    """Rows of a unit share part of their features and of their log-odds."""
     n_units, size = 100, 5
     unit = np.repeat(np.arange(n_units), size)
     x = 0.7 * generator.normal(size=(n_units, 5))[unit]
@@ -171,7 +172,9 @@ def linear_units(generator: np.random.Generator) -> pd.DataFrame:
     own = generator.normal(0, 1.0, n_units)[unit]
     weights = np.array([1.0, -0.8, 0.6, -0.4, 0.0])
     names = np.array([f"unit {i}" for i in range(n_units)])
-    return _columns(x).assign(who=names[unit], y=_said(x @ weights + own, generator))
+    return _columns(x).assign(
+        who=names[unit], y=_bernoulli(x @ weights + own, generator)
+    )
 
 
 def linear_number(generator: np.random.Generator) -> pd.DataFrame:
@@ -182,12 +185,12 @@ def linear_number(generator: np.random.Generator) -> pd.DataFrame:
 
 
 def curved(generator: np.random.Generator) -> pd.DataFrame:
-    """The label turns on the product of two slanted directions: hard for lines, and for trees."""
+    """Log-odds are the product of two oblique directions: hard for linear models and for trees."""
     n, p = 800, 6
     x = generator.normal(size=(n, p))
     first = np.array([1, 1, 1, 0, 0, 0]) / np.sqrt(3)
     second = np.array([0, 0, 0, 1, 1, 1]) / np.sqrt(3)
-    return _columns(x).assign(y=_said(4.0 * (x @ first) * (x @ second), generator))
+    return _columns(x).assign(y=_bernoulli(4.0 * (x @ first) * (x @ second), generator))
 
 
 # Leaks -----------------------------------------------------------------------------------------------
@@ -195,14 +198,14 @@ def curved(generator: np.random.Generator) -> pd.DataFrame:
 
 def _clean_signal(n: int, generator: np.random.Generator) -> pd.DataFrame:
     x = generator.normal(size=(n, 6))
-    return _columns(x).assign(y=_said(0.7 * x[:, 0] - 0.5 * x[:, 1], generator))
+    return _columns(x).assign(y=_bernoulli(0.7 * x[:, 0] - 0.5 * x[:, 1], generator))
 
 
 def leak_column(generator: np.random.Generator) -> pd.DataFrame:
-    """A column holds the target, but for one row in a hundred."""
+    """A column holds the target in 99 of 100 rows."""
     table = _clean_signal(300, generator)
-    known = (table["y"] == "yes") ^ (generator.random(300) < 0.01)
-    return table.assign(result_code=known + generator.normal(0, 0.1, 300))
+    code = (table["y"] == "yes") ^ (generator.random(300) < 0.01)
+    return table.assign(result_code=code + generator.normal(0, 0.1, 300))
 
 
 def leak_copies(generator: np.random.Generator) -> pd.DataFrame:
@@ -213,7 +216,7 @@ def leak_copies(generator: np.random.Generator) -> pd.DataFrame:
 
 
 def leak_near_copies(generator: np.random.Generator) -> pd.DataFrame:
-    """One row in twenty is another one, measured again with a hundredth of noise."""
+    """One row in twenty is another one measured again, with noise .01."""
     table = _clean_signal(300, generator)
     again = table.iloc[:15].copy()
     numbers = again.columns.drop("y")
@@ -229,18 +232,18 @@ def leak_sorted(generator: np.random.Generator) -> pd.DataFrame:
 
 
 def leak_time(generator: np.random.Generator) -> pd.DataFrame:
-    """A series in order of time that the study does not declare."""
+    """Time series whose order the study does not declare."""
     return null_time(generator).drop(columns="day")
 
 
 def leak_unit(generator: np.random.Generator) -> pd.DataFrame:
-    """Several rows of each patient, who is named in a column and not declared; rows shuffled."""
+    """Several rows per patient, named in a column that is not declared as the unit; rows shuffled."""
     table = null_units(mixed=False)(generator).rename(columns={"who": "patient"})
     return table.iloc[generator.permutation(len(table))].reset_index(drop=True)
 
 
 def leak_site(generator: np.random.Generator) -> pd.DataFrame:
-    """Three hospitals differ in their devices and in how many are ill; within one nothing is told."""
+    """Three hospitals differ in devices and rates of illness; within each, features are independent of the label."""
     n = 300
     site = generator.integers(0, 3, n)
     device = generator.normal(size=(3, 5))[site]

@@ -1,4 +1,4 @@
-"""Repetitions: what one simulated table came to, kept a line each so that a stopped calibration goes on."""
+"""Repetitions: the outcome of each simulated table, a line each, so that a stopped calibration resumes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Bounds(Record):
 
 
 class Repetition(Record):
-    """What one table came to."""
+    """The outcome of one table."""
 
     world: str
     number: int
@@ -45,7 +45,7 @@ def repetition(
     taken: Mapping[PlanName, Evidence],
     cpu_s: float,
 ) -> Repetition:
-    """Note what a verdict says, and the evidence of each plan it took."""
+    """Return the outcome of a verdict and of the plans that it rests on."""
     last = taken[verdict.plan]
     gates = {name: evidence.gate for name, evidence in taken.items()}
     tested = () if last.self_test is None else ("self_test",)
@@ -68,11 +68,11 @@ def repetition(
         else Bounds(estimate=claim.score, of_90=claim.interval, of_95=None),
         leads={
             name: Bounds(
-                estimate=one.delta,
-                of_90=(one.lower, one.upper),
-                of_95=one.interval_95,
+                estimate=gain.delta,
+                of_90=(gain.lower, gain.upper),
+                of_95=gain.interval_95,
             )
-            for name, one in verdict.deep_learning.against.items()
+            for name, gain in verdict.deep_learning.against.items()
         },
         cpu_s=cpu_s,
     )
@@ -80,28 +80,28 @@ def repetition(
 
 @dataclass(frozen=True)
 class Ledger:
-    """Finished repetitions of one world, a line each, so that a stopped calibration goes on."""
+    """The file of one world's finished repetitions, a line each."""
 
     path: Path
 
     def read(self) -> list[Repetition]:
-        """Return what is there, by number; a line cut short by a crash does not count."""
+        """Return the repetitions in the file, by number; a line cut short by a crash is skipped."""
         try:
             lines = self.path.read_bytes().splitlines()
         except FileNotFoundError:
             return []
-        found: dict[int, Repetition] = {}
+        by_number: dict[int, Repetition] = {}
         for line in lines:
             try:
-                one = Repetition.model_validate_json(line)
+                finished = Repetition.model_validate_json(line)
             except ValidationError:
                 continue
-            found[one.number] = one
-        return [found[number] for number in sorted(found)]
+            by_number[finished.number] = finished
+        return [by_number[number] for number in sorted(by_number)]
 
     def add(self, done: Iterable[Repetition]) -> None:
-        """Append lines; the first begins on a line of its own, whatever a crash left."""
+        """Append lines, each after a line break: a crash may have left the last one unfinished."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = [canonical_json(one.model_dump(mode="json")) for one in done]
+        lines = [canonical_json(item.model_dump(mode="json")) for item in done]
         with self.path.open("ab") as file:
             file.write(b"".join(b"\n" + line for line in lines))

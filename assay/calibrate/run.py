@@ -9,12 +9,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from assay import stages
-from assay.calibrate.rates import (
-    Calibration,
-    as_json,
-    as_markdown,
-    rates,
-)
+from assay.calibrate.page import as_json, as_markdown
+from assay.calibrate.rates import Calibration, rates
 from assay.calibrate.repetitions import Ledger, Repetition, repetition
 from assay.calibrate.worlds import (
     WORLDS,
@@ -28,7 +24,7 @@ from assay.pipeline import Way
 from assay.stages.execution import Unstored
 from assay.stages.processes import follow
 from assay.store.canonical import digest_json
-from assay.store.environment import code_digest, lock_digest
+from assay.store.code import code_digest, lock_digest
 from assay.store.seeds import seed_for
 from assay.store.store import Store
 from assay.store.verdict import Opened
@@ -147,8 +143,8 @@ def calibrated(
         ),
     )
     page = as_markdown(calibration, worlds)
-    store.write(folder / "calibration.md", page.encode())
-    store.write(folder / "calibration.json", as_json(calibration).encode())
+    store.files.write(folder / "calibration.md", page.encode())
+    store.files.write(folder / "calibration.json", as_json(calibration).encode())
     return calibration, folder
 
 

@@ -132,7 +132,7 @@ def plan(
     from assay.cli.terminal import tell_plan
     from assay.dry_run import dry_run
     from assay.store import runs
-    from assay.store.environment import shared_store
+    from assay.store.places import shared_store
     from assay.study.load import load
     from assay.study.sources import identify
 
@@ -147,7 +147,7 @@ def plan(
 @command("check", "fetch", "fetch", "fetch ramen")
 def fetch(name: Annotated[str | None, argument("dataset")] = None) -> None:
     from assay.cli.fetching import fetch_dataset, tell_catalogue
-    from assay.store.environment import data_folder
+    from assay.store.places import data_folder
 
     if name is None:
         tell_catalogue(data_folder())

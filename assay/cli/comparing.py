@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assay.report.comparison import Comparison, compare
 from assay.report.folder import open_run
 from assay.report.say import Say
-from assay.report.side import sentences, side_by_side, tables
+from assay.report.two_runs import Comparison, compare
+from assay.report.two_runs_page import sentences, side_by_side, tables
 from assay.reproduce.rerun import find_run
 from assay.store.store import Store
 from assay.wording import Language

@@ -9,7 +9,7 @@ from rich.markup import escape
 from assay.errors import StudyError
 from assay.report.folder import open_run
 from assay.report.page import render
-from assay.report.receipts import receipts_of
+from assay.report.rerun_receipts import receipts_of
 from assay.reproduce.rerun import find_run
 from assay.reproduce.signatures import signature_of
 from assay.store.store import Store

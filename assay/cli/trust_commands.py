@@ -114,7 +114,7 @@ def calibrate(
 ) -> None:
     from assay.calibrate.run import Wanted, calibrated, open_own
     from assay.cli.calibrate_progress import Bars, tell_rates
-    from assay.store.environment import cores_allowed
+    from assay.store.machine import cores_allowed
     from assay.study.load import load
     from assay.study.sources import identify
 

@@ -1,4 +1,4 @@
-"""Series: rows in order of time, cut into blocks."""
+"""Blocks: rows in order of time, cut into parts of about equal size."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,7 @@ def in_blocks(times: NDArray[np.int32], n_blocks: int, order: str) -> NDArray[np
     for block in range(1, n_blocks):
         number[_between_times(times, round(n * block / n_blocks)) :] += 1
     if len(np.unique(number)) < n_blocks:
-        raise DataRefused(
-            f"The order column '{order}' has too few different times in {n} rows to cut them into "
-            f"{n_blocks} blocks. Lower split.folds, split.inner_folds or split.gap, or order the rows more finely."
-        )
+        raise DataRefused("data.time.too_few", column=order, n=n, n_blocks=n_blocks)
     return number
 
 

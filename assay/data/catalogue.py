@@ -1,7 +1,7 @@
-"""The catalogue: data sets that studies are about, whose they are, and how each file is known.
+"""The catalogue: data sets for studies, their publishers and licences, and the digest of each file.
 
-``data/catalogue.toml`` lists them. A file that ends in ``.gz`` is known by what is in it: two
-programs pack the same bytes differently.
+``data/catalogue.toml`` lists them. The digest of a file that ends in ``.gz`` is that of its uncompressed
+content: two programs compress the same bytes differently.
 """
 
 import gzip
@@ -10,15 +10,16 @@ import tomllib
 import zlib
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 
 from assay.errors import AssayError, StudyError
-from assay.store.environment import shipped
+from assay.store.places import shipped
 from assay.store.records import Digest, Record
+from assay.wording import Sentence
 
 CATALOGUE = shipped("data/catalogue.toml")
 _AT_ONCE = 2**20
@@ -43,13 +44,14 @@ def is_safe(address: str) -> bool:
 
 def _safe(address: str) -> str:
     if not is_safe(address):
-        raise ValueError(f"{address!r} is no address that begins with https://")
+        raise ValueError(f"{address!r} is not an address that begins with https://")
     return address
 
 
 def _inside(path: str) -> str:
-    if path.startswith("/") or {"", ".", ".."} & set(path.split("/")) or "\\" in path:
-        raise ValueError(f"{path!r} is no path below the data folder")
+    odd = {"", ".", ".."} & set(path.split("/"))
+    if odd or "\\" in path or PureWindowsPath(path).drive:
+        raise ValueError(f"{path!r} is not a path below the data folder")
     return path
 
 
@@ -60,7 +62,7 @@ class File(Record):
         description="Below the data folder, as studies name it."
     )
     sha256: Digest = Field(
-        description="Of the content, unpacked if the path ends in .gz."
+        description="Of the content, uncompressed if the path ends in .gz."
     )
     bytes: int = Field(gt=0, description="Of the same content.")
     address: Annotated[str, AfterValidator(_safe)] | None = Field(
@@ -68,10 +70,10 @@ class File(Record):
     )
     first_bytes: bool = Field(
         default=False,
-        description="Whether the file is only the beginning of what lies there.",
+        description="Whether the file is only the beginning of what the address gives.",
     )
     by_hand: str | None = Field(
-        default=None, description="How to come by it where it has no address."
+        default=None, description="How to obtain it where it has no address."
     )
 
     @property
@@ -80,7 +82,7 @@ class File(Record):
 
 
 class Dataset(Record):
-    """A data set: what it is, whose, and what may be done with it."""
+    """A data set, its publisher, and what its licence allows."""
 
     title: str
     publisher: str
@@ -89,17 +91,18 @@ class Dataset(Record):
     address: Annotated[str, AfterValidator(_safe)]
     files: tuple[File, ...] = Field(min_length=1)
 
-    def terms(self) -> str:
-        """Return what its licence asks, in one sentence.
+    def terms(self) -> Sentence:
+        """Return what its licence allows, in one sentence.
 
-        A licence that nobody stated allows nothing: that is said too.
+        A data set without a stated licence allows nothing, and the sentence says so.
         """
-        use = {
-            "allowed": "commercial use is allowed",
-            "forbidden": "commercial use is forbidden",
-            "unknown": "ask before commercial use",
-        }[self.commercial]
-        return f"{self.title} ({self.publisher}): licence {self.licence}, {use}"
+        return Sentence.of(
+            "data_download.terms",
+            title=self.title,
+            publisher=self.publisher,
+            licence=self.licence,
+            use=Sentence.of(f"data_download.commercial.{self.commercial}"),
+        )
 
 
 @lru_cache
@@ -109,16 +112,18 @@ def catalogue(path: Path = CATALOGUE) -> dict[str, Dataset]:
     Raises
     ------
     AssayError
-        If the file is no catalogue.
+        If the file is not a catalogue.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return {name: Dataset.model_validate(one) for name, one in values.items()}
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return {name: Dataset.model_validate(table) for name, table in tables.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, ValidationError) as error:
-        said = str(error).splitlines()[0]
-        raise AssayError(f"{path} is no catalogue of data sets: {said}.") from None
+        fault = str(error).splitlines()[0]
+        raise AssayError(
+            "data_download.no_catalogue", path=str(path), fault=fault
+        ) from None
 
 
 def dataset(name: str, path: Path = CATALOGUE) -> Dataset:
@@ -129,16 +134,15 @@ def dataset(name: str, path: Path = CATALOGUE) -> Dataset:
     StudyError
         If there is none of that name.
     """
-    known = catalogue(path)
-    if name not in known:
-        raise StudyError(
-            f"There is no data set {name!r} in the catalogue, but {', '.join(known) or 'nothing at all'}."
-        )
-    return known[name]
+    datasets = catalogue(path)
+    if name not in datasets:
+        fault = "unknown" if datasets else "empty"
+        raise StudyError(f"data_download.{fault}", name=name, names=tuple(datasets))
+    return datasets[name]
 
 
 def licence_of(source: str, path: Path = CATALOGUE) -> Dataset | None:
-    """Return the data set that a study's source is a file of, with its licence; None where it is of none.
+    """Return the data set that a study's source belongs to, None where it belongs to none.
 
     Examples
     --------
@@ -149,9 +153,9 @@ def licence_of(source: str, path: Path = CATALOGUE) -> Dataset | None:
     """
     return next(
         (
-            one
-            for one in catalogue(path).values()
-            if any(file.path == source for file in one.files)
+            dataset
+            for dataset in catalogue(path).values()
+            if any(file.path == source for file in dataset.files)
         ),
         None,
     )
@@ -165,10 +169,13 @@ def state_of(file: File, folder: Path) -> State:
     return "there" if fault_of(file, place) is None else "damaged"
 
 
-def fault_of(file: File, place: Path, *, packed: bool | None = None) -> str | None:
-    """Return what is wrong with a file on disk, in words; None if it is the catalogued one.
+def fault_of(file: File, place: Path, *, packed: bool | None = None) -> Sentence | None:
+    """Return what is wrong with a file on disk; None if it is the catalogued one.
 
-    ``packed`` says whether it is gzip; by default, whether its path in the catalogue ends so.
+    Parameters
+    ----------
+    packed
+        Whether it is gzip; by default, whether its path in the catalogue ends in ``.gz``.
     """
     hashed, size = hashlib.sha256(), 0
     try:
@@ -176,18 +183,29 @@ def fault_of(file: File, place: Path, *, packed: bool | None = None) -> str | No
             hashed.update(block)
             size += len(block)
             if size > file.bytes:
-                return f"it holds more than the {file.bytes:,} bytes it should"
+                return too_long(file.bytes)
     except (OSError, EOFError, zlib.error) as error:
-        return f"it cannot be read: {error}"
+        return Sentence.of("data_download.unreadable", reason=str(error))
     if size != file.bytes:
-        return f"it holds {size:,} bytes instead of {file.bytes:,}"
-    if hashed.hexdigest() != file.sha256:
-        return f"its SHA-256 is {hashed.hexdigest()[:12]}... instead of {file.sha256[:12]}..."
+        return other_size(size, file.bytes)
+    digest, expected = hashed.hexdigest(), file.sha256
+    if digest != expected:
+        return Sentence.of(
+            "data_download.other_digest", digest=digest[:12], expected=expected[:12]
+        )
     return None
 
 
+def too_long(expected: int) -> Sentence:
+    return Sentence.of("data_download.too_long", expected=expected)
+
+
+def other_size(n_bytes: int, expected: int) -> Sentence:
+    return Sentence.of("data_download.other_size", n_bytes=n_bytes, expected=expected)
+
+
 def part_of(place: Path) -> Path:
-    """Return where what has been downloaded so far is kept."""
+    """Return the path of an unfinished download."""
     return place.with_name(place.name + ".part")
 
 

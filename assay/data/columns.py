@@ -1,15 +1,17 @@
 """Columns whose cells are no plain values, read by fixed rules: each row alone decides what it becomes."""
 
-import re
 from typing import Any
 
 import pandas as pd
 
 from assay.errors import DataRefused, StudyError
-from assay.formats.dates import part_names, parts_of, shortened
+from assay.formats.dates import moments, part_names, parts_of
 from assay.formats.numbers import number_in, spelled, units_differ
 from assay.store.records import CleanStep
 from assay.study.plans import CleanPlan, DateColumn, NumberColumn
+from assay.wording import Sentence
+
+_MOST_UNITS_NAMED = 5
 
 
 def read(frame: pd.DataFrame, plan: CleanPlan, log: list[CleanStep]) -> pd.DataFrame:
@@ -24,8 +26,8 @@ def read(frame: pd.DataFrame, plan: CleanPlan, log: list[CleanStep]) -> pd.DataF
         is declared.
     """
     frame = frame.copy(deep=False)
-    for name, words in plan.spellings.items():
-        frame[name] = _respelled(frame[name], words, log)
+    for name, spellings in plan.spellings.items():
+        frame[name] = _respelled(frame[name], spellings, log)
     for number in plan.numbers:
         frame[number.column] = _as_numbers(frame[number.column], number, log)
     for name in plan.categories:
@@ -36,24 +38,25 @@ def read(frame: pd.DataFrame, plan: CleanPlan, log: list[CleanStep]) -> pd.DataF
 
 
 def _respelled(
-    column: "pd.Series[Any]", words: dict[str, str], log: list[CleanStep]
+    column: "pd.Series[Any]", spellings: dict[str, str], log: list[CleanStep]
 ) -> "pd.Series[Any]":
+    name = str(column.name)
     if pd.api.types.is_numeric_dtype(column):
-        raise StudyError(
-            f"clean.spellings names {column.name!r}, but its values are numbers."
+        raise StudyError("data.column.spellings_of_numbers", column=name)
+    n_changed = int(column.isin(list(spellings)).sum())
+    pairs = tuple(
+        Sentence.of("data.column.spelling", old=old, new=new)
+        for old, new in spellings.items()
+    )
+    key = "data.column.respelled" if n_changed else "data.column.no_such_spelling"
+    log.append(
+        CleanStep(
+            what=Sentence.of(key, column=name),
+            n=n_changed or len(spellings),
+            why=Sentence.of("data.column.spellings", spellings=pairs),
         )
-    changed = int(column.isin(list(words)).sum())
-    said = ", ".join(f"{old!r} as {new!r}" for old, new in words.items())
-    if not changed:
-        what = f"spellings of '{column.name}' that no cell has"
-        log.append(CleanStep(what=what, n=len(words), why=said))
-    else:
-        log.append(
-            CleanStep(
-                what=f"cells of '{column.name}' spelled anew", n=changed, why=said
-            )
-        )
-    return column.replace(words)
+    )
+    return column.replace(spellings)
 
 
 # Numbers in texts ----------------------------------------------------------------------------------
@@ -65,52 +68,74 @@ def _as_numbers(
     if pd.api.types.is_numeric_dtype(column):
         return column
     cells = column.dropna().map(str)
-    known = {cell: number_in(cell) for cell in cells.unique()}
-    units = {found[1].casefold(): found[1] for found in known.values() if found}
-    named = sorted(units.values())
-    if plan.unit is None and units_differ(units):
-        raise DataRefused(
-            f"The column '{column.name}' holds numbers with the units {', '.join(map(_unit_said, named[:5]))}"
-            f"{' and others' if len(named) > 5 else ''}. Declare in clean.numbers the unit whose cells count."
-        )
+    parsed = {
+        cell: number
+        for cell in cells.unique()
+        if (number := number_in(cell)) is not None
+    }
+    if plan.unit is None:
+        _need_one_unit(str(column.name), [unit for _, unit in parsed.values()])
     wanted = None if plan.unit is None else plan.unit.casefold()
     numbers = {
-        cell: found[0]
-        for cell, found in known.items()
-        if found and (wanted is None or found[1].casefold() == wanted)
+        cell: number
+        for cell, (number, unit) in parsed.items()
+        if wanted is None or unit.casefold() == wanted
     }
-    read_ = cells.map(numbers).astype("float64").reindex(column.index)
-    said = "numbers"
-    if plan.unit is not None:
-        said += f" of {plan.unit}" if plan.unit else " without a unit"
-    return _told(column, read_, said, log)
+    values = cells.map(numbers).astype("float64").reindex(column.index)
+    return _checked(column, values, _numbers_of(plan.unit), log)
 
 
-def _unit_said(unit: str) -> str:
-    return repr(unit) if unit else "none"
+def _need_one_unit(column: str, units: list[str]) -> None:
+    spellings = {unit.casefold(): unit for unit in units}
+    if units_differ(spellings):
+        named = sorted(spellings.values())
+        more = len(named) > _MOST_UNITS_NAMED
+        raise DataRefused(
+            "data.column.many_units" if more else "data.column.units",
+            column=column,
+            units=tuple(
+                repr(unit) if unit else Sentence.of("data.column.no_unit")
+                for unit in named[:_MOST_UNITS_NAMED]
+            ),
+        )
 
 
-def _told(
+def _numbers_of(unit: str | None) -> Sentence:
+    if unit is None:
+        return Sentence.of("data.column.numbers")
+    if not unit:
+        return Sentence.of("data.column.numbers_without_unit")
+    return Sentence.of("data.column.numbers_of", unit=unit)
+
+
+def _checked(
     column: "pd.Series[Any]",
-    found: "pd.Series[Any]",
-    said: str,
+    values: "pd.Series[Any]",
+    kind: Sentence,
     log: list[CleanStep],
 ) -> "pd.Series[Any]":
-    """Note how a column was read, and refuse it where hardly any cell can be."""
-    bad = column[column.notna() & found.isna()]
-    n_known = int(found.notna().sum())
-    if n_known < len(bad):
+    """Return the values after noting how the column was read; refuse it where hardly any cell has one."""
+    name = str(column.name)
+    bad = column[column.notna() & values.isna()]
+    n_read = int(values.notna().sum())
+    if n_read < len(bad):
         raise DataRefused(
-            f"The column '{column.name}' is declared to hold {said}, but only {n_known} of "
-            f"{n_known + len(bad)} cells do; row {bad.index[0] + 1} has {bad.iloc[0]!r}. Read it in another way."
+            "data.column.unreadable",
+            column=name,
+            kind=kind,
+            n=n_read,
+            total=n_read + len(bad),
+            row=int(bad.index[0]) + 1,
+            cell=repr(bad.iloc[0]),
         )
-    why = "as the study says"
+    why = Sentence.of("data.column.declared")
     if len(bad):
-        why += f"; {len(bad)} cells hold none and count as missing, such as {bad.iloc[0]!r}"
-    log.append(
-        CleanStep(what=f"column '{column.name}' read as {said}", n=n_known, why=why)
-    )
-    return found
+        why = Sentence.of(
+            "data.column.declared_but", n=len(bad), cell=repr(bad.iloc[0])
+        )
+    what = Sentence.of("data.column.read_as", column=name, kind=kind)
+    log.append(CleanStep(what=what, n=n_read, why=why))
+    return values
 
 
 # Dates -------------------------------------------------------------------------------------------
@@ -119,24 +144,27 @@ def _told(
 def _as_moments(
     column: "pd.Series[Any]", plan: DateColumn, log: list[CleanStep]
 ) -> "pd.Series[Any]":
-    if pd.api.types.is_datetime64_any_dtype(column):
-        found = column
-    else:
-        cells = column.map(lambda cell: shortened(spelled(cell)), "ignore").astype(
-            object
-        )
-        try:
-            found = pd.to_datetime(
-                cells, format=plan.format or "ISO8601", errors="coerce", utc=True
-            )
-        except (ValueError, re.error) as error:
-            raise StudyError(
-                f"clean.dates: {plan.format!r} is no format for {plan.column!r}: {error}."
-            ) from None
-    if getattr(found.dtype, "tz", None) is not None:
-        found = found.dt.tz_convert("UTC").dt.tz_localize(None)
-    said = f"dates written {plan.format}" if plan.format else "dates"
-    return _told(column, found.astype("datetime64[us]"), said, log)
+    parsed = column
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        parsed = _parsed(column.map(spelled, "ignore").astype(object), plan)
+    if getattr(parsed.dtype, "tz", None) is not None:
+        parsed = parsed.dt.tz_convert("UTC").dt.tz_localize(None)
+    kind = Sentence.of("data.column.dates")
+    if plan.format:
+        kind = Sentence.of("data.column.dates_written", format=plan.format)
+    return _checked(column, parsed.astype("datetime64[us]"), kind, log)
+
+
+def _parsed(cells: "pd.Series[Any]", plan: DateColumn) -> "pd.Series[Any]":
+    try:
+        return pd.Series(moments(cells, plan.format), cells.index)
+    except ValueError as error:
+        raise StudyError(
+            "data.column.no_date_format",
+            format=repr(plan.format),
+            column=plan.column,
+            reason=str(error),
+        ) from None
 
 
 def in_parts(frame: pd.DataFrame, plan: CleanPlan, order: str | None) -> pd.DataFrame:
@@ -152,14 +180,14 @@ def in_parts(frame: pd.DataFrame, plan: CleanPlan, order: str | None) -> pd.Data
     parts = {
         date.column: _parts(frame, date) for date in plan.dates if date.column != order
     }
-    for name, made in parts.items():
-        for part in made:
+    for name, columns in parts.items():
+        for part in columns:
             if part in frame.columns:
-                raise StudyError(
-                    f"The date column {name!r} would become {part!r}, but the table has a column of that name."
-                )
+                raise StudyError("data.column.part_exists", column=name, part=part)
     kept = frame.drop(columns=list(parts))
-    every = {part: values for made in parts.values() for part, values in made.items()}
+    every = {
+        part: values for columns in parts.values() for part, values in columns.items()
+    }
     return pd.concat([kept, pd.DataFrame(every, index=frame.index)], axis=1)
 
 

@@ -1,29 +1,37 @@
-"""Fetch: download a catalogued file, go on where an earlier attempt ended, believe it by its digest.
+"""Download a catalogued file, continue where an earlier attempt ended, and verify its digest.
 
-What has come so far lies in ``NAME.part``; the file appears under its name whole and verified, or not
-at all. Only https, but for this machine itself.
+What has arrived so far lies in ``NAME.part``; the file appears under its own name whole and verified, or not
+at all. Only https is used, except on this machine itself.
 """
 
-import fcntl
 import gzip
-import http.client
-import os
+import re
 import shutil
+import ssl
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from assay.data.catalogue import File, fault_of, is_safe, part_of
+import httpx
+
+from assay.data.catalogue import (
+    File,
+    fault_of,
+    is_safe,
+    other_size,
+    part_of,
+    too_long,
+)
 from assay.errors import AssayError, DataRefused, StudyError, Unreachable
+from assay.store.locks import acquired, lock_of, remove
+from assay.wording import Sentence
 
 DELAYS_S = (1.0, 5.0)  # before the second and the third try
 TIMEOUT_S = 30.0  # without a byte
-_AT_ONCE = 2**16
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
-_CUT = (OSError, http.client.HTTPException)  # a fault on the way, which may pass
+_RANGE = re.compile(r"bytes (\d+)-\d*/(\d+|\*)")
 
 Hear = Callable[[int], None]
 
@@ -41,7 +49,7 @@ def fetch_file(
     Parameters
     ----------
     hear
-        Called with how many bytes are there, as they come.
+        Called with the number of bytes that have arrived, as they arrive.
     delays_s
         Seconds to wait before each further try.
     timeout_s
@@ -50,9 +58,9 @@ def fetch_file(
     Raises
     ------
     DataRefused
-        If what came has another size or digest; none of it is kept.
+        If the download has another size or digest; none of it is kept.
     Unreachable
-        If the network did not give it; what came so far is kept.
+        If the network failed; what has arrived so far is kept.
     StudyError
         If nothing can be written there.
     """
@@ -62,184 +70,167 @@ def fetch_file(
     part = part_of(place)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        opened = part.open("ab")
+        part.touch()
     except OSError as error:
+        reason = error.strerror or type(error).__name__
         raise StudyError(
-            f"{place.parent} cannot hold {file.path}: {error.strerror}. Set ASSAY_DATA to a folder that can."
+            "data_download.not_writable",
+            folder=str(place.parent),
+            path=file.path,
+            reason=reason,
         ) from None
-    with opened:
-        _alone(opened, file)
-        _in_tries(file, opened, hear, delays_s, timeout_s)
-        opened.flush()
-        fault = fault_of(file, part, packed=False)
-        if fault is not None:
+    with _alone(file, part):
+        try:
+            with _client(file, timeout_s) as client, part.open("ab") as opened:
+                _in_tries(client, file, opened, hear, delays_s)
+            fault = fault_of(file, part, packed=False)
+            if fault is not None:
+                raise _refused(file, fault)
+        except DataRefused:
             part.unlink()
-            raise DataRefused(_not_the_file(file, fault))
+            raise
         _put(file, part, place)
 
 
-def _not_the_file(file: File, fault: str) -> str:
-    return (
-        f"{file.address} does not give {file.path} as the catalogue knows it: {fault}. It was not kept; if it "
-        f"stays so, the publisher has changed the file."
+@contextmanager
+def _alone(file: File, part: Path) -> Iterator[None]:
+    """Let one process, and one call in it, write the part."""
+    lock = lock_of(part.with_name(part.name + ".lock"))
+    if lock.is_locked or not acquired(lock):
+        raise AssayError("data_download.running", path=file.path)
+    try:
+        yield
+    finally:
+        remove(lock)
+
+
+def _client(file: File, timeout_s: float) -> httpx.Client:
+    """Return a client that trusts the system's certificates and follows a redirect only to a safe address."""
+    address = httpx.URL(str(file.address))
+
+    def need_safe(request: httpx.Request) -> None:
+        is_weaker = address.scheme == "https" != request.url.scheme
+        if is_weaker or not is_safe(str(request.url)):
+            raise Unreachable(
+                "data_download.unsafe_redirect",
+                address=str(address),
+                target=str(request.url),
+            )
+
+    return httpx.Client(
+        headers={"Accept-Encoding": "identity", "User-Agent": "assay"},
+        timeout=timeout_s,
+        follow_redirects=True,
+        verify=ssl.create_default_context(),
+        event_hooks={"request": [need_safe]},
     )
 
 
-def _alone(opened: IO[bytes], file: File) -> None:
-    """Hold the part for this process, or end."""
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise AssayError(
-            f"Another fetch of {file.path} is running. Wait for it."
-        ) from None
-
-
 def _in_tries(
-    file: File, part: IO[bytes], hear: Hear, delays_s: Sequence[float], timeout_s: float
+    client: httpx.Client,
+    file: File,
+    part: IO[bytes],
+    hear: Hear,
+    delays_s: Sequence[float],
 ) -> None:
     """Download until the part is as long as the file, waiting after each fault that may pass."""
-    for delay in (*delays_s, None):
+    for delay_s in (*delays_s, None):
         try:
-            _download(file, part, hear, timeout_s)
+            _download(client, file, part, hear)
             return
-        except urllib.error.HTTPError as error:
-            why = f"it answered {error.code} {error.reason}"
-            error.close()
-            if error.code not in _PASSING:
-                raise Unreachable(f"{file.address} cannot be fetched: {why}.") from None
-        except _CUT as error:
-            why = _in_words(error)
-        if delay is None:
-            raise Unreachable(
-                f"{file.address} could not be fetched in {len(delays_s) + 1} tries: {why}. What has come so far is "
-                f"kept; the same command goes on from there."
+        except httpx.HTTPStatusError as error:
+            code = error.response.status_code
+            why = Sentence.of(
+                "data_download.answered",
+                code=code,
+                phrase=error.response.reason_phrase,
             )
-        time.sleep(delay)
+            if code not in _PASSING:
+                raise Unreachable(
+                    "data_download.failed", address=str(file.address), why=why
+                ) from None
+        except httpx.TimeoutException:
+            why = Sentence.of("data_download.silent")
+        except (httpx.HTTPError, OSError) as error:
+            text = re.sub(r"^\[\w+ -?\d+\] ", "", str(error)).rstrip(".")
+            why = Sentence.plain(text or type(error).__name__)
+        if delay_s is None:
+            raise Unreachable(
+                "data_download.failed_each_time",
+                address=str(file.address),
+                n_tries=len(delays_s) + 1,
+                why=why,
+            )
+        time.sleep(delay_s)
 
 
-def _in_words(error: Exception) -> str:
-    reason = getattr(error, "reason", error)
-    if isinstance(reason, TimeoutError):
-        return "nothing came for too long"
-    said = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    return str(said).rstrip(".")
-
-
-def _download(file: File, part: IO[bytes], hear: Hear, timeout_s: float) -> None:
-    """Append what is missing to the part, or begin anew where the server cannot go on.
+def _download(client: httpx.Client, file: File, part: IO[bytes], hear: Hear) -> None:
+    """Append what is missing to the part, or start again where the server cannot continue.
 
     Raises
     ------
-    OSError
-        If the connection is cut or silent.
+    httpx.HTTPError, OSError
+        If the connection is cut or silent, or the server answers with an error.
     DataRefused
         If the server announces or sends another number of bytes.
     """
-    have = _size(part)
+    have = part.seek(0, 2)
     if have > file.bytes:
-        have = _emptied(part)
+        have = part.truncate(0)
     hear(have)
     if have == file.bytes:
         return
-    with _asked(str(file.address), have, timeout_s) as answer:
-        have, whole = _begins(answer, have)
-        if have != _size(part):
-            have = _emptied(part)
-        if whole is not None and (
-            whole < file.bytes if file.first_bytes else whole != file.bytes
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with client.stream("GET", str(file.address), headers=headers) as answer:
+        if answer.status_code == 416 and have:  # the server's file ends before the part
+            part.truncate(0)
+            _download(client, file, part, hear)
+            return
+        answer.raise_for_status()
+        start, total = _begins(answer, have)
+        have = start or part.truncate(0)
+        if total is not None and (
+            total < file.bytes if file.first_bytes else total != file.bytes
         ):
-            _refuse(file, part, f"it holds {whole:,} bytes instead of {file.bytes:,}")
-        while block := answer.read1(_AT_ONCE):
+            raise _refused(file, other_size(total, file.bytes))
+        for block in answer.iter_raw():
             if file.first_bytes:
                 block = block[: file.bytes - have]
             part.write(block)
             have += len(block)
             hear(have)
             if have > file.bytes:
-                _refuse(
-                    file, part, f"it holds more than the {file.bytes:,} bytes it should"
-                )
+                raise _refused(file, too_long(file.bytes))
             if file.first_bytes and have == file.bytes:
                 return
     if have < file.bytes:
-        raise ConnectionError(
-            f"the connection ended after {have:,} of {file.bytes:,} bytes"
-        )
+        raise ConnectionError(f"the connection ended after {have:,} bytes")
 
 
-def _asked(address: str, have: int, timeout_s: float) -> Any:
-    headers = {"Accept-Encoding": "identity", "User-Agent": "assay"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    request = urllib.request.Request(address, headers=headers)
-    opener = urllib.request.build_opener(_SafeRedirects)
-    try:
-        return opener.open(request, timeout=timeout_s)
-    except urllib.error.HTTPError as error:
-        if error.code != 416:  # nothing lies where the part ends
-            raise
-        error.close()
-    return opener.open(
-        urllib.request.Request(address, headers=headers | {"Range": "bytes=0-"}),
-        timeout=timeout_s,
-    )
-
-
-class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follow an answer to another address only if that is as safe."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: Any,
-        code: int,
-        msg: str,
-        headers: Any,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if not is_safe(newurl) or (
-            req.type == "https" and not newurl.startswith("https:")
-        ):
-            fp.close()
-            raise Unreachable(
-                f"{req.full_url} leads to {newurl}, which is not https, and was not followed."
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _begins(answer: Any, have: int) -> tuple[int, int | None]:
-    """Return at which byte an answer begins, and how many the whole has, if it says so."""
-    if answer.status == 206:
-        unit, _, said = answer.headers.get("Content-Range", "").partition(" ")
-        place, _, total = said.partition("/")
-        start = place.partition("-")[0]
-        if unit != "bytes" or start not in (str(have), "0"):
+def _begins(answer: httpx.Response, have: int) -> tuple[int, int | None]:
+    """Return at which byte an answer begins, and how many bytes the whole file has, if it says so."""
+    if answer.status_code == 206:
+        part = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if part is None or part[1] not in (str(have), "0"):
             raise ConnectionError(
-                "the server answered with another part than was asked for"
+                "the server answered with another part than asked for"
             )
-        return int(start), int(total) if total.isdecimal() else None
+        return int(part[1]), int(part[2]) if part[2] != "*" else None
     length = answer.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None
 
 
-def _size(part: IO[bytes]) -> int:
-    part.flush()
-    return os.fstat(part.fileno()).st_size
-
-
-def _emptied(part: IO[bytes]) -> int:
-    part.truncate(0)
-    return 0
-
-
-def _refuse(file: File, part: IO[bytes], fault: str) -> None:
-    Path(part.name).unlink()
-    raise DataRefused(_not_the_file(file, fault))
+def _refused(file: File, fault: Sentence) -> DataRefused:
+    return DataRefused(
+        "data_download.other_file",
+        address=str(file.address),
+        path=file.path,
+        fault=fault,
+    )
 
 
 def _put(file: File, part: Path, place: Path) -> None:
-    """Give a verified part the file's name; pack it first, without name and time, if that ends in .gz."""
+    """Give a verified part the file's name; compress it first, without name and time, if that ends in .gz."""
     if not file.is_packed:
         part.replace(place)
         return

@@ -15,6 +15,7 @@ from assay.errors import DataRefused
 from assay.store.canonical import digest_path
 from assay.store.records import Column, Ref, Snapshot
 from assay.study.sources import Source
+from assay.wording import Sentence
 
 __all__ = ["Table", "read_source", "snapshot"]
 
@@ -33,7 +34,7 @@ def read_source(source: Source) -> Table:
     """
     if source.name.startswith("builtin:"):
         frame = _built_in(source.name.removeprefix("builtin:"))
-        return sampled(frame, ("the table scikit-learn brings",), source)
+        return sampled(frame, (Sentence.of("readers.built_in"),), source)
     from assay.data.readers.images import with_pixels
 
     table = with_pixels(read_file(source), source)
@@ -46,9 +47,7 @@ def read_source(source: Source) -> Table:
 
 def _check_unchanged(name: str, path: str, digest: str) -> None:
     if digest_path(Path(path)) != digest:
-        raise DataRefused(
-            f"{name} was changed while it was read. Run again once it rests."
-        )
+        raise DataRefused("readers.changed", file=name)
 
 
 def snapshot(source: Source, table: Table, ref: Ref) -> Snapshot:

@@ -12,9 +12,13 @@ from assay.formats.checks import MAX_NUMBER
 from assay.formats.numbers import spelled
 from assay.store.records import CleanStep
 from assay.study import expression
+from assay.study.invalid import Invalid
 from assay.study.plans import Cleaning, LabelRule
+from assay.wording import Sentence
 
 _MOST_DIGITS = 4000  # that Python reads as a number
+_MOST_NAMED = 5
+_MADE = Sentence.of("data.label.made")
 
 
 def made_from(plan: Cleaning) -> tuple[str, ...]:
@@ -22,26 +26,45 @@ def made_from(plan: Cleaning) -> tuple[str, ...]:
     return plan.target.reads if isinstance(plan.target, LabelRule) else (plan.target,)
 
 
-def label_of(
-    frame: pd.DataFrame, plan: Cleaning, log: list[CleanStep]
-) -> "pd.Series[Any]":
-    """Return the label of every row, missing where it has none: texts for classes, else numbers.
+def name_of(plan: Cleaning) -> str:
+    """Return the column or the expression that the label is made from."""
+    rule = plan.target
+    return rule if isinstance(rule, str) else str(rule.expression or rule.column)
+
+
+def make(frame: pd.DataFrame, plan: Cleaning, log: list[CleanStep]) -> "pd.Series[Any]":
+    """Return the label of the rows that have one: texts for classes, else numbers.
 
     Raises
     ------
     DataRefused
-        If a rule or a regression needs a number where a row has none.
+        If no row has a label, or a rule or a regression needs a number where a row has none.
     """
+    label = _label(frame, plan, log)
+    missing = label.isna()
+    why = _why_missing(frame[missing], plan)
+    if missing.any():
+        what = Sentence.of("data.clean.rows_left_out")
+        log.append(CleanStep(what=what, n=int(missing.sum()), why=why))
+    if missing.all():
+        raise DataRefused("data.label.none", target=name_of(plan), why=why)
+    return label[~missing]
+
+
+def _label(
+    frame: pd.DataFrame, plan: Cleaning, log: list[CleanStep]
+) -> "pd.Series[Any]":
     rule = plan.target
     if isinstance(rule, str):
         label = frame[rule]
         return label if plan.task == "regression" else label.map(spelled, "ignore")
     if rule.mapping is not None:
-        return _mapped(frame[rule.reads[0]], rule.mapping)
+        return frame[rule.reads[0]].map(spelled, "ignore").map(rule.mapping)
     if rule.one_of is not None:
         cells = frame[rule.reads[0]].map(spelled, "ignore")
         holds = cells.isin(rule.one_of).where(cells.notna())
-        return _named(holds, rule, f"is one of {', '.join(rule.one_of)}", log)
+        why = _class_where("data.label.one_of", rule, values=rule.one_of)
+        return _two_classes(holds, rule, why, log)
     if rule.expression is None:
         numbers = _numbers(frame[rule.reads[0]], rule)
     else:
@@ -51,30 +74,37 @@ def label_of(
     return _above(numbers, rule, log)
 
 
-def _mapped(column: "pd.Series[Any]", classes: dict[str, str]) -> "pd.Series[Any]":
-    return column.map(spelled, "ignore").map(classes)
-
-
 def _above(
     numbers: "pd.Series[Any]", rule: LabelRule, log: list[CleanStep]
 ) -> "pd.Series[Any]":
     """Return the classes on either side of a bound; an expression that is a condition has its own."""
     if rule.above_quantile is not None and numbers.notna().any():
         bound = float(numbers.quantile(rule.above_quantile))
-        said = f"> {bound:.6g}, the {rule.above_quantile:g} quantile of all rows that have it"
-        return _named((numbers > bound).where(numbers.notna()), rule, said, log)
-    if rule.at_least is not None:
-        holds = (numbers >= rule.at_least).where(numbers.notna())
-        return _named(holds, rule, f">= {rule.at_least:g}", log)
-    return _named((numbers == 1).where(numbers.notna()), rule, "holds", log)
+        holds = numbers > bound
+        why = _class_where(
+            "data.label.above_quantile", rule, bound=bound, quantile=rule.above_quantile
+        )
+    elif rule.at_least is not None:
+        holds = numbers >= rule.at_least
+        why = _class_where("data.label.at_least", rule, bound=rule.at_least)
+    else:
+        holds = numbers == 1
+        why = _class_where("data.label.holds", rule)
+    return _two_classes(holds.where(numbers.notna()), rule, why, log)
 
 
-def _named(
-    holds: "pd.Series[Any]", rule: LabelRule, said: str, log: list[CleanStep]
+def _class_where(
+    key: str, rule: LabelRule, **values: float | tuple[str, ...]
+) -> Sentence:
+    source = str(rule.expression or rule.column)
+    return Sentence.of(key, positive=rule.positive, source=source, **values)
+
+
+def _two_classes(
+    holds: "pd.Series[Any]", rule: LabelRule, why: Sentence, log: list[CleanStep]
 ) -> "pd.Series[Any]":
-    why = f"'{rule.positive}' where {rule.expression or rule.column} {said}"
     n = int(holds.eq(True).sum())  # missing is neither
-    log.append(CleanStep(what="label made", n=n, why=why))
+    log.append(CleanStep(what=_MADE, n=n, why=why))
     return holds.map({True: rule.positive, False: rule.negative})
 
 
@@ -82,14 +112,15 @@ def _numbers(column: "pd.Series[Any]", rule: LabelRule) -> "pd.Series[Any]":
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     bad = column[numbers.isna() & column.notna()]
     if len(bad):
-        how = (
-            f">= {rule.at_least:g}"
-            if rule.at_least is not None
-            else f"above the {rule.above_quantile:g} quantile"
-        )
+        key, bound = "data.label.bound_needs_numbers", rule.at_least
+        if bound is None:
+            key, bound = "data.label.quantile_needs_numbers", rule.above_quantile
         raise DataRefused(
-            f"The label rule '{rule.column} {how}' needs numbers, but row {bad.index[0] + 1} has {bad.iloc[0]!r}. "
-            f"Name the column in clean.numbers to count such cells as missing, or choose another rule."
+            key,
+            column=str(rule.column),
+            bound=float(bound or 0),
+            row=int(bad.index[0]) + 1,
+            cell=repr(bad.iloc[0]),
         )
     return numbers
 
@@ -97,29 +128,37 @@ def _numbers(column: "pd.Series[Any]", rule: LabelRule) -> "pd.Series[Any]":
 def _of_expression(frame: pd.DataFrame, text: str) -> "pd.Series[Any]":
     try:
         values = values_of(expression.parse(text), frame)
-        values[np.abs(values) > MAX_NUMBER] = np.nan
-        return pd.Series(values, index=frame.index)
     except ValueError as error:
-        raise DataRefused(
-            f"The label's expression {error}. Name the column in clean.numbers to count such cells as missing."
-        ) from None
+        reason = error.sentence if isinstance(error, Invalid) else str(error)
+        raise DataRefused("data.label.no_value", reason=reason) from None
+    values[np.abs(values) > MAX_NUMBER] = np.nan
+    return pd.Series(values, index=frame.index)
 
 
-def why_none(frame: pd.DataFrame, plan: Cleaning, rows: "pd.Series[Any]") -> str:
-    """Return why some rows have no label, in words."""
+def _why_missing(rows: pd.DataFrame, plan: Cleaning) -> Sentence:
+    """Return why these rows have no label."""
     rule = plan.target
     if isinstance(rule, LabelRule) and rule.expression is not None:
-        return f"'{rule.expression}' has no value, so there is nothing to predict"
-    column = made_from(plan)[0]
+        return Sentence.of("data.label.expression_missing", source=rule.expression)
+    (column,) = made_from(plan)
     if isinstance(rule, LabelRule) and rule.mapping is not None:
-        others = frame.loc[rows, column].dropna().map(spelled).value_counts()
-        if len(others):
-            named = ", ".join(f"{name} ({n})" for name, n in others.head(5).items())
-            more = f" and {len(others) - 5} others" if len(others) > 5 else ""
-            return (
-                f"'{column}' is missing or has a value without a class: {named}{more}"
-            )
-    return f"'{column}' is missing, so there is nothing to predict"
+        counts = rows[column].dropna().map(spelled).value_counts()
+        if len(counts):
+            return _unmapped(column, counts)
+    return Sentence.of("data.label.missing", source=column)
+
+
+def _unmapped(column: str, counts: "pd.Series[int]") -> Sentence:
+    values = tuple(
+        Sentence.of("data.label.value_count", value=str(value), n=int(n))
+        for value, n in counts.head(_MOST_NAMED).items()
+    )
+    n_more = len(counts) - _MOST_NAMED
+    if n_more <= 0:
+        return Sentence.of("data.label.unmapped", column=column, values=values)
+    return Sentence.of(
+        "data.label.unmapped_many", column=column, values=values, n_more=n_more
+    )
 
 
 # Codes -------------------------------------------------------------------------------------------
@@ -137,61 +176,60 @@ def coded(
     StudyError
         If the positive class is not among them.
     """
-    target = said(plan)
-    if plan.task != "regression":
-        return _codes(label, target, plan)
+    if plan.task == "regression":
+        return _as_numbers(label, name_of(plan)), ()
+    classes = _classes(label, plan)
+    codes = label.map({name: code for code, name in enumerate(classes)})
+    return codes.to_numpy(dtype=np.int32), tuple(classes)
+
+
+def _as_numbers(label: "pd.Series[Any]", target: str) -> NDArray[np.float64]:
     numbers = pd.to_numeric(label, errors="coerce").astype("float64")
     bad = label[~np.isfinite(numbers)]
     if len(bad):
         raise DataRefused(
-            f"task = 'regression' needs numbers, but the target {target} has {bad.iloc[0]!r} in row "
-            f"{bad.index[0] + 1}. Leave such rows out of the file, name the column in clean.numbers, or predict a class."
+            "data.label.no_number",
+            target=target,
+            cell=repr(bad.iloc[0]),
+            row=int(bad.index[0]) + 1,
         )
     if numbers.nunique() < 2:
         raise DataRefused(
-            f"The target {target} has one value ({numbers.iloc[0]:g}) in every row; there is nothing to predict."
+            "data.label.one_number", target=target, value=float(numbers.iloc[0])
         )
-    return numbers.to_numpy(dtype=np.float64), ()
+    return np.asarray(numbers, dtype=np.float64)
 
 
-def said(plan: Cleaning) -> str:
-    """Return how a sentence names what the label is made from."""
-    rule = plan.target
-    if isinstance(rule, str):
-        return f"'{rule}'"
-    return f"'{rule.expression or rule.column}'"
-
-
-def _codes(
-    label: "pd.Series[Any]", target: str, plan: Cleaning
-) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    found = sorted(
-        label.unique(),
-        key=lambda name: (
-            not name.isdecimal(),
-            int(name) if name.isdecimal() and len(name) <= _MOST_DIGITS else 0,
-            name,
-        ),
-    )
-    if len(found) < 2:
-        raise DataRefused(
-            f"The target {target} has one class ({', '.join(found) or 'none'}); two are needed to compare."
-        )
-    if plan.task == "binary" and len(found) != 2:
-        raise DataRefused(
-            f"The target {target} has {len(found)} classes, but task = 'binary'. Set task = 'multiclass'."
-        )
-    if plan.task == "multiclass" and len(found) > max(2, len(label) // 2):
-        raise DataRefused(
-            f"The target {target} has {len(found)} classes in {len(label)} rows: it is no class label."
-        )
+def _classes(label: "pd.Series[Any]", plan: Cleaning) -> list[str]:
+    """Return the classes in the order of their codes: as numbers where they are, the positive one last."""
+    classes: list[str] = sorted(label.unique(), key=_numbers_first)
+    _need_classes(classes, len(label), plan)
     if isinstance(plan.target, LabelRule) and plan.target.mapping is None:
-        found = [plan.target.negative, plan.target.positive]
-    elif plan.positive is not None:
-        if plan.positive not in found:
-            raise StudyError(
-                f"positive = {plan.positive!r}, but {target} holds {', '.join(found[:6])}."
-            )
-        found = [*(name for name in found if name != plan.positive), plan.positive]
-    codes = label.map({name: code for code, name in enumerate(found)})
-    return codes.to_numpy(dtype=np.int32), tuple(found)
+        return [plan.target.negative, plan.target.positive]
+    if plan.positive is None:
+        return classes
+    if plan.positive not in classes:
+        raise StudyError(
+            "data.label.no_positive",
+            positive=plan.positive,
+            target=name_of(plan),
+            classes=tuple(classes[:6]),
+        )
+    return [*(name for name in classes if name != plan.positive), plan.positive]
+
+
+def _numbers_first(name: str) -> tuple[bool, int, str]:
+    number = int(name) if name.isdecimal() and len(name) <= _MOST_DIGITS else 0
+    return not name.isdecimal(), number, name
+
+
+def _need_classes(classes: list[str], n_rows: int, plan: Cleaning) -> None:
+    target, n_classes = name_of(plan), len(classes)
+    if n_classes < 2:
+        raise DataRefused("data.label.one_class", target=target, name=classes[0])
+    if plan.task == "binary" and n_classes != 2:
+        raise DataRefused("data.label.not_binary", target=target, n=n_classes)
+    if plan.task == "multiclass" and n_classes > max(2, n_rows // 2):
+        raise DataRefused(
+            "data.label.no_classes", target=target, n=n_classes, n_rows=n_rows
+        )

@@ -144,8 +144,8 @@ def n_alone(samples: Samples, folds: NDArray[np.int16]) -> int:
     if samples.units is None or has_one_label_each(samples.labels, samples.units):
         return 0
     kinds = _stratum_and_size(samples, _strata(samples, folds))
-    found, n_units = np.unique(kinds, axis=1, return_counts=True)
-    return int(found[1, n_units == 1].sum())
+    distinct, n_units = np.unique(kinds, axis=1, return_counts=True)
+    return int(distinct[1, n_units == 1].sum())
 
 
 def _stratum_and_size(samples: Samples, strata: NDArray[np.int16]) -> NDArray[np.int64]:

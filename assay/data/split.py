@@ -17,6 +17,7 @@ from assay.errors import DataRefused
 from assay.store.records import Ref, Split
 from assay.store.seeds import generator_for, seed_for
 from assay.study.plans import SplitPlan
+from assay.wording import Sentence
 
 TEST, LEFT_OUT = -1, -2
 _MANY_ROWS, _REPEATS, _REPEATS_OF_FEW = 500, 3, 5  # PROTOCOL section 1, measured in T6
@@ -169,24 +170,20 @@ def _evenly(
 
 
 def _check_counts(samples: Samples, plan: SplitPlan) -> None:
-    n_folds = (
-        f"{plan.folds} outer and {plan.inner_folds} inner folds"
-        if plan.folds != plan.inner_folds
-        else f"{plan.folds} outer and as many inner folds"
-    )
-    things = "rows" if samples.units is None else f"units ({samples.unit})"
+    folds = Sentence.of("data.split.folds", outer=plan.folds, inner=plan.inner_folds)
+    things = Sentence.of("data.split.rows")
+    if samples.units is not None:
+        things = Sentence.of("data.split.units", unit=samples.unit)
     if not _enough(samples.n_units, plan):
         raise DataRefused(
-            f"There are {samples.n_units} {things}, too few for {n_folds}. "
-            f"Lower split.folds or split.inner_folds, or bring more of them."
+            "data.split.few_units", n=samples.n_units, things=things, folds=folds
         )
     units = samples.unit_of_rows()
     for code, name in enumerate(samples.classes):
         n = len(np.unique(units[samples.labels == code]))
         if not _enough(n, plan):
             raise DataRefused(
-                f"The class '{name}' is in {n} {things}, too few for {n_folds}. "
-                f"Lower split.folds or split.inner_folds, or leave the class out."
+                "data.split.few_of_class", name=name, n=n, things=things, folds=folds
             )
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from assay.draft.draft import Draft
 from assay.errors import DataRefused, StudyError
 from assay.store.canonical import digest_bytes, digest_file
-from assay.store.environment import data_folder, package_file, project_folder, shown
+from assay.store.places import data_folder, package_file, project_folder, shown
 from assay.store.store import Store
 from assay.study.invalid import reason_of
 from assay.study.plans import ReadPlan
@@ -228,7 +228,7 @@ def keep_draft(draft: Draft, table: Table, store: Store) -> Drafted:
         if not _is_free(path, text):
             raise StudyError("draft.edited", path=str(path), command=typed)
         if not path.exists():
-            store.write(path, text.encode())
+            store.files.write(path, text.encode())
             new = True
     return Drafted(study, suite, table.data, typed, new)
 

@@ -1,9 +1,10 @@
-"""Image files in a folder, a tar or a zip: their names, and the bytes of those that are wanted."""
+"""Image files in a folder, a tar or a zip: the names of all, and the bytes of some."""
 
 import gzip
 import io
 import itertools
 import os
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -31,7 +32,7 @@ _UNREADABLE = (
 
 
 class Archive:
-    """Files under names, such as ``part_1/ISIC_0027419.jpg``; names first, contents when asked for."""
+    """Files under names, such as ``part_1/ISIC_0027419.jpg``; names first, contents on request."""
 
     def __init__(self, path: Path, name: str, source: Named) -> None:
         self._path, self.name, self._source = path, name, source
@@ -45,15 +46,17 @@ class Archive:
             If the archive cannot be read, or a name leads out of it or is a link.
         """
         with self._explained():
-            found = sorted(self._names())
-        if len(found) > MAX_IMAGES:
+            names = sorted(self._names())
+        if len(names) > MAX_IMAGES:
             raise DataRefused(
-                f"{self.name} holds {len(found):,} files, and this reader takes {MAX_IMAGES:,} at most."
+                "formats.too_many_files", file=self.name, n=len(names), most=MAX_IMAGES
             )
-        for before, after in itertools.pairwise(found):
+        for before, after in itertools.pairwise(names):
             if before == after:
-                raise DataRefused(f"{self.name} holds {shown(before)} twice.")
-        return found
+                raise DataRefused(
+                    "formats.member_twice", file=self.name, member=shown(before)
+                )
+        return names
 
     def contents(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Yield the wanted files as they lie, each with its bytes."""
@@ -62,8 +65,10 @@ class Archive:
                 content = file.read(MAX_IMAGE_BYTES + 1)
                 if len(content) > MAX_IMAGE_BYTES:
                     raise DataRefused(
-                        f"{self.name}: {cut(name)} has more than the {MAX_IMAGE_BYTES // 1024**2} MiB that this reader "
-                        f"takes of an image."
+                        "formats.image_too_large",
+                        file=self.name,
+                        image=cut(name),
+                        most=MAX_IMAGE_BYTES // 1024**2,
                     )
                 yield name, content
 
@@ -72,25 +77,27 @@ class Archive:
             yield from self._names_in_folder()
         elif self._is_zip():
             with zipfile.ZipFile(self._path) as archive:
-                for one in archive.infolist():
-                    if not one.is_dir():
-                        mode = one.external_attr >> 16
-                        check_member(one.filename, mode, self._source, self.name)
-                        yield one.filename
+                for member in archive.infolist():
+                    if not member.is_dir():
+                        mode = member.external_attr >> 16
+                        check_member(member.filename, mode, self._source, self.name)
+                        yield member.filename
         else:
-            with self._tar() as archive:
-                for member in archive:
-                    check_member(member.name, 0, self._source, self.name)
-                    if member.issym() or member.islnk():
-                        raise DataRefused(
-                            f"{self.name}: its member {shown(member.name)} is a link. Pack the file itself."
-                        )
-                    if member.isfile():
-                        yield member.name.removeprefix("./")
-                    elif not member.isdir():
-                        raise DataRefused(
-                            f"{self.name}: its member {shown(member.name)} is no file."
-                        )
+            yield from self._names_in_tar()
+
+    def _names_in_tar(self) -> Iterator[str]:
+        with self._tar() as archive:
+            for member in archive:
+                mode = stat.S_IFLNK if member.issym() or member.islnk() else 0
+                check_member(member.name, mode, self._source, self.name)
+                if member.isfile():
+                    yield member.name.removeprefix("./")
+                elif not member.isdir():
+                    raise DataRefused(
+                        "formats.member_not_a_file",
+                        file=self.name,
+                        member=shown(member.name),
+                    )
 
     def _names_in_folder(self) -> Iterator[str]:
         root = self._path.resolve()
@@ -99,7 +106,9 @@ class Archive:
                 path = Path(folder) / file
                 if not path.resolve().is_relative_to(root):
                     raise DataRefused(
-                        f"{self.name}: {path.relative_to(self._path)} is a link that leads out of the folder."
+                        "formats.link_outside",
+                        file=self.name,
+                        member=str(path.relative_to(self._path)),
                     )
                 if path.is_file():
                     yield path.relative_to(self._path).as_posix()
@@ -107,8 +116,8 @@ class Archive:
     def _files(self, wanted: Collection[str]) -> Iterator[tuple[str, IO[bytes]]]:
         if self._path.is_dir():
             for name in sorted(wanted):
-                with (self._path / name).open("rb") as file:
-                    yield name, file
+                with (self._path / name).open("rb") as plain:
+                    yield name, plain
         elif self._is_zip():
             with zipfile.ZipFile(self._path) as archive:
                 for name in sorted(wanted):
@@ -118,9 +127,9 @@ class Archive:
             with self._tar() as archive:
                 for member in archive:
                     name = member.name.removeprefix("./")
-                    found = archive.extractfile(member) if name in wanted else None
-                    if found is not None:
-                        yield name, found
+                    packed = archive.extractfile(member) if name in wanted else None
+                    if packed is not None:
+                        yield name, packed
 
     def _is_zip(self) -> bool:
         return self._path.suffix.lower() == ".zip"
@@ -145,5 +154,5 @@ class Archive:
             yield
         except _UNREADABLE as error:
             raise DataRefused(
-                f"{self.name} cannot be read: {first_line(error)}."
+                "formats.unreadable", file=self.name, reason=first_line(error)
             ) from None

@@ -1,11 +1,11 @@
-"""NumPy archives (.npz) before any value is read: which arrays they hold, and whether those make a table."""
+"""Headers of NumPy archives (.npz): which arrays they hold, and whether these can be columns of one table."""
 
 import struct
 import sys
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import IO, Any, NamedTuple
 
@@ -37,19 +37,26 @@ UNREADABLE = (
 
 
 class Head(NamedTuple):
-    """What the header of an array says, before any of its values is read."""
+    """Shape and type of an array, from its header alone."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
 
 def heads_of(archive: zipfile.ZipFile, source: Named) -> Iterator[tuple[str, Head]]:
-    members = [one for one in archive.namelist() if not one.endswith("/")]
+    """Yield the name and the header of every array of an archive.
+
+    Raises
+    ------
+    DataRefused
+        If a member is not an array, has another's name, or holds fields.
+    """
+    members = [member for member in archive.namelist() if not member.endswith("/")]
     for member in members:
         name = member.removesuffix(".npy")
         if name == member or not name.isprintable() or members.count(member) > 1:
             raise DataRefused(
-                f"{source.name}: its member {shown(member)} is no array, or stands twice."
+                "formats.not_an_array", file=source.name, member=shown(member)
             )
         with archive.open(member) as file:
             head, _ = head_in(file, name, source)
@@ -57,70 +64,95 @@ def heads_of(archive: zipfile.ZipFile, source: Named) -> Iterator[tuple[str, Hea
 
 
 def head_in(file: IO[bytes], name: str, source: Named) -> tuple[Head, bool]:
-    """Return what the header of an array says, and whether its first axis is the one that runs fastest."""
+    """Return the header of an array, and whether its first axis runs fastest (Fortran order)."""
     version = npy.read_magic(file)
     read = {
         (1, 0): npy.read_array_header_1_0,
         (2, 0): npy.read_array_header_2_0,
     }
     if version not in read:
-        raise DataRefused(
-            f"{source.name}: array {name} has fields. Store each as an array of its own."
-        )
+        raise DataRefused("formats.array_fields", file=source.name, array=name)
     shape, fortran, dtype = read[version](file)
     return Head(shape, dtype), fortran
 
 
-def check_heads(heads: dict[str, Head], source: Named) -> int:
-    """Return how many rows the arrays have; refuse what cannot become one table."""
-    for name, (shape, dtype) in heads.items():
-        if dtype.hasobject:
-            raise DataRefused(
-                f"{source.name}: array {name} holds Python objects, which would have to be unpickled. "
-                f"Store numbers or text."
-            )
-        if dtype.names or dtype.kind not in _KINDS:
-            raise DataRefused(
-                f"{source.name}: array {name} holds {dtype}. Store numbers, text, or true and false."
-            )
-        if any(n < 0 for n in shape) or not 1 <= len(shape) <= 4:
-            raise DataRefused(
-                f"{source.name}: array {name} has {len(shape)} axes, and this reader takes 1 to 4."
-            )
-        if len(shape) > 2 and dtype != np.uint8:
-            raise DataRefused(
-                f"{source.name}: array {name} is {size_of(shape)} of {dtype}. Images are uint8; other arrays have "
-                f"one axis or two."
-            )
-        if prod(shape) * dtype.itemsize > MAX_UNPACKED_BYTES:
-            raise too_much_unpacked(source, MAX_UNPACKED_BYTES)
-    lengths = {shape[0] for shape, _ in heads.values()}
-    if len(lengths) > 1:
-        told = ", ".join(f"{name} {head.shape[0]}" for name, head in heads.items())
-        raise DataRefused(
-            f"{source.name}: its arrays have different lengths ({told}). Each must have one value a row."
-        )
-    images = [name for name, head in heads.items() if len(head.shape) > 2]
-    if len(images) > 1:
-        raise DataRefused(
-            f"{source.name}: arrays {images[0]} and {images[1]} both hold images. Keep one."
-        )
-    n_rows = lengths.pop() if lengths else 0
+def check_heads(heads: Mapping[str, Head], source: Named) -> int:
+    """Return how many rows the arrays have.
+
+    Raises
+    ------
+    DataRefused
+        If the arrays cannot be the columns of one table.
+    """
+    for name, head in heads.items():
+        _check_type(name, head.dtype, source)
+        _check_axes(name, head, source)
+    n_rows = _common_length(heads, source)
+    _check_one_of_images(heads, source)
     n_columns = sum(prod(head.shape[1:]) for head in heads.values())
     if n_rows < 1 or n_columns < 1:
-        raise DataRefused(f"{source.name} has no rows.")
+        raise DataRefused("formats.no_rows_at_all", file=source.name)
     check_shape(n_rows, n_columns, source)
     return n_rows
 
 
+def _check_type(name: str, dtype: np.dtype[Any], source: Named) -> None:
+    if dtype.hasobject:
+        raise DataRefused("formats.array_objects", file=source.name, array=name)
+    if dtype.names or dtype.kind not in _KINDS:
+        raise DataRefused(
+            "formats.array_type", file=source.name, array=name, dtype=str(dtype)
+        )
+
+
+def _check_axes(name: str, head: Head, source: Named) -> None:
+    """Refuse a shape that is no table or stack of images, or takes too much memory."""
+    shape, dtype = head
+    if any(n < 0 for n in shape) or not 1 <= len(shape) <= 4:
+        raise DataRefused(
+            "formats.array_axes", file=source.name, array=name, n_axes=len(shape)
+        )
+    if len(shape) > 2 and dtype != np.uint8:
+        raise DataRefused(
+            "formats.array_not_images",
+            file=source.name,
+            array=name,
+            shape=size_of(shape),
+            dtype=str(dtype),
+        )
+    if prod(shape) * dtype.itemsize > MAX_UNPACKED_BYTES:
+        raise too_much_unpacked(source, MAX_UNPACKED_BYTES)
+
+
+def _common_length(heads: Mapping[str, Head], source: Named) -> int:
+    """Return the length that all arrays share; 0 if there are none."""
+    lengths = {name: head.shape[0] for name, head in heads.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataRefused(
+            "formats.array_lengths",
+            file=source.name,
+            lengths=tuple(f"{name} {length}" for name, length in lengths.items()),
+        )
+    return next(iter(lengths.values()), 0)
+
+
+def _check_one_of_images(heads: Mapping[str, Head], source: Named) -> None:
+    images = [name for name, head in heads.items() if len(head.shape) > 2]
+    if len(images) > 1:
+        raise DataRefused(
+            "formats.two_of_images",
+            file=source.name,
+            first=images[0],
+            second=images[1],
+        )
+
+
 def check_characters(name: str, array: NDArray[Any], source: Named) -> None:
-    """Refuse text with numbers that stand for no character: Python cannot even show them."""
+    """Refuse text with code points beyond Unicode, which Python cannot show."""
     if array.dtype.itemsize:
         codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")))
         if codes.view(np.uint32).max() > sys.maxunicode:
-            raise DataRefused(
-                f"{source.name}: array {name} holds text that is damaged: a number beyond every character."
-            )
+            raise DataRefused("formats.array_text", file=source.name, array=name)
 
 
 def names_of(name: str, shape: tuple[int, ...]) -> list[str]:

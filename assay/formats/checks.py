@@ -1,6 +1,6 @@
-"""The rules that hold for the names and cells of every kind of table, whoever reads it.
+"""Rules for the names and cells of every kind of table, in training and in prediction.
 
-Nothing here needs a table in memory: what predicts from a bundle, without pandas, reads by them too.
+They need no table in memory: prediction, which has no pandas, reads by them too.
 """
 
 import re
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from assay.errors import DataRefused
+from assay.wording import Sentence, Value
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 MAX_WHOLE = (
@@ -20,8 +21,11 @@ _N_SHOWN = 60  # characters of a name in a sentence
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+Place = str | Sentence  # where in a file something stands, for a sentence
+
+
 class Declared(Protocol):
-    """How a file is to be read, as far as somebody says so."""
+    """How a file is to be read, as far as a study declares it."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -46,7 +50,7 @@ class Named(Protocol):
     def read(self) -> Declared: ...
     @property
     def in_a_study(self) -> bool:
-        """Whether whoever is refused can declare something in a study file."""
+        """Whether a study file names this file, and could declare how to read it."""
 
 
 def missing_words(source: Named) -> tuple[str, ...]:
@@ -54,9 +58,20 @@ def missing_words(source: Named) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*MISSING, *source.read.missing)))
 
 
-def words_remark(words: Sequence[str]) -> tuple[str, ...]:
-    shown = ", ".join(repr(word) for word in words)
-    return (f"read as missing: {shown}",) if words else ()
+def words_remark(words: Sequence[str]) -> tuple[Sentence, ...]:
+    if not words:
+        return ()
+    return (Sentence.of("formats.read_as_missing", words=tuple(map(repr, words))),)
+
+
+def line_number(number: int) -> Sentence:
+    """Return the place of a line of a file, for a sentence; the first is 1."""
+    return Sentence("formats.line", {"number": number})
+
+
+def row_number(number: int) -> Sentence:
+    """Return the place of a row of a table, for a sentence; the first is 1."""
+    return Sentence("formats.row", {"number": number})
 
 
 def is_number(word: str) -> bool:
@@ -71,40 +86,44 @@ def check_no_header(first: Sequence[str], source: Named) -> None:
     """Refuse names in the study for a file whose first row has them already."""
     folded = [cell.strip().casefold() for cell in first]
     if folded == [name.casefold() for name in source.read.names]:
-        raise DataRefused(
-            f"{source.name} has a header: its first row holds the names of plan.a.read.names. Leave them out there."
-        )
+        raise DataRefused("formats.header_and_names", file=source.name)
 
 
 def check_header(names: Sequence[str], source: Named) -> None:
     """Refuse names that are blank, damaged, or the same but for their case."""
-    hint = ""
-    if source.in_a_study and not source.read.names:
-        hint = " If the file has no header, declare plan.a.read.names."
     seen: dict[str, str] = {}
     for number, name in enumerate(names, start=1):
         if not name.strip():
-            raise DataRefused(
-                f"{source.name}: column {number} has no name. Give every column one in the header.{hint}"
-            )
+            raise _header_refusal(source, "formats.column_without_name", number=number)
         if name != name.strip() or not name.isprintable():
             raise DataRefused(
-                f"{source.name}: column {shown(name)} has blanks around it or control characters in its name."
+                "formats.column_name_damaged", file=source.name, column=shown(name)
             )
         if name.casefold() in seen:
-            raise DataRefused(
-                f"{source.name}: columns {shown(seen[name.casefold()])} and {shown(name)} differ only in case or not at all.{hint}"
-            )
+            names_alike = {"first": shown(seen[name.casefold()]), "second": shown(name)}
+            raise _header_refusal(source, "formats.column_twice", **names_alike)
         seen[name.casefold()] = name
 
 
-def check_cell(value: str, place: str, column: str, source: Named) -> None:
+def _header_refusal(source: Named, key: str, **values: Value) -> DataRefused:
+    """Return the refusal of a header, which in a study may be a row of values."""
+    if not source.in_a_study or source.read.names:
+        return DataRefused(key, file=source.name, **values)
+    problem = Sentence.of(key, file=source.name, **values)
+    hint = Sentence.of("formats.declare_names")
+    return DataRefused("formats.with_hint", problem=problem, hint=hint)
+
+
+def check_cell(value: str, place: Place, column: str, source: Named) -> None:
     """Refuse a text with control characters, other than tabs and line ends."""
-    found = CONTROL.search(value)
-    if found:
+    control = CONTROL.search(value)
+    if control:
         raise DataRefused(
-            f"{source.name}, {place}: column {cut(column)} holds a control character (U+{ord(found[0]):04X}). "
-            f"Take it out."
+            "formats.control_character",
+            file=source.name,
+            place=place,
+            column=cut(column),
+            code=ord(control[0]),
         )
 
 
@@ -115,7 +134,7 @@ def pixel_names(n_pixels: int) -> list[str]:
 
 
 def shown(value: object) -> str:
-    """Return a name from a file as a sentence can hold it: quoted, and not too long."""
+    """Return a name from a file as a sentence can hold it: quoted, and at most 60 characters long."""
     return cut(repr(value))
 
 
@@ -123,8 +142,26 @@ def cut(name: str) -> str:
     return name if len(name) <= _N_SHOWN else name[:_N_SHOWN] + "..."
 
 
+def some_of(
+    names: Sequence[str | Sentence], most: int, n_all: int | None = None
+) -> Value:
+    """Return the first of some names, and how many more there are, for a sentence.
+
+    Parameters
+    ----------
+    n_all
+        How many there are, where ``names`` holds only the first of them.
+    """
+    further = (len(names) if n_all is None else n_all) - most
+    if not names:
+        return Sentence.of("formats.none")
+    if further <= 0:
+        return tuple(names)
+    return Sentence.of("formats.and_more", names=tuple(names[:most]), n=further)
+
+
 def first_line(error: BaseException) -> str:
-    """Return what an error of a library says, as part of a sentence."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else error
-    lines = str(said).strip().splitlines()
+    """Return the first line of a library's error, without its full stop, as part of a sentence."""
+    from_system = isinstance(error, OSError) and error.strerror
+    lines = str(from_system or error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".")[:200]

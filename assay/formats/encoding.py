@@ -1,4 +1,4 @@
-"""Which characters a file's bytes stand for, found by decoding all of them once."""
+"""The encoding of a text file, determined by decoding the whole file once."""
 
 import codecs
 import io
@@ -8,25 +8,22 @@ from dataclasses import dataclass
 from typing import IO
 
 from assay.errors import DataRefused
-from assay.formats.checks import CONTROL, Named
+from assay.formats.checks import CONTROL, Named, line_number
 from assay.formats.limits import MAX_LINE_CHARACTERS
 from assay.formats.unpack import Opened
+from assay.wording import Sentence
 
 _BLOCK = 1 << 20
-_NO_TEXT = {  # how files of other kinds begin
-    b"PK\x03\x04": "a zip archive or a workbook",
-    b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "a gzip file",
-    b"\xd0\xcf\x11\xe0": "a workbook of Excel 97",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
+_NOT_TEXT = {  # how files of other kinds begin
+    b"PK\x03\x04": "zip",
+    b"PAR1": "parquet",
+    b"\x1f\x8b": "gzip",
+    b"\xd0\xcf\x11\xe0": "excel_97",
+    b"%PDF": "pdf",
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpeg",
 }
-_SAID = {
-    "utf-8-sig": "UTF-8",
-    "utf-16": "UTF-16",
-    "cp949": "cp949 (Korean)",
-}
+_NAMES = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16"}
 _LOW_CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _HIGH_CONTROLS = re.compile(r"[\x80-\x9f]")
 
@@ -42,13 +39,13 @@ class Encoding:
     """
 
     codec: str
-    remark: str
+    remark: Sentence
     clean: bool
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a first look at the text found; ``fault`` is the line that the codec stops at."""
+    """The result of decoding a whole file; ``fault`` is the line that the codec stops at."""
 
     fault: int | None
     clean: bool
@@ -64,16 +61,15 @@ def find_encoding(opened: Opened, source: Named, otherwise: str = "cp949") -> En
     """
     with opened() as file:
         start = file.read(4)
-    for mark, kind in _NO_TEXT.items():
+    for mark, kind in _NOT_TEXT.items():
         if start.startswith(mark):
-            raise DataRefused(
-                f"{source.name} is no text: it begins like {kind}. Give it the ending of what it is, or export it as text."
-            )
+            kind_of_file = Sentence.of(f"formats.begins_like.{kind}")
+            raise DataRefused("formats.not_text", file=source.name, kind=kind_of_file)
     declared = source.read.encoding
     if declared is not None:
         codecs_tried = ["utf-8-sig" if declared == "utf-8" else declared]
     elif start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise DataRefused(f"{source.name} is UTF-32 text. Save it as UTF-8.")
+        raise DataRefused("formats.utf_32", file=source.name)
     elif start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         codecs_tried = ["utf-16"]
     else:
@@ -83,17 +79,28 @@ def find_encoding(opened: Opened, source: Named, otherwise: str = "cp949") -> En
         with opened() as file:
             seen = _look(file, codec, source)
         if seen.fault is None:
-            said = _SAID.get(codec, codec)
-            remark = f"{said}, as declared" if declared is not None else said
+            remark = _name(codec)
+            if declared is not None:
+                remark = Sentence.of("formats.encoding_declared", encoding=remark)
             return Encoding(codec, remark, seen.clean)
         first_fault = first_fault or seen.fault
-    if declared is not None or codecs_tried == ["utf-16"]:
-        said = f"not {_SAID.get(codecs_tried[0], codecs_tried[0])} text"
-    else:
-        said = f"neither UTF-8 nor {otherwise} text"
-    raise DataRefused(
-        f"{source.name}, line {first_fault}: {said}. Save the file as UTF-8"
-        f"{', or declare plan.a.read.encoding' if source.in_a_study else ''}."
+    raise _not_decoded(first_fault or 1, codecs_tried, source)
+
+
+def _name(codec: str) -> Sentence:
+    if codec == "cp949":
+        return Sentence.of("formats.cp949")
+    return Sentence.plain(_NAMES.get(codec, codec))
+
+
+def _not_decoded(line: int, tried: list[str], source: Named) -> DataRefused:
+    remedy = "save_or_declare_encoding" if source.in_a_study else "save_as_utf_8"
+    return DataRefused(
+        "formats.wrong_encoding" if len(tried) == 1 else "formats.unknown_encoding",
+        file=source.name,
+        place=line_number(line),
+        encoding=_name(tried[0]) if len(tried) == 1 else tried[-1],
+        remedy=Sentence.of(f"formats.{remedy}"),
     )
 
 
@@ -104,8 +111,10 @@ def lines_of(text: io.TextIOWrapper, source: Named) -> Iterator[str]:
         number += 1
         if len(line) >= MAX_LINE_CHARACTERS:
             raise DataRefused(
-                f"{source.name}, line {number}: more than the {MAX_LINE_CHARACTERS // 1024**2} Mi characters that this "
-                f"reader takes in a line. Check that the file has line ends."
+                "formats.line_too_long",
+                file=source.name,
+                place=line_number(number),
+                most=MAX_LINE_CHARACTERS // 1024**2,
             )
         yield line
 
@@ -129,7 +138,7 @@ def _look(file: IO[bytes], codec: str, source: Named) -> _Seen:
         if "\x00" in text:
             line += text[: text.index("\x00")].count("\n")
             raise DataRefused(
-                f"{source.name}, line {line}: a zero byte. The file is damaged, or no text at all."
+                "formats.zero_byte", file=source.name, place=line_number(line)
             )
         blank = blank and not text.strip()
         clean = clean and not _has_controls(block, text, codec)
@@ -137,12 +146,12 @@ def _look(file: IO[bytes], codec: str, source: Named) -> _Seen:
         if not block:
             break
     if blank:
-        raise DataRefused(f"{source.name} is empty.")
+        raise DataRefused("formats.empty", file=source.name)
     return _Seen(None, clean)
 
 
 def _has_controls(block: bytes, text: str, codec: str) -> bool:
-    """Return whether a block holds control characters; of bytes, which are looked through faster, if it can be."""
+    """Return whether a block holds control characters; of bytes, which are faster to search, if possible."""
     if codec == "utf-16":
         return CONTROL.search(text) is not None
     if len(block.translate(None, _LOW_CONTROLS)) != len(block):

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from assay.errors import DataRefused
 from assay.formats.archives import Archive
-from assay.formats.checks import Named, first_line, shown
+from assay.formats.checks import Named, Place, first_line, row_number, shown, some_of
 from assay.formats.limits import MAX_IMAGE_PIXELS
+from assay.wording import Sentence
 
 _ENDINGS = (".jpg", ".jpeg", ".png")
 _N_SHOWN = 3
@@ -40,7 +41,7 @@ def pixels_of(
     archive: Archive,
     names: Mapping[str, list[str]],
     source: Named,
-    place: Callable[[int], str] = lambda row: f"row {row + 1}",
+    place: Callable[[int], Place] = lambda row: row_number(row + 1),
 ) -> tuple[NDArray[np.uint8], int]:
     """Return the pixels of each row's image, shape (n_rows, n_pixels), and how many images there are.
 
@@ -63,11 +64,14 @@ def pixels_of(
     pixels = np.zeros((len(cells), n_pixels), dtype=np.uint8)
     n_read = 0
     for name, content in archive.contents(rows_of):
-        pixels[rows_of[name]] = _pixels(content, size, f"{archive.name}: {name}")
+        pixels[rows_of[name]] = _pixels(content, size, archive.name, name)
         n_read += 1
     if n_read != len(rows_of):
         raise DataRefused(
-            f"{archive.name}: {len(rows_of)} images were found, but {n_read} were read. The archive is damaged."
+            "formats.images_lost",
+            file=archive.name,
+            n_named=len(rows_of),
+            n_read=n_read,
         )
     return pixels, n_read
 
@@ -79,12 +83,12 @@ def is_image(name: str) -> bool:
 
 def by_key(names: list[str]) -> dict[str, list[str]]:
     """Return the images that a row may mean by each word: path or name, with or without its ending."""
-    found: dict[str, list[str]] = {}
+    images: dict[str, list[str]] = {}
     for name in filter(is_image, names):
         path = PurePosixPath(name)
         for key in {name, str(path.with_suffix("")), path.name, path.stem}:
-            found.setdefault(key, []).append(name)
-    return found
+            images.setdefault(key, []).append(name)
+    return images
 
 
 def _rows_of(
@@ -93,36 +97,53 @@ def _rows_of(
     by_key: Mapping[str, list[str]],
     archive: str,
     source: Named,
-    place: Callable[[int], str],
+    place: Callable[[int], Place],
 ) -> dict[str, list[int]]:
     """Return which rows each image belongs to."""
     rows_of: dict[str, list[int]] = {}
-    missing: list[str] = []
+    without: list[int] = []
     for row, value in enumerate(cells):
         if value is None:
             raise DataRefused(
-                f"{source.name}, {place(row)}: column {column} is empty, but must name an image."
+                "formats.no_image_named",
+                file=source.name,
+                place=place(row),
+                column=column,
             )
-        found = by_key.get(str(value), [])
-        if len(found) > 1:
+        images = by_key.get(str(value), [])
+        if len(images) > 1:
             raise DataRefused(
-                f"{source.name}, {place(row)}: {shown(str(value))} may be {found[0]} or {found[1]} of {archive}. "
-                f"Write the path in column {column}."
+                "formats.image_ambiguous",
+                file=source.name,
+                place=place(row),
+                image=shown(str(value)),
+                first=images[0],
+                second=images[1],
+                archive=archive,
+                column=column,
             )
-        if found:
-            rows_of.setdefault(found[0], []).append(row)
+        if images:
+            rows_of.setdefault(images[0], []).append(row)
         else:
-            missing.append(f"{shown(str(value))} ({place(row)})")
-    if missing:
-        listed = ", ".join(missing[:_N_SHOWN])
-        more = f" and {len(missing) - _N_SHOWN:,} more" * (len(missing) > _N_SHOWN)
+            without.append(row)
+    if without:
+        named = [
+            Sentence.of(
+                "formats.image_of_row", image=shown(str(cells[row])), place=place(row)
+            )
+            for row in without[:_N_SHOWN]
+        ]
         raise DataRefused(
-            f"{archive} has no image for {len(missing):,} of {len(cells):,} rows: {listed}{more}."
+            "formats.images_missing",
+            archive=archive,
+            n_missing=len(without),
+            n_rows=len(cells),
+            images=some_of(named, _N_SHOWN, n_all=len(without)),
         )
     return rows_of
 
 
-def _pixels(content: bytes, size: Size, place: str) -> NDArray[np.uint8]:
+def _pixels(content: bytes, size: Size, archive: str, name: str) -> NDArray[np.uint8]:
     """Return an image as one row of pixels."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -133,17 +154,24 @@ def _pixels(content: bytes, size: Size, place: str) -> NDArray[np.uint8]:
                 n_pixels = image.width * image.height
                 if n_pixels > MAX_IMAGE_PIXELS:
                     raise DataRefused(
-                        f"{place} has {n_pixels:,} pixels, and this reader takes {MAX_IMAGE_PIXELS:,} at most."
+                        "formats.too_many_pixels",
+                        archive=archive,
+                        image=name,
+                        n_pixels=n_pixels,
+                        most=MAX_IMAGE_PIXELS,
                     )
                 if image.mode not in _PLAIN_MODES:
                     raise DataRefused(
-                        f"{place} has pixels of mode {image.mode}. Save it with 8 bits a channel."
+                        "formats.image_mode",
+                        archive=archive,
+                        image=name,
+                        mode=image.mode,
                     )
                 upright = ImageOps.exif_transpose(image)  # as a camera was held
                 plain = upright.convert("L" if size.channels == 1 else "RGB")
         resized = plain.resize((size.width, size.height), Image.Resampling.LANCZOS)
     except UnidentifiedImageError:
-        raise DataRefused(f"{place} is no JPEG or PNG image.") from None
+        raise DataRefused("formats.not_an_image", archive=archive, image=name) from None
     except (
         OSError,
         ValueError,
@@ -159,5 +187,10 @@ def _pixels(content: bytes, size: Size, place: str) -> NDArray[np.uint8]:
         struct.error,
         zlib.error,
     ) as error:
-        raise DataRefused(f"{place} cannot be decoded: {first_line(error)}.") from None
+        raise DataRefused(
+            "formats.image_not_decoded",
+            archive=archive,
+            image=name,
+            reason=first_line(error),
+        ) from None
     return np.asarray(resized, dtype=np.uint8).reshape(-1)

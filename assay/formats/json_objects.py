@@ -1,58 +1,62 @@
-"""JSON lines, a line at a time: each a flat object, whose keys stand once."""
+"""JSON lines, a line at a time: each a flat object without duplicate keys."""
 
 import json
 from typing import Any, NoReturn
 
 from assay.errors import DataRefused
-from assay.formats.checks import Named, shown
+from assay.formats.checks import Named, Place, line_number, shown
+from assay.wording import Sentence
 
 KINDS = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
 
 
 class Pairs(list[tuple[str, Any]]):
-    """An object as written, so that a key that stands twice is seen."""
+    """An object as written, so that a duplicate key is seen."""
 
 
 def object_in(line: str, number: int, source: Named) -> Pairs:
     try:
-        found = json.loads(
+        value = json.loads(
             line, object_pairs_hook=Pairs, parse_constant=_no_json_number
         )
     except (ValueError, RecursionError) as error:
-        said = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataRefused(
-            f"{source.name}, line {number}: no JSON object ({said})."
+            "formats.not_json",
+            file=source.name,
+            place=line_number(number),
+            reason=reason,
         ) from None
-    if not isinstance(found, Pairs):
+    if not isinstance(value, Pairs):
         raise DataRefused(
-            f"{source.name}, line {number}: a JSON value, but no object with keys for its columns."
+            "formats.not_an_object", file=source.name, place=line_number(number)
         )
-    return found
+    return value
 
 
 def _no_json_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word} is not a JSON number")
 
 
-def row_of(pairs: Pairs, place: str, source: Named) -> dict[str, Any]:
+def row_of(pairs: Pairs, place: Place, source: Named) -> dict[str, Any]:
     """Return an object's values by key.
 
     Raises
     ------
     DataRefused
-        If a key stands twice.
+        If a key occurs twice.
     """
     row = dict(pairs)
     if len(row) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise DataRefused(
-            f"{source.name}, {place}: the key {shown(twice)} stands twice."
+            "formats.duplicate_key", file=source.name, place=place, key=shown(twice)
         )
     return row
 
 
-def kind_of(value: Any, key: str, place: str, source: Named) -> str:
+def kind_of(value: Any, key: str, place: Place, source: Named) -> str:
     """Return what kind of value a key holds.
 
     Raises
@@ -62,8 +66,12 @@ def kind_of(value: Any, key: str, place: str, source: Named) -> str:
     """
     kind = KINDS.get(type(value))
     if kind is None:
-        what = "an object" if isinstance(value, Pairs) else "a list"
+        nested = "object" if isinstance(value, Pairs) else "list"
         raise DataRefused(
-            f"{source.name}, {place}: the key {shown(key)} holds {what}. Give its parts keys of their own."
+            "formats.nested_value",
+            file=source.name,
+            place=place,
+            key=shown(key),
+            value=Sentence.of(f"formats.nested.{nested}"),
         )
     return kind

@@ -1,7 +1,8 @@
-"""What readers take at most. Every refusal for size names the limit it rests on."""
+"""Upper limits of all readers. Every refusal for size names the limit."""
 
 from assay.errors import DataRefused
 from assay.formats.checks import Named
+from assay.wording import Sentence
 
 GIB = 1024**3
 MAX_FILE_BYTES = 4 * GIB
@@ -20,13 +21,16 @@ MAX_IMAGE_PIXELS = 50_000_000  # before it is resized
 
 
 def check_file_size(n_bytes: int, source: Named, most: int = MAX_FILE_BYTES) -> None:
-    """Refuse a file of more than ``most`` bytes; more is taken where a sample is drawn."""
+    """Refuse a file of more than ``most`` bytes; a file to draw a sample from may have more."""
     if source.read.sample is not None:
         most = MAX_SAMPLED_BYTES
     if n_bytes > most:
         raise DataRefused(
-            f"{source.name} has {n_bytes / GIB:.1f} GiB, and this reader takes {most / GIB:g} GiB at most. "
-            f"{_way_out(source)}"
+            "formats.file_too_large",
+            file=source.name,
+            size=n_bytes / GIB,
+            most=most / GIB,
+            way_out=_way_out(source),
         )
 
 
@@ -34,27 +38,36 @@ def check_shape(n_rows: int, n_columns: int, source: Named) -> None:
     """Refuse a table of too many columns or cells."""
     if n_columns > MAX_COLUMNS:
         raise DataRefused(
-            f"{source.name} has {n_columns:,} columns, and this reader takes {MAX_COLUMNS:,} at most. "
-            f"Leave out those that say nothing."
+            "formats.too_many_columns",
+            file=source.name,
+            n_columns=n_columns,
+            most=MAX_COLUMNS,
         )
     kept = n_rows if source.read.sample is None else min(n_rows, source.read.sample)
     if kept * n_columns > MAX_CELLS:
         raise DataRefused(
-            f"{source.name}: {kept:,} rows of {n_columns:,} columns are more than the {MAX_CELLS:,} cells that "
-            f"this reader takes. {_way_out(source)}"
+            "formats.too_many_cells",
+            file=source.name,
+            n_rows=kept,
+            n_columns=n_columns,
+            most=MAX_CELLS,
+            way_out=_way_out(source),
         )
 
 
 def too_much_unpacked(source: Named, most: int, name: str = "") -> DataRefused:
-    """Return the refusal of what grows beyond the limit while it is unpacked: the source, or its images."""
+    """Return the refusal of a source, or its images, that exceed the limit while they are unpacked."""
     return DataRefused(
-        f"{name or source.name} unpacks to more than the {most / GIB:g} GiB that this reader takes. {_way_out(source)}"
+        "formats.unpacks_too_large",
+        file=name or source.name,
+        most=most / GIB,
+        way_out=_way_out(source),
     )
 
 
-def _way_out(source: Named) -> str:
+def _way_out(source: Named) -> Sentence:
     if not source.in_a_study:
-        return "Split the file."
+        return Sentence.of("formats.split_file")
     if source.read.sample is not None:
-        return "Split the file, or draw a smaller sample."
-    return "Take rows out, or declare plan.a.read.sample to draw some at random."
+        return Sentence.of("formats.split_or_sample_less")
+    return Sentence.of("formats.declare_sample")

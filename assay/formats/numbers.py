@@ -1,4 +1,4 @@
-"""What single cells say: a number and its unit, how a value is spelled."""
+"""Single cells: the number that a text holds, its unit, and how a value is written."""
 
 import re
 import unicodedata
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from assay.formats.checks import MAX_NUMBER
 
-_NO_UNIT = re.compile(r"[()\[\]{}<>\u2264\u2265~]")  # they change what a number says
+_NO_UNIT = re.compile(
+    r"[()\[\]{}<>\u2264\u2265~]"
+)  # they change the meaning of a number
 _NUMBER = re.compile(
     r"(?P<sign>[-+\u2212])?\s*(?P<before>[^\W\d_]{1,4}\s|[^\s\w.,+\u2212-]{1,3}\s*)?"
     r"(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?P<power>[eE][+-]?\d{1,3})?"
@@ -24,12 +26,12 @@ def number_in(cell: str) -> tuple[float, str] | None:
     >>> number_in("Unrated"), number_in("1,00"), number_in("3 of 4")
     (None, None, None)
     """
-    found = _NUMBER.fullmatch(cell.strip())
-    if found is None:
+    match = _NUMBER.fullmatch(cell.strip())
+    if match is None:
         return None
-    digits = found["number"].replace(",", "") + (found["power"] or "")
-    unit = " ".join(filter(None, ((found["before"] or "").strip(), found["after"])))
-    sign = -1.0 if found["sign"] in ("-", "\u2212") else 1.0
+    digits = match["number"].replace(",", "") + (match["power"] or "")
+    unit = " ".join(filter(None, ((match["before"] or "").strip(), match["after"])))
+    sign = -1.0 if match["sign"] in ("-", "\u2212") else 1.0
     number = sign * float(digits)
     if abs(number) > MAX_NUMBER or _NO_UNIT.search(unit):
         return None
@@ -37,20 +39,22 @@ def number_in(cell: str) -> tuple[float, str] | None:
 
 
 def units_differ(units: Iterable[str]) -> bool:
-    """Return whether cells of these units cannot stand in one column; a currency's sign may be left out.
+    """Return whether numbers with these units cannot share a column; a currency sign may be left out.
 
     Examples
     --------
     >>> units_differ(["", "$"]), units_differ(["", "K"]), units_differ(["min", "h"]), units_differ(["kg"])
     (False, True, True, False)
     """
-    known = set(units)
-    signs = all(unit == "" or unicodedata.category(unit[0]) == "Sc" for unit in known)
-    return len(known - {""} if signs else known) > 1
+    distinct = set(units)
+    only_signs = all(
+        unit == "" or unicodedata.category(unit[0]) == "Sc" for unit in distinct
+    )
+    return len(distinct - {""} if only_signs else distinct) > 1
 
 
 def spelled(value: object) -> str:
-    """Spell a value as a person would: 3 rather than 3.0.
+    """Write a value as a person would: 3 rather than 3.0.
 
     Examples
     --------

@@ -35,13 +35,13 @@ _NAT = np.iinfo(np.int64).min
 
 @contextmanager
 def opened(source: Named) -> Iterator[pq.ParquetFile]:
-    """Open a file, and refuse in words what cannot be read of it."""
+    """Open a file, and turn errors of reading it into refusals."""
     try:
         with pq.ParquetFile(Path(source.path)) as file:
             yield file
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataRefused(
-            f"{source.name} is not a readable Parquet file: {first_line(error)}."
+            "formats.not_parquet", file=source.name, reason=first_line(error)
         ) from None
 
 
@@ -54,17 +54,20 @@ def names_of(file: pq.ParquetFile, source: Named) -> list[str]:
         If there are no rows or no columns, or one holds anything but numbers, text, dates, true and false.
     """
     schema = file.schema_arrow.remove_metadata()
-    names = [one for one in schema.names if not _UNNAMED_INDEX.fullmatch(one)]
+    names = [name for name in schema.names if not _UNNAMED_INDEX.fullmatch(name)]
     check_header(names, source)
     for field in schema:
         if not any(holds(field.type) for holds in _PLAIN):
             raise DataRefused(
-                f"{source.name}: column {cut(field.name)} holds {field.type}. Store it as numbers, text or true and false."
+                "formats.parquet_type",
+                file=source.name,
+                column=cut(field.name),
+                kind=str(field.type),
             )
     n_rows = file.metadata.num_rows
     check_shape(n_rows, len(names), source)
     if n_rows < 1 or not names:
-        raise DataRefused(f"{source.name} has a header and no rows.")
+        raise DataRefused("formats.no_rows", file=source.name)
     return names
 
 

@@ -1,4 +1,4 @@
-"""Text tables row by row: what divides their cells, and every row held to the header's number of them."""
+"""Text tables row by row: their separator, and a check that every row has as many cells as the header."""
 
 import csv
 import io
@@ -15,6 +15,7 @@ from assay.formats.checks import (
     check_header,
     check_no_header,
     first_line,
+    line_number,
 )
 from assay.formats.encoding import Encoding, lines_of
 from assay.formats.limits import MAX_CELL_CHARACTERS, check_shape
@@ -133,8 +134,11 @@ class Scan:
         except csv.Error as error:
             begun = ends[-1] if ends else n_before
             raise DataRefused(
-                f"{self._source.name}, line {n_before + reader.line_num}: {first_line(error)}. Check the quotes of "
-                f"the row that begins in line {begun + 1}."
+                "formats.quotes",
+                file=self._source.name,
+                place=line_number(n_before + reader.line_num),
+                reason=first_line(error),
+                first=begun + 1,
             ) from None
         return Batch(rows, ends, self._separator), n_before + reader.line_num
 
@@ -170,16 +174,20 @@ class Scan:
         if set(widths) <= {wanted}:
             return
         place = next(at for at, width in enumerate(widths) if width != wanted)
-        declared = "names in the study" if self._source.read.names else "header"
+        declared = self._source.read.names
         raise DataRefused(
-            f"{self._source.name}, line {batch.lines[place]}: {widths[place]} fields, but the {declared} has {wanted}. "
-            f"Check the quotes and separators of this line."
+            "formats.fields_and_names" if declared else "formats.fields_and_header",
+            file=self._source.name,
+            place=line_number(batch.lines[place]),
+            n_fields=widths[place],
+            n_wanted=wanted,
         )
 
     def _check_cells(self, batch: Batch) -> None:
-        for place, line in enumerate(batch.lines):
-            for name, cell in zip(self.header, batch.row(place), strict=True):
-                check_cell(cell, f"line {line}", name, self._source)
+        for at, line in enumerate(batch.lines):
+            place = line_number(line)
+            for name, cell in zip(self.header, batch.row(at), strict=True):
+                check_cell(cell, place, name, self._source)
 
 
 def _some(lines: Iterator[str], most: int) -> list[str]:

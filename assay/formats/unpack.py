@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from assay.errors import DataRefused
-from assay.formats.checks import Named, cut, first_line, shown
+from assay.formats.checks import Named, cut, first_line, shown, some_of
 from assay.formats.limits import (
     MAX_SAMPLED_BYTES,
     MAX_UNPACKED_BYTES,
@@ -24,7 +24,7 @@ UNREADABLE = (
     EOFError,
     zlib.error,
     zipfile.BadZipFile,
-    NotImplementedError,  # a compression nobody has heard of
+    NotImplementedError,  # an unsupported compression
     RuntimeError,  # an encrypted member
     ValueError,
 )
@@ -99,46 +99,39 @@ def _buffered(stream: IO[bytes], source: Named) -> IO[bytes]:
 
 @contextmanager
 def explained(source: Named) -> Iterator[None]:
-    """Refuse in words what cannot be unpacked or read."""
+    """Turn an error of unpacking or reading into a refusal."""
     try:
         yield
     except UNREADABLE as error:
         raise DataRefused(
-            f"{source.name} cannot be read: {first_line(error)}."
+            "formats.unreadable", file=source.name, reason=first_line(error)
         ) from None
 
 
 def _only_member(path: Path, source: Named) -> str:
     with zipfile.ZipFile(path) as archive:
-        members = [one for one in archive.infolist() if not one.is_dir()]
-    names = [one.filename for one in members]
+        members = [member for member in archive.infolist() if not member.is_dir()]
+    names = [member.filename for member in members]
     if len(members) != 1:
-        more = f" and {len(names) - _N_NAMES_SHOWN} more" * (
-            len(names) > _N_NAMES_SHOWN
-        )
-        held = (
-            f"{', '.join(map(cut, names[:_N_NAMES_SHOWN]))}{more}" if names else "none"
-        )
         raise DataRefused(
-            f"{source.name} must hold one file, but it holds {len(names)}: {held}. Unpack it, and name one as source."
+            "formats.one_file_only",
+            file=source.name,
+            n=len(names),
+            names=some_of([*map(cut, names)], _N_NAMES_SHOWN),
         )
     check_member(names[0], members[0].external_attr >> 16, source)
     if members[0].flag_bits & 1:
-        raise DataRefused(f"{source.name} is encrypted. Unpack it first.")
+        raise DataRefused("formats.encrypted", file=source.name)
     return names[0]
 
 
 def check_member(name: str, mode: int, source: Named, archive: str = "") -> None:
     """Refuse a member of an archive that leads out of it or is a link."""
-    place = archive or source.name
+    archive = archive or source.name
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if ".." in parts or name.startswith(("/", "\\")) or name[1:2] == ":":
-        raise DataRefused(
-            f"{place}: its member {shown(name)} leads out of the archive."
-        )
+        raise DataRefused("formats.member_outside", file=archive, member=shown(name))
     if not name.isprintable():
-        raise DataRefused(f"{place}: its member {shown(name)} has control characters.")
+        raise DataRefused("formats.member_damaged", file=archive, member=shown(name))
     if stat.S_ISLNK(mode):
-        raise DataRefused(
-            f"{place}: its member {shown(name)} is a link. Pack the file itself."
-        )
+        raise DataRefused("formats.member_is_link", file=archive, member=shown(name))

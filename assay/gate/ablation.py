@@ -1,4 +1,4 @@
-"""Preparations: what each declared one is worth to the gate's models, on the outer folds they were tested on.
+"""Ablation of preparations: the scores of the gate's models with and without each declared one.
 
 It decides nothing: a study declares its preparations before anyone has seen a score.
 """
@@ -11,22 +11,26 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from assay.data.samples import Samples, standardised
-from assay.gate.statistic import Contest
+from assay.gate.statistic import GateStatistic
 from assay.preprocess import fit as preprocess
 from assay.preprocess import outliers
 from assay.store.records import Preparations, PreparationWorth
 from assay.study.plans import CleanPlan, Gating, OutlierPlan
+from assay.wording import Sentence
 
 Kind = Literal["normalisation", "noise removal", "outlier removal"]
 
 
-class _Step(NamedTuple):
+class _Preparation(NamedTuple):
+    """A declared preparation: the key of the plan, its value, and the plan without it."""
+
     kind: Kind
-    what: str
+    key: Literal["scale", "clip", "denoise", "label_noise", "outliers"]
+    value: str
     without: CleanPlan
 
 
-def weigh(
+def ablate(
     samples: Samples,
     outer: NDArray[np.int16],
     inner: NDArray[np.int16],
@@ -40,108 +44,135 @@ def weigh(
     outer : shape (n_rows,)
         Test fold of each row, -1 where it is never tested.
     inner : shape (n_folds, n_rows)
-        Not negative where a row is in the training part of that fold.
+        Not negative where a row is in the training set of that fold.
     """
 
-    def scores(clean: CleanPlan) -> tuple[dict[str, float], str]:
+    def statistic_with(clean: CleanPlan) -> GateStatistic:
         changed = plan.model_copy(update={"clean": clean})
-        contest = Contest(
-            standardised(samples), outer, inner, changed, seed, believing=True
-        )
-        [found] = contest.scores([contest.samples.labels])
-        n_diverged = contest.n_diverged[0]
-        remark = f"; the net diverged on {n_diverged} of {len(parts)} folds"
-        return dict(zip(contest.models, map(float, found), strict=True)), (
-            remark if n_diverged else ""
+        return GateStatistic(
+            standardised(samples),
+            *(outer, inner, changed, seed),
+            drop_doubtful_labels=True,
         )
 
-    parts = [np.flatnonzero(fold >= 0) for fold in inner]
+    folds = [np.flatnonzero(fold >= 0) for fold in inner]
     with threadpool_limits(1):
         worth = []
-        for step in _steps(plan.clean, numbers=len(_numbers(samples)) > 0):
-            without, remark = scores(step.without)
-            touched = _touched(samples, parts, plan.clean, step.what)
+        for preparation in _declared(plan.clean, numeric=len(_numbers(samples)) > 0):
+            scores, n_diverged = _scores(statistic_with(preparation.without))
+            touched = _touched(samples, folds, plan.clean, preparation)
+            if n_diverged:
+                touched = Sentence.of(
+                    "gate.touched.diverged",
+                    touched=touched,
+                    n=n_diverged,
+                    n_folds=len(folds),
+                )
             worth.append(
                 PreparationWorth(
-                    kind=step.kind,
-                    what=step.what,
-                    touched=touched + (f"{remark} without it" if remark else ""),
-                    without=without,
+                    kind=preparation.kind,
+                    what=f"{preparation.key} = {preparation.value}",
+                    touched=touched,
+                    without=scores,
                 )
             )
         return Preparations(
             statistic="spearman" if samples.task == "regression" else "auc",
-            scores=scores(plan.clean)[0],
+            scores=_scores(statistic_with(plan.clean))[0],
             worth=tuple(worth),
         )
 
 
-def _steps(plan: CleanPlan, *, numbers: bool) -> Iterator[_Step]:
-    """Return the declared preparations, each with the plan that lacks it; without numbers none of numbers."""
+def _scores(statistic: GateStatistic) -> tuple[dict[str, float], int]:
+    """Return the scores of both models with the true labels, and on how many folds the net diverged."""
+    [scores] = statistic.scores([statistic.samples.labels])
+    by_model = dict(zip(statistic.models, map(float, scores), strict=True))
+    return by_model, statistic.n_diverged[0]
+
+
+def _declared(plan: CleanPlan, *, numeric: bool) -> Iterator[_Preparation]:
+    """Yield the declared preparations; those of numbers only where there are ``numeric`` columns."""
 
     def without(**changes: object) -> CleanPlan:
         return plan.model_copy(update=changes)
 
-    if numbers and plan.scale != "none":
-        yield _Step("normalisation", f"scale = {plan.scale}", without(scale="none"))
-    if numbers and plan.clip:
-        yield _Step("noise removal", f"clip = {plan.clip:g}", without(clip=0.0))
+    if numeric and plan.scale != "none":
+        scale = plan.scale
+        yield _Preparation("normalisation", "scale", scale, without(scale="none"))
+    if numeric and plan.clip:
+        clip = f"{plan.clip:g}"
+        yield _Preparation("noise removal", "clip", clip, without(clip=0.0))
     if plan.image is not None and plan.image.denoise != "none":
+        denoise = plan.image.denoise
         image = plan.image.model_copy(update={"denoise": "none"})
-        yield _Step(
-            "noise removal", f"denoise = {plan.image.denoise}", without(image=image)
-        )
+        yield _Preparation("noise removal", "denoise", denoise, without(image=image))
     if plan.label_noise == "drop":
-        yield _Step("noise removal", "label_noise = drop", without(label_noise="keep"))
+        kept = without(label_noise="keep")
+        yield _Preparation("noise removal", "label_noise", "drop", kept)
     if plan.outliers.rule != "none":
-        yield _Step(
-            "outlier removal",
-            f"outliers = {plan.outliers.rule}",
-            without(outliers=OutlierPlan()),
-        )
+        rule, kept = plan.outliers.rule, without(outliers=OutlierPlan())
+        yield _Preparation("outlier removal", "outliers", rule, kept)
 
 
 def _numbers(samples: Samples) -> list[str]:
     return list(map(str, samples.features.select_dtypes("number").columns))
 
 
+# What a preparation changes ------------------------------------------------------------------------
+
+
 def _touched(
-    samples: Samples, parts: list[NDArray[np.int64]], plan: CleanPlan, what: str
-) -> str:
-    """Say what a preparation changed: in the mean over the training parts, where it is fitted there."""
-    name = what.split(" ")[0]
-    n_rows = float(np.mean([len(rows) for rows in parts]))
-    if name == "scale":
-        return f"{len(_numbers(samples)):,} columns of numbers"
-    if name == "denoise":
-        return f"{samples.n_rows:,} images"
-    if name == "clip":
-        shares = [_share_drawn_in(samples, rows, plan) for rows in parts]
-        lost = sorted(
-            {name for rows in parts for name in _emptied(samples, rows, plan)}
-        )
-        said = f"; nothing is left of {', '.join(lost)} in some part" if lost else ""
-        return f"{np.mean(shares):.2%} of the numbers of a training part{said}"
-    count = _n_outliers if name == "outliers" else _n_doubted
-    n_gone = float(np.mean([count(samples, rows, plan) for rows in parts]))
-    return f"{n_gone:,.1f} of {n_rows:,.1f} rows of a training part left out"
+    samples: Samples,
+    folds: list[NDArray[np.int64]],
+    plan: CleanPlan,
+    preparation: _Preparation,
+) -> Sentence:
+    """Describe what a preparation changes; where it is fitted to training sets, their mean."""
+    match preparation.key:
+        case "scale":
+            return Sentence.of("gate.touched.columns", n=len(_numbers(samples)))
+        case "denoise":
+            return Sentence.of("gate.touched.images", n=samples.n_rows)
+        case "clip":
+            return _clipped(samples, folds, plan)
+        case "outliers":
+            n_dropped = [_n_outliers(samples, rows, plan) for rows in folds]
+        case "label_noise":
+            n_dropped = [_n_doubtful(samples, rows, plan) for rows in folds]
+    return Sentence.of(
+        "gate.touched.dropped",
+        n=float(np.mean(n_dropped)),
+        n_rows=float(np.mean([len(rows) for rows in folds])),
+    )
+
+
+def _clipped(
+    samples: Samples, folds: list[NDArray[np.int64]], plan: CleanPlan
+) -> Sentence:
+    shares = [_share_clipped(samples, rows, plan) for rows in folds]
+    clipped = Sentence.of("gate.touched.clipped", share=float(np.mean(shares)))
+    constant = {name for rows in folds for name in _constant(samples, rows, plan)}
+    if not constant:
+        return clipped
+    columns = tuple(sorted(constant))
+    return Sentence.of("gate.touched.constant", clipped=clipped, columns=columns)
 
 
 def _n_outliers(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> int:
     return int((~outliers.kept_rows(samples.features.iloc[rows], plan.outliers)).sum())
 
 
-def _n_doubted(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> int:
+def _n_doubtful(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> int:
     rows = rows[outliers.kept_rows(samples.features.iloc[rows], plan.outliers)]
     features = samples.features.iloc[rows]
     inputs = preprocess.fit(features, plan).apply(features)
     units = None if samples.units is None else samples.units[rows]
-    believed = outliers.believed_labels(inputs, samples.labels[rows], units)
-    return int((~believed).sum())
+    plausible = outliers.plausible_labels(inputs, samples.labels[rows], units)
+    return int((~plausible).sum())
 
 
-def _emptied(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> list[str]:
-    """Return the columns that differ in training rows, and are drawn in to one value."""
+def _constant(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> list[str]:
+    """Return the columns that vary in a training set and that clipping makes constant."""
     features = samples.features.iloc[rows]
     preparation = preprocess.fit(features, plan)
     scaling = preparation.scaling
@@ -154,12 +185,10 @@ def _emptied(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> list
     ]
 
 
-def _share_drawn_in(
-    samples: Samples, rows: NDArray[np.int64], plan: CleanPlan
-) -> float:
+def _share_clipped(samples: Samples, rows: NDArray[np.int64], plan: CleanPlan) -> float:
     features = samples.features.iloc[rows]
     preparation = preprocess.fit(features, plan)
     raw = features[list(preparation.numeric)].to_numpy(dtype=np.float64)
-    there = ~np.isnan(raw)
-    changed = (preparation.scaling.drawn_in(raw) != raw) & there
-    return float(changed.sum() / max(1, there.sum()))
+    present = ~np.isnan(raw)
+    changed = (preparation.scaling.drawn_in(raw) != raw) & present
+    return float(changed.sum() / max(1, present.sum()))

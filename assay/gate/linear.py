@@ -1,8 +1,8 @@
 """Linear models of many labellings of the same rows at once.
 
 A permutation test fits one model to dozens of labellings of one training part. What does not depend
-on labels is done once: the inputs are centred and turned to their principal axes, which changes no
-prediction of a model with a free intercept and a penalty on the length of its weights. With more
+on labels is done once: the inputs are centred and projected onto their principal axes, which changes
+no prediction of a model with a free intercept and a penalty on the length of its weights. With more
 inputs than rows there are no more axes than rows.
 """
 
@@ -15,12 +15,10 @@ from scipy.special import expit, logsumexp, softmax
 
 Array = NDArray[np.float64]
 
-_LEAST_GRADIENT, _LEAST_BEND = 1e-5, 1e-9
-_MOST_STEPS, _MOST_TURNS, _MOST_HALVINGS = 100, 500, 40
-_NUMBERS_AT_ONCE = (
-    2**16
-)  # in an array of a number per row, model and class: half a megabyte
-_NO_ROW = 1e-18  # rows, in place of none, where their logarithm is taken
+_MIN_GRADIENT, _MIN_CURVATURE = 1e-5, 1e-9
+_MAX_NEWTON_STEPS, _MAX_CG_STEPS, _MAX_HALVINGS = 100, 500, 40
+_BATCH_SIZE = 2**16  # numbers (rows x models x classes) fitted together: 0.5 MB
+_MIN_SHARE = 1e-18  # of a class without rows, whose logarithm is taken
 
 
 def ridge(inputs: Array, targets: Array, unseen: Array) -> Array:
@@ -41,8 +39,8 @@ def ridge(inputs: Array, targets: Array, unseen: Array) -> Array:
     """
     axes = _Axes.of(inputs)
     centre = targets.mean(axis=1, keepdims=True)
-    weights = (targets - centre) @ axes.turned(inputs) / (axes.squares + 1.0)
-    predicted: Array = centre + weights @ axes.turned(unseen).T
+    weights = (targets - centre) @ axes.projected(inputs) / (axes.squares + 1.0)
+    predicted: Array = centre + weights @ axes.projected(unseen).T
     return predicted
 
 
@@ -66,7 +64,8 @@ def logistic(
         Codes from 0 to ``n_classes - 1``.
     unseen : shape (n_unseen, n_inputs)
     most_axes
-        Look at the widest principal axes only, at most so many (principal component regression).
+        Use only this many principal axes, those of largest variance (principal component
+        regression); None: all of them.
 
     Returns
     -------
@@ -74,16 +73,16 @@ def logistic(
     """
     axes = _Axes.of(inputs).widest(most_axes)
     link = _Sigmoid() if n_classes == 2 else _Softmax(n_classes)
-    rows, unseen_rows = (_with_ones(axes.turned(one)) for one in (inputs, unseen))
+    rows = _with_ones(axes.projected(inputs))
+    unseen_rows = _with_ones(axes.projected(unseen))
     squares = np.append(axes.squares, len(inputs))
     predicted = np.empty((len(labels), len(unseen), n_classes))
-    n_at_once = max(
-        1, _NUMBERS_AT_ONCE // (max(map(len, (inputs, unseen))) * n_classes)
-    )
-    for first in range(0, len(labels), n_at_once):
-        some = slice(first, first + n_at_once)
-        weights = _Fit(rows, squares, link, link.encoded(labels[some])).solved()
-        predicted[some] = link.probabilities(unseen_rows @ weights)
+    n_rows = max(len(inputs), len(unseen))
+    n_models = max(1, _BATCH_SIZE // (n_rows * n_classes))
+    for first in range(0, len(labels), n_models):
+        batch = slice(first, first + n_models)
+        fit = _NewtonFit(rows, squares, link, link.encoded(labels[batch]))
+        predicted[batch] = link.probabilities(unseen_rows @ fit.optimum())
     return predicted
 
 
@@ -117,16 +116,16 @@ class _Axes:
         return cls(centre, axes, np.maximum(squares, 0.0))
 
     def widest(self, most: int | None) -> "_Axes":
-        """Return those along which the rows lie farthest apart."""
+        """Return the axes of largest variance, at most this many."""
         if most is None or len(self.squares) <= most:
             return self
         kept = np.argsort(-self.squares, kind="stable")[:most]
         return _Axes(self.centre, self.axes[:, kept], self.squares[kept])
 
-    def turned(self, inputs: Array) -> Array:
-        """Return rows by their places along the axes."""
-        turned: Array = (inputs - self.centre) @ self.axes
-        return turned
+    def projected(self, inputs: Array) -> Array:
+        """Return the coordinates of rows along the axes, shape (n_rows, n_axes)."""
+        projected: Array = (inputs - self.centre) @ self.axes
+        return projected
 
 
 def _with_ones(rows: Array) -> Array:
@@ -150,13 +149,13 @@ class _Sigmoid:
         means: Array = expit(logits)
         return means
 
-    def curved(self, means: Array, change: Array) -> Array:
+    def hessian_product(self, means: Array, change: Array) -> Array:
         return means * (1.0 - means) * change
 
-    def bend(self, means: Array) -> Array:
-        """Return the mean second derivatives by logits, shape (n_models, n_outputs, n_outputs)."""
-        bend: Array = (means * (1.0 - means)).mean(axis=1).T[:, :, None]
-        return bend
+    def mean_hessian(self, means: Array) -> Array:
+        """Return the mean Hessian by the logits, shape (n_models, n_outputs, n_outputs)."""
+        hessian: Array = (means * (1.0 - means)).mean(axis=1).T[:, :, None]
+        return hessian
 
     def losses(self, logits: Array, encoded: Array) -> Array:
         """Return the cross-entropy of each model, summed over the rows."""
@@ -186,18 +185,18 @@ class _Softmax:
         means: Array = softmax(logits, axis=0)
         return means
 
-    def curved(self, means: Array, change: Array) -> Array:
+    def hessian_product(self, means: Array, change: Array) -> Array:
         weighted = means * change
-        curved: Array = weighted - means * weighted.sum(axis=0)
-        return curved
+        product: Array = weighted - means * weighted.sum(axis=0)
+        return product
 
-    def bend(self, means: Array) -> Array:
-        """Return the mean second derivatives by logits, shape (n_models, n_outputs, n_outputs)."""
+    def mean_hessian(self, means: Array) -> Array:
+        """Return the mean Hessian by the logits, shape (n_models, n_outputs, n_outputs)."""
         by_model = means.transpose(2, 0, 1)
-        bend: Array = -(by_model @ by_model.transpose(0, 2, 1)) / means.shape[1]
+        hessian: Array = -(by_model @ by_model.transpose(0, 2, 1)) / means.shape[1]
         n = np.arange(self.n_classes)
-        bend[:, n, n] += by_model.mean(axis=2)
-        return bend
+        hessian[:, n, n] += by_model.mean(axis=2)
+        return hessian
 
     def losses(self, logits: Array, encoded: Array) -> Array:
         """Return the cross-entropy of each model, summed over the rows."""
@@ -211,20 +210,19 @@ class _Softmax:
 
 
 def _log(shares: Array) -> Array:
-    logs: Array = np.log(np.maximum(shares, _NO_ROW))
+    logs: Array = np.log(np.maximum(shares, _MIN_SHARE))
     return logs
 
 
 # Newton's method -------------------------------------------------------------------------------
 
 
-class _Fit:
-    """Truncated Newton steps, halved where they overshoot, for all models side by side.
+class _NewtonFit:
+    """Truncated Newton's method with a backtracking line search, for all models side by side.
 
-    Steps come from conjugate gradients (Nash 2000), scaled by the second derivatives as they would be if
-    every row had the mean ones: exact where there is no signal, as in permuted labels, and near where there
-    is some. Weights have shape (n_outputs, n_axes + 1, n_models),
-    the intercepts in the last row.
+    Conjugate gradients solve for each step (Nash 2000). They are preconditioned by the Hessian as it would
+    be if every row had the mean second derivatives: exact without a signal, as for permuted labels, and close
+    with one. Weights have shape (n_outputs, n_axes + 1, n_models), the intercepts in the last row.
     """
 
     def __init__(
@@ -237,92 +235,99 @@ class _Fit:
         self.weights: Array = np.zeros((n_outputs, len(squares), n_models))
         self.weights[:, -1:] = link.start(encoded.mean(axis=1, keepdims=True))
 
-    def solved(self) -> Array:
-        """Return the weights of all models at the optimum."""
+    def optimum(self) -> Array:
+        """Return the weights of all models at the minimum of the penalised loss."""
         active = np.arange(self.encoded.shape[2])
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_NEWTON_STEPS):
             active = self._step(active)
             if not len(active):
                 break
         return self.weights
 
     def _step(self, active: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Take a step with some models; return those that were not at their optimum."""
+        """Take a Newton step with some models; return those that had not converged."""
         weights, encoded = self.weights[..., active], self.encoded[..., active]
         logits = self.rows @ weights
         means = self.link.means(logits)
-        slope = self.rows.T @ (means - encoded) + self.penalty * weights
-        lengths = _length(slope)
-        moving = lengths > _LEAST_GRADIENT
+        gradient = self.rows.T @ (means - encoded) + self.penalty * weights
+        lengths = _length(gradient)
+        moving = lengths > _MIN_GRADIENT
         active = active[moving]
         if not len(active):
             return active
-        weights, encoded, logits, means, slope, lengths = (
-            one[..., moving]
-            for one in (weights, encoded, logits, means, slope, lengths)
+        weights, encoded, logits, means, gradient, lengths = (
+            array[..., moving]
+            for array in (weights, encoded, logits, means, gradient, lengths)
         )
-        wanted = np.minimum(0.5, np.sqrt(lengths / len(self.rows))) * lengths
-        step = self._direction(means, slope, wanted)
-        self.weights[..., active] = self._shortened(
-            weights, step, slope, logits, encoded
+        tolerance = np.minimum(0.5, np.sqrt(lengths / len(self.rows))) * lengths
+        step = self._newton_step(means, gradient, tolerance)
+        self.weights[..., active] = self._line_search(
+            weights, step, gradient, logits, encoded
         )
         return active
 
-    def _direction(self, means: Array, slope: Array, wanted: Array) -> Array:
-        """Solve Newton's equations until the residual of each model is as short as wanted."""
-        scaled_of = self._scaling(means)
-        step, residual = np.zeros_like(slope), -slope
-        scaled = scaled_of(residual)
-        along, size = scaled, _dot(residual, scaled)
-        for _ in range(_MOST_TURNS):
-            change = self.link.curved(means, self.rows @ along)
-            bent = self.rows.T @ change + self.penalty * along
-            going = _length(residual) > wanted
-            rate = np.where(going, size / np.maximum(_dot(along, bent), 1e-300), 0.0)
-            step = step + rate * along
-            residual = residual - rate * bent
-            if not (_length(residual) > wanted).any():
+    def _newton_step(self, means: Array, gradient: Array, tolerance: Array) -> Array:
+        """Solve Newton's equations until the residual of each model is within its tolerance."""
+        preconditioned = self._preconditioner(means)
+        step, residual = np.zeros_like(gradient), -gradient
+        scaled = preconditioned(residual)
+        direction, size = scaled, _dot(residual, scaled)
+        for _ in range(_MAX_CG_STEPS):
+            change = self.link.hessian_product(means, self.rows @ direction)
+            product = self.rows.T @ change + self.penalty * direction
+            active = _length(residual) > tolerance
+            curvature = np.maximum(_dot(direction, product), 1e-300)
+            rate = np.where(active, size / curvature, 0.0)
+            step = step + rate * direction
+            residual = residual - rate * product
+            if not (_length(residual) > tolerance).any():
                 break
-            scaled = scaled_of(residual)
+            scaled = preconditioned(residual)
             size, before = _dot(residual, scaled), size
-            along = scaled + size / np.maximum(before, 1e-300) * along
+            direction = scaled + size / np.maximum(before, 1e-300) * direction
         return step
 
-    def _scaling(self, means: Array) -> Callable[[Array], Array]:
-        """Return what solves Newton's equations as they would be if every row had the mean second derivatives.
+    def _preconditioner(self, means: Array) -> Callable[[Array], Array]:
+        """Return the inverse of the Hessian as it would be if every row had the mean second derivatives.
 
-        They are then ``bend (x) squares + penalty``, whose axes are the principal ones of the rows and the
-        eigenvectors of ``bend``. A direction without any, as all outputs together have by softmax, is left out.
+        That Hessian is ``mean_hessian (x) squares + penalty``; its eigenvectors are the principal axes of the
+        rows and the eigenvectors of ``mean_hessian``. Directions without curvature, such as the sum of all
+        outputs under softmax, are left out.
         """
-        values, turns = np.linalg.eigh(self.link.bend(means))
-        flat = np.maximum(values.T, 0.0)[:, None, :] * self.squares[:, None]
-        flat = flat + self.penalty
+        values, vectors = np.linalg.eigh(self.link.mean_hessian(means))
+        curvatures = np.maximum(values.T, 0.0)[:, None, :] * self.squares[:, None]
+        curvatures = curvatures + self.penalty
         with np.errstate(divide="ignore"):
-            inverse = np.where(flat > _LEAST_BEND, 1.0 / flat, 0.0)
+            inverse = np.where(curvatures > _MIN_CURVATURE, 1.0 / curvatures, 0.0)
 
-        def scaled(residual: Array) -> Array:
-            turned = np.einsum("jkl,kij->lij", turns, residual)
-            found: Array = np.einsum("jkl,lij->kij", turns, inverse * turned)
-            return found
+        def preconditioned(residual: Array) -> Array:
+            projected = np.einsum("jkl,kij->lij", vectors, residual)
+            scaled: Array = np.einsum("jkl,lij->kij", vectors, inverse * projected)
+            return scaled
 
-        return scaled
+        return preconditioned
 
-    def _shortened(
-        self, weights: Array, step: Array, slope: Array, logits: Array, encoded: Array
+    def _line_search(
+        self,
+        weights: Array,
+        step: Array,
+        gradient: Array,
+        logits: Array,
+        encoded: Array,
     ) -> Array:
-        """Return the weights after a step, halved until the loss falls by what its slope promises."""
+        """Return the weights after a step, halved until the loss falls enough (Armijo's condition)."""
         change = self.rows @ step
-        promised, before = _dot(slope, step), self._loss(weights, logits, encoded)
+        slope, before = _dot(gradient, step), self._loss(weights, logits, encoded)
         slack = 1e-12 * np.abs(before)
-        share = np.ones(len(promised))
-        for _ in range(_MOST_HALVINGS):
+        share = np.ones(len(slope))
+        for _ in range(_MAX_HALVINGS):
             after = self._loss(weights + share * step, logits + share * change, encoded)
-            over = ~(after <= before + 1e-4 * share * promised + slack)
-            if not over.any():
+            too_long = ~(after <= before + 1e-4 * share * slope + slack)
+            if not too_long.any():
                 break
-            share[over] /= 2
-        result: Array = weights + share * step
-        return result
+            share[too_long] /= 2
+        shortened: Array = weights + share * step
+        return shortened
 
     def _loss(self, weights: Array, logits: Array, encoded: Array) -> Array:
         penalty = 0.5 * (self.penalty * weights**2).sum(axis=(0, 1))
@@ -330,8 +335,8 @@ class _Fit:
         return loss
 
 
-def _dot(one: Array, other: Array) -> Array:
-    product: Array = np.einsum("kij,kij->j", one, other)
+def _dot(left: Array, right: Array) -> Array:
+    product: Array = np.einsum("kij,kij->j", left, right)
     return product
 
 

@@ -1,8 +1,8 @@
-"""Contest: the gate's two models on every outer fold, for the true labels and for any relabelling.
+"""The gate's statistic: scores of its two models on every outer fold, for true or permuted labels.
 
-Whatever can happen to a model with permuted labels has one rule for both: a net that diverged, or a
-training part of one class, predicts a constant; a test part of one class has no say in the mean. Doubtful
-labels stay: leaving out by the true labels alone would tell them from the permuted ones.
+True and permuted labels are treated alike: a net that diverged, or a training set of one class, predicts
+a constant; a test set of one class is left out of the mean. Doubtful labels stay in the training set:
+leaving them out for the true labels only would distinguish those from the permuted ones.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,20 @@ from assay.data.permute import n_alone, relabelled
 from assay.data.samples import Labels, Samples
 from assay.gate import linear
 from assay.metrics import auc, spearman
-from assay.networks.spec import Net, Shape
-from assay.networks.train import Job, Schedule, predict, train
+from assay.networks.job import Job, Schedule
+from assay.networks.net import Net
+from assay.networks.predict import predict
+from assay.networks.spec import Shape
+from assay.networks.train import train
 from assay.preprocess import fit as preprocess
 from assay.preprocess import outliers
 from assay.store.seeds import generator_for, seed_for
 from assay.study.plans import CleanPlan, Gating
+from assay.wording import Sentence
 
-_NUMBERS_AT_ONCE = 2**24  # predictions held at a time: 128 MB
-_MOST_ROWS = 2**17  # that the gate learns from in one training part
-_MOST_AXES_OF_IMAGES = 128  # beyond them a linear model learns images by heart
+_MAX_PREDICTIONS = 2**24  # numbers held at a time: 128 MB
+_MAX_ROWS = 2**17  # in a training set of the gate
+_MAX_AXES_OF_IMAGES = 128  # with more axes a linear model overfits images
 _DECIMALS = 9  # rows of equal features must tie, in whatever order a product was summed
 _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 1e-2, 1e-2
 
@@ -41,25 +45,29 @@ class _Fold:
         Prepared inputs.
     train, test : shape (n_train,) and (n_test,)
         Their numbers among all rows.
-    portion : shape (n_portion,)
-        Places in the training part that the net is shown: no more than it has steps for.
+    net_rows : shape (n_net_rows,)
+        Positions in the training set that the net trains on: no more than it has steps for.
     epochs
-        How often it is shown them.
+        Passes of the net over these rows.
     """
 
     rows: NDArray[np.float32]
     unseen: NDArray[np.float32]
     train: NDArray[np.int64]
     test: NDArray[np.int64]
-    portion: NDArray[np.int64]
+    net_rows: NDArray[np.int64]
     epochs: int
 
 
-class Contest:
-    """Both models on every fold, for any labelling of the rows.
+class GateStatistic:
+    """Scores of both models on every fold, for any labelling of the rows.
 
-    Where ``believing``, rows are left out whose label the others contradict, if the plan says so: that is
-    for the true labels only.
+    Parameters
+    ----------
+    outer, inner
+        As :func:`assay.gate.stage.chance_gate` takes them.
+    drop_doubtful_labels
+        Whether ``label_noise = "drop"`` of the plan applies. Only for the true labels.
     """
 
     def __init__(
@@ -70,15 +78,21 @@ class Contest:
         plan: Gating,
         seed: int,
         *,
-        believing: bool = False,
+        drop_doubtful_labels: bool = False,
     ) -> None:
         self.samples, self.outer, self.plan, self.seed = samples, outer, plan.gate, seed
         self.regression = samples.task == "regression"
-        self.believing = believing
         self.models = ("linear" if self.regression else "logistic", "net")
         self.n_outputs = 1 if self.regression else len(samples.classes)
+        drops = drop_doubtful_labels and plan.clean.label_noise == "drop"
         self.folds = [
-            self._prepared(number, inner[number] >= 0, outer == number, plan.clean)
+            self._prepared(
+                number,
+                np.flatnonzero(inner[number] >= 0),
+                np.flatnonzero(outer == number),
+                plan.clean,
+                drop_doubtful_labels=drops,
+            )
             for number in range(len(inner))
         ]
         self.n_diverged: list[int] = []  # folds of each labelling, in the order drawn
@@ -86,48 +100,53 @@ class Contest:
     def _prepared(
         self,
         number: int,
-        learned: NDArray[np.bool_],
-        tested: NDArray[np.bool_],
+        train: NDArray[np.int64],
+        test: NDArray[np.int64],
         plan: CleanPlan,
+        *,
+        drop_doubtful_labels: bool,
     ) -> _Fold:
-        train, test = np.flatnonzero(learned), np.flatnonzero(tested)
         features = self.samples.features
-        kept = np.flatnonzero(outliers.kept_rows(features.iloc[train], plan.outliers))
-        outliers.need_rows(len(kept), len(train))
-        if not self.regression:
-            preprocess.check_classes(self.samples.labels[train], kept)
-        train = self._few_enough(train[kept], number)
+        train = self._training_rows(number, train, plan)
         preparation = preprocess.fit(features.iloc[train], plan)
         rows = preparation.apply(features.iloc[train])
-        if self.believing and plan.label_noise == "drop":
+        if drop_doubtful_labels:
             units = self.samples.units
-            believed = outliers.believed_labels(
+            plausible = outliers.plausible_labels(
                 rows,
                 self.samples.labels[train],
                 None if units is None else units[train],
             )
-            train, rows = train[believed], rows[believed]
+            train, rows = train[plausible], rows[plausible]
         generator = generator_for(self.seed, "rows", number)
-        portion = generator.permutation(len(train))[: self.plan.steps * _BATCH_SIZE]
-        steps_per_epoch = max(1, len(portion) // _BATCH_SIZE)
+        net_rows = generator.permutation(len(train))[: self.plan.steps * _BATCH_SIZE]
+        steps_per_epoch = max(1, len(net_rows) // _BATCH_SIZE)
         return _Fold(
             rows=rows,
             unseen=preparation.apply(features.iloc[test]),
             train=train,
             test=test,
-            portion=portion,
+            net_rows=net_rows,
             epochs=-(-self.plan.steps // steps_per_epoch),
         )
 
-    def _few_enough(self, train: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-        """Return a training part, or of a very large one a part drawn once for all labellings.
+    def _training_rows(
+        self, number: int, train: NDArray[np.int64], plan: CleanPlan
+    ) -> NDArray[np.int64]:
+        """Return a training set without outliers; of a very large one a sample, the same for all labellings.
 
-        The test is exact for any statistic; this one is only spared what it does not need.
+        The test is exact for any statistic, so a sample costs power only.
         """
-        if len(train) <= _MOST_ROWS:
+        features = self.samples.features.iloc[train]
+        kept = np.flatnonzero(outliers.kept_rows(features, plan.outliers))
+        outliers.need_rows(len(kept), len(train))
+        if not self.regression:
+            preprocess.check_classes(self.samples.labels[train], kept)
+        train = train[kept]
+        if len(train) <= _MAX_ROWS:
             return train
         generator = generator_for(self.seed, "learned from", number)
-        return np.sort(generator.permutation(train)[:_MOST_ROWS])
+        return np.sort(generator.permutation(train)[:_MAX_ROWS])
 
     def relabellings(self, first: int, n: int) -> list[Labels]:
         """Return ``n`` relabellings from number ``first`` on."""
@@ -138,79 +157,88 @@ class Contest:
 
     def scores(self, labellings: Sequence[Labels]) -> Array:
         """Return the statistic of both models, shape (n_labellings, n_models)."""
-        at_once = max(1, _NUMBERS_AT_ONCE // (self.samples.n_rows * self.n_outputs))
-        parts = [
-            self._scores(np.stack(labellings[first : first + at_once]))
-            for first in range(0, len(labellings), at_once)
+        n = max(1, _MAX_PREDICTIONS // (self.samples.n_rows * self.n_outputs))
+        batches = [
+            self._scores(np.stack(labellings[first : first + n]))
+            for first in range(0, len(labellings), n)
         ]
-        return np.concatenate(parts)
+        return np.concatenate(batches)
 
-    def remarks(self) -> list[str]:
-        """Return what a reader of the result should know of how it came about."""
-        said, samples = [], self.samples
+    def remark(self) -> Sentence | None:
+        """Return what qualifies the result: divergence of the net, units without an exchange partner."""
+        samples, remarks = self.samples, []
         if self.n_diverged[0]:
-            said.append(
-                f"the small net diverged on {self.n_diverged[0]} of {len(self.folds)} folds, where it counts "
-                f"as predicting a constant"
+            remarks.append(
+                Sentence.of(
+                    "gate.remark.diverged",
+                    n=self.n_diverged[0],
+                    n_folds=len(self.folds),
+                )
             )
-        alone = n_alone(samples, self.outer)
+        alone = int(n_alone(samples, self.outer))
         if 2 * alone > samples.n_rows:
-            said.append(
-                f"{alone} of {samples.n_rows} rows lie in units ({samples.unit}) without another of their size "
-                f"to exchange labels with: what such a unit has in common was not tested"
+            remarks.append(
+                Sentence.of(
+                    "gate.remark.alone",
+                    n=alone,
+                    n_rows=samples.n_rows,
+                    unit=samples.unit,
+                )
             )
-        return said
+        if len(remarks) == 2:
+            return Sentence.of("gate.remark.both", first=remarks[0], second=remarks[1])
+        return remarks[0] if remarks else None
 
-    def _scores(self, labels: Labels) -> Array:
-        by_model = (self._linear(labels), self._nets(labels))
+    def _scores(self, labellings: Labels) -> Array:
+        by_model = (self._linear(labellings), self._nets(labellings))
         scores = [
-            [self._score(one, [fold[i] for fold in by_fold]) for by_fold in by_model]
-            for i, one in enumerate(labels)
+            [self._score(labels, [fold[i] for fold in folds]) for folds in by_model]
+            for i, labels in enumerate(labellings)
         ]
         return np.round(scores, _DECIMALS)
 
     def _score(self, labels: Labels, by_fold: Sequence[Array]) -> float:
-        """Return the statistic of one model and one labelling, from its predictions of each test part."""
+        """Return the statistic of one model and one labelling, from its predictions of each test set."""
         rounded = [np.round(predictions, _DECIMALS) for predictions in by_fold]
         if self.regression:
-            tested = np.concatenate([labels[fold.test] for fold in self.folds])
-            return spearman(tested, np.concatenate(rounded))
+            tested = np.concatenate([fold.test for fold in self.folds])
+            return spearman(labels[tested], np.concatenate(rounded))
         areas = [
             auc(labels[fold.test], predictions)
             for fold, predictions in zip(self.folds, rounded, strict=True)
         ]
-        told = [area for area in areas if not np.isnan(area)]
-        return float(np.mean(told)) if told else 0.5
+        defined = [area for area in areas if not np.isnan(area)]
+        return float(np.mean(defined)) if defined else 0.5
 
     def _linear(self, labels: Labels) -> list[Array]:
         """Return predictions for each fold, shape (n_labellings, n_test, n_outputs)."""
-        found = []
-        most_axes = _MOST_AXES_OF_IMAGES if self.samples.image else None
+        predictions = []
+        most_axes = _MAX_AXES_OF_IMAGES if self.samples.image else None
         for fold in self.folds:
             rows, unseen = fold.rows.astype(np.float64), fold.unseen.astype(np.float64)
-            of_fold = labels[:, fold.train]
-            found.append(
-                linear.ridge(rows, of_fold, unseen)[:, :, None]
+            train = labels[:, fold.train]
+            predictions.append(
+                linear.ridge(rows, train, unseen)[:, :, None]
                 if self.regression
-                else linear.logistic(rows, of_fold, unseen, self.n_outputs, most_axes)
+                else linear.logistic(rows, train, unseen, self.n_outputs, most_axes)
             )
-        return found
+        return predictions
 
     def _nets(self, labels: Labels) -> list[Array]:
         """Return predictions for each fold, shape (n_labellings, n_test, n_outputs)."""
         constant = 0.0 if self.regression else 1 / self.n_outputs
-        found, n_diverged = [], np.zeros(len(labels), dtype=int)
+        by_fold, n_diverged = [], np.zeros(len(labels), dtype=int)
         for fold, nets in zip(self.folds, self._trained(labels), strict=True):
             predictions = np.full((len(labels), len(fold.test), self.n_outputs), np.nan)
-            whole = {i: net for i, net in enumerate(nets) if net}
-            if whole:
-                predictions[[*whole]] = predict([*whole.values()], fold.unseen)
+            finite = {i: net for i, net in enumerate(nets) if net}
+            if finite:
+                predictions[[*finite]] = predict([*finite.values()], fold.unseen)
             diverged = ~np.isfinite(predictions).all(axis=(1, 2))
             predictions[diverged] = constant
             n_diverged += diverged
-            found.append(predictions)
+            by_fold.append(predictions)
         self.n_diverged += n_diverged.tolist()
-        return found
+        return by_fold
 
     def _trained(self, labels: Labels) -> list[list[Net | None]]:
         """Return each fold's nets, one for each labelling; they start from the same weights."""
@@ -225,19 +253,19 @@ class Contest:
             nets = train(jobs, Schedule(epochs, patience=1, batch_size=_BATCH_SIZE))
             for place, number in enumerate(numbers):
                 of_fold = nets[place * len(labels) : (place + 1) * len(labels)]
-                trained[number] = [one.net for one in of_fold]
+                trained[number] = [training.net for training in of_fold]
         return trained
 
     def _jobs(self, number: int, labels: Labels) -> list[Job]:
         fold = self.folds[number]
-        inputs, rows = fold.rows[fold.portion], np.arange(len(fold.portion))
+        inputs, rows = fold.rows[fold.net_rows], np.arange(len(fold.net_rows))
         none = np.empty(0, dtype=np.int64)
         return [
             Job(
                 shape=Shape(inputs.shape[1], self.n_outputs, (self.plan.hidden,)),
                 seed=seed_for(self.seed, "net", number),
                 inputs=inputs,
-                labels=one,
+                labels=labelling,
                 rows=rows,
                 stopping_rows=none,
                 learning_rate=_LEARNING_RATE,
@@ -245,5 +273,5 @@ class Contest:
                 dropout=0.0,
                 loss="squared_error" if self.regression else "cross_entropy",
             )
-            for one in labels[:, fold.train[fold.portion]]
+            for labelling in labels[:, fold.train[fold.net_rows]]
         ]

@@ -1,4 +1,4 @@
-"""Contributions: what each row, fold and repeat says of every model, and the intervals that follow.
+"""Contributions of each row, fold and repeat to every model's score, and the intervals that follow.
 
 PROTOCOL step 4. A gain is positive where the net is better, whether the metric is a score or a loss.
 """
@@ -58,7 +58,7 @@ class Contributions:
         """Return the interval of a model's score, in the metric's own direction."""
         return self._interval(self.parts[name], self._fold_values(name))
 
-    def lead(self, name: str) -> Interval:
+    def gain(self, name: str) -> Interval:
         """Return the interval of the net's gain over a model, positive where the net is better."""
         sign = -1 if self.plan.metric in LOSSES else 1
         return self._interval(
@@ -70,8 +70,8 @@ class Contributions:
         """Return what the interval of one repeat rests on: the AUC of each fold that has one, or mean parts."""
         if self.plan.metric == "auc":
             scores = self.fold_scores[name][0]
-            known: NDArray[np.float64] = scores[np.isfinite(scores)]
-            return known
+            finite: NDArray[np.float64] = scores[np.isfinite(scores)]
+            return finite
         folds, parts = self.folds[0], self.parts[name][:, 0]
         means: NDArray[np.float64] = np.bincount(folds, parts) / np.bincount(folds)
         return means

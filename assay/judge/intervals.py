@@ -1,4 +1,4 @@
-"""Intervals of scores and of leads, and how many rows would decide what they leave open.
+"""Intervals of scores and of gains, and how many rows would decide what they leave open.
 
 PROTOCOL steps 4 and 5. The interval is CLT-split: the variance of the rows' mean contributions,
 plus the variance between repeats in full.
@@ -161,7 +161,7 @@ def needed_rows(interval: Interval, margin: float, alpha: float) -> int | None:
     ``V ((z_{1-alpha} + z_{.8}) / |delta - margin|)^2`` with ``V = n SE^2``; a gap under half the
     margin counts as half the margin, or the figure would explode on noise (PROTOCOL step 5).
     None when there is no spread to extrapolate from, and when an open interval has so many rows
-    already: the lead then lies at the margin itself.
+    already: the gain then lies at the margin itself.
     """
     gap = max(abs(interval.estimate - margin), margin / 2)
     z = float(norm.ppf(1 - alpha) + norm.ppf(_POWER))

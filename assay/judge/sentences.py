@@ -1,49 +1,41 @@
-"""A verdict in plain sentences, the same on the terminal and on the page."""
+"""A verdict in sentences: the same on the terminal, the page, the cards and in Prefect."""
 
-from assay.store.behaviour import Behaviour
-from assay.store.records import STATISTICS, Metric, Sentinel
-from assay.store.verdict import Claim, OutcomeWord, Verdict
+from collections.abc import Iterable
+from typing import NamedTuple, get_args
+
+from assay.store.behaviour import AtRows, Behaviour
+from assay.store.records import STATISTICS, Metric, model_name
+from assay.store.verdict import Claim, OutcomeWord, Universe, Verdict
 from assay.study.plans import LOSSES
+from assay.wording import Sentence, Value
 
-HEADLINES: dict[OutcomeWord, tuple[str, str]] = {
-    "no_signal": ("○", "No signal: nothing beats chance"),
-    "underpowered": ("○", "Too few rows to say"),
-    "suspect_leak": ("▲", "A leak is suspected, so no score is shown"),
-    "dl_earns": ("●", "The signal is real, and deep learning earns its cost"),
-    "dl_not_worth": (
-        "■",
-        "The signal is real, and deep learning is not worth its cost",
-    ),
-    "inconclusive": (
-        "◆",
-        "The signal is real; whether deep learning is worth its cost stays open",
-    ),
+_NET = "net"
+_SIGNS: dict[OutcomeWord, str] = {
+    "no_signal": "○",
+    "underpowered": "○",
+    "suspect_leak": "▲",
+    "dl_earns": "●",
+    "dl_not_worth": "■",
+    "inconclusive": "◆",
 }
-ANSWERS = {
-    "signal": "found",
-    "no_signal": "not found",
-    "underpowered": "too few rows to say",
-    "dl_earns": "earns its cost",
-    "dl_not_worth": "not worth its cost",
-    "inconclusive": "open",
-    "not_asked": "not asked",
+_ANSWER_SIGNS = {
+    "signal": "●",
+    "supported": "●",
+    "dl_earns": "●",
+    "no_signal": "○",
+    "refuted": "○",
+    "dl_not_worth": "■",
+    "underpowered": "◆",
+    "undecided": "◆",
+    "inconclusive": "◆",
+    "not_asked": "–",
 }
-METRICS: dict[Metric, str] = {
-    "auc": "AUC",
-    "accuracy": "accuracy",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "r2": "R²",
-    "squared_error": "mean squared error",
-    "absolute_error": "mean absolute error",
+HEADLINES: dict[OutcomeWord, tuple[str, Sentence]] = {
+    outcome: (sign, Sentence(f"judge.outcome.{outcome}"))
+    for outcome, sign in _SIGNS.items()
 }
-SENTINELS: dict[Sentinel, str] = {
-    "single_column": "one column that tells more than an honest one would",
-    "duplicates": "rows that are copies of others",
-    "row_order": "labels or columns that run with the rows of the file",
-    "undeclared_unit": "rows that belong together, though nothing says so",
-    "confounder": "a signal that is gone within the values of a column",
-    "self_test": "tuning that scores above chance on permuted labels",
+METRICS: dict[Metric, Sentence] = {
+    metric: Sentence(f"records.metric.{metric}") for metric in get_args(Metric)
 }
 _IN_TARGET_UNITS = ("squared_error", "absolute_error")
 
@@ -62,155 +54,263 @@ def figure(metric: Metric, value: float, *, signed: bool = False) -> str:
     return f"{value:{sign},.0f}" if abs(value) >= 999.95 else f"{value:{sign}#.4g}"
 
 
-def effect(statistic: str, value: float, digits: int = 2) -> str:
+def effect(statistic: str, value: float, digits: int = 2) -> Sentence:
     """Return an effect of the gate's statistic with its article.
 
     Examples
     --------
-    >>> effect("auc", 0.6), effect("spearman", 0.2)
+    >>> str(effect("auc", 0.6)), str(effect("spearman", 0.2))
     ('an AUC of 0.60', 'a Spearman correlation of 0.20')
     """
-    name = STATISTICS[statistic]
-    return f"{'an' if name[0] == 'A' else 'a'} {name} of {value:.{digits}f}"
+    return Sentence(f"records.effect.{statistic}", {"value": f"{value:.{digits}f}"})
 
 
 def size(n_bytes: int) -> str:
-    """Return a number of bytes as people say it.
+    """Return a number of bytes in the largest unit that fits.
 
     Examples
     --------
     >>> size(812), size(41_234), size(2_600_000)
-    ('812 bytes', '41 kB', '2.6 MB')
+    ('812 B', '41 kB', '2.6 MB')
     """
     if n_bytes < 1000:
-        return f"{n_bytes} bytes"
+        return f"{n_bytes} B"
     return f"{n_bytes / 1e3:.0f} kB" if n_bytes < 999_500 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def sentences(verdict: Verdict) -> list[str]:
-    """Return what a person should know, with the numbers: signal, claim, deep learning, price, plan A."""
-    said = [
-        sentence
-        for sentence in (
-            signal_sentence(verdict),
-            claim_sentence(verdict),
-            str(verdict.reason),
-            price_sentence(verdict),
-            edge_sentence(verdict),
-            multiverse_sentence(verdict),
-        )
-        if sentence
-    ]
-    if verdict.plan_a is not None:
-        said.insert(
-            0,
-            f"Plan A ended in {verdict.plan_a.outcome} ({verdict.plan_a.reason}), so this is plan B's verdict.",
-        )
-    return said + [
-        f"Deviation: this study {deviation}." for deviation in verdict.deviations
-    ]
+# The three answers -----------------------------------------------------------------------------
 
 
-def multiverse_sentence(verdict: Verdict) -> str:
-    """Say in how many of the declared alternatives the verdict stands; empty where none was asked."""
-    found = verdict.multiverse
-    if found is None:
-        return ""
-    if not found.of:
-        return f"Plan {verdict.plan.upper()}, which decided, declares no alternative of cleaning."
-    others = [
-        f"'{one.name}' gives {one.outcome}"
-        + (f", claim {one.claim}" if one.claim != verdict.claim.answer else "")
-        for one in found.universes
-        if (one.outcome, one.claim) != (verdict.outcome, verdict.claim.answer)
-    ]
+class Answer(NamedTuple):
+    """One of the three answers: the question, a sign and a word for the answer, and the evidence."""
+
+    asked: Sentence
+    sign: str
+    word: Sentence
+    evidence: Sentence
+
+
+def answers(verdict: Verdict) -> tuple[Answer, Answer, Answer]:
+    """Return the three answers of a verdict."""
     return (
-        f"The verdict stands in {found.stands} of {found.of} declared alternatives of cleaning"
-        f"{': ' + '; '.join(others) if others else ''}."
+        _answer("signal", verdict.signal.answer, signal_evidence(verdict)),
+        _answer("claim", verdict.claim.answer, _claim_evidence(verdict)),
+        _answer("deep", verdict.deep_learning.answer, _deep_evidence(verdict)),
     )
 
 
-def signal_sentence(verdict: Verdict) -> str:
-    """Say what beat chance; empty where the verdict's own reason says it."""
+def _answer(asked: str, word: str, evidence: Sentence) -> Answer:
+    return Answer(
+        Sentence(f"judge.asked.{asked}"),
+        _ANSWER_SIGNS[word],
+        Sentence(f"judge.answer.{word}"),
+        evidence,
+    )
+
+
+def signal_evidence(verdict: Verdict) -> Sentence:
+    """Return what the first answer rests on."""
     signal = verdict.signal
-    if signal.answer != "signal" or signal.score is None or signal.p_value is None:
-        return ""
-    return (
-        f"Something beats chance: {STATISTICS[signal.statistic]} {signal.score:.3f} against {signal.chance:.2f}, "
-        f"p <= {signal.p_value:.2g} after {signal.permutations} permutations."
+    if signal.score is None or signal.p_value is None:
+        is_withheld = verdict.outcome == "suspect_leak"
+        return Sentence(f"judge.evidence.{'withheld' if is_withheld else 'not_tested'}")
+    return Sentence.of(
+        "judge.evidence.signal",
+        statistic=STATISTICS[signal.statistic],
+        score=signal.score,
+        chance=signal.chance,
+        p=signal.p_value,
+        n=signal.permutations,
     )
 
 
-def claim_sentence(verdict: Verdict) -> str:
-    """Say how the claim stands; empty where there is no score to hold it against."""
+def _claim_evidence(verdict: Verdict) -> Sentence:
     claim, metric = verdict.claim, verdict.metric
     if claim.score is None or claim.interval is None:
-        return ""
-    low, high = (figure(metric, end) for end in claim.interval)
-    verb = "has" if metric in LOSSES else "scores"
-    return (
-        f"The claim of {METRICS[metric]} {claimed(claim)} is {claim.answer}: "
-        f"the net {verb} {figure(metric, claim.score)}, between {low} and {high}."
+        return Sentence.of("judge.evidence.claim_open", claimed=claimed(claim))
+    low, high = claim.interval
+    return Sentence.of(
+        "judge.evidence.claim",
+        metric=METRICS[metric],
+        score=figure(metric, claim.score),
+        low=figure(metric, low),
+        high=figure(metric, high),
+        claimed=claimed(claim),
     )
 
 
-def claimed(claim: Claim) -> str:
+def claimed(claim: Claim) -> Sentence:
     """Return the bound of a claim: so much or more of a score, so much or less of a loss."""
-    if claim.at_most is not None:
-        return f"{claim.at_most:,.10g} or less"
-    return f"{claim.at_least:,.10g} or more"
+    return bound_of(claim.at_least, claim.at_most)
 
 
-def price_sentence(verdict: Verdict) -> str:
-    """Say what the net costs beside the baseline it gains least over; empty where none was fitted."""
+def bound_of(at_least: float | None, at_most: float | None) -> Sentence:
+    """Return a declared bound in words."""
+    if at_most is not None:
+        return Sentence.of("judge.evidence.or_less", bound=at_most)
+    return Sentence.of("judge.evidence.or_more", bound=at_least or 0.0)
+
+
+def _deep_evidence(verdict: Verdict) -> Sentence:
+    deep, metric = verdict.deep_learning, verdict.metric
+    if deep.delta is None or deep.lower is None or deep.upper is None:
+        return Sentence("judge.evidence.not_compared")
+    return Sentence.of(
+        "judge.evidence.deep",
+        delta=figure(metric, deep.delta, signed=True),
+        low=figure(metric, deep.lower, signed=True),
+        high=figure(metric, deep.upper, signed=True),
+        margin=deep.margin,
+    )
+
+
+# The sentences ---------------------------------------------------------------------------------
+
+
+def sentences(verdict: Verdict) -> list[Sentence]:
+    """Return what a person should know, with the numbers: plan A, signal, claim, reason, cost and the rest."""
+    every = (
+        plan_a_sentence(verdict),
+        signal_sentence(verdict),
+        claim_sentence(verdict),
+        verdict.reason,
+        cost_sentence(verdict),
+        edge_sentence(verdict),
+        multiverse_sentence(verdict),
+        *deviation_sentences(verdict),
+    )
+    return [sentence for sentence in every if sentence]
+
+
+def plan_a_sentence(verdict: Verdict) -> Sentence | None:
+    """Return how plan A failed; None where it decided."""
+    plan_a = verdict.plan_a
+    if plan_a is None:
+        return None
+    return Sentence.of(
+        "judge.sentence.plan_a",
+        outcome=HEADLINES[plan_a.outcome][1],
+        reason=plan_a.reason,
+    )
+
+
+def signal_sentence(verdict: Verdict) -> Sentence | None:
+    """Return what beat chance; None where the verdict's own reason says it."""
+    signal = verdict.signal
+    if signal.answer != "signal" or signal.score is None or signal.p_value is None:
+        return None
+    return Sentence.of("judge.sentence.signal", evidence=signal_evidence(verdict))
+
+
+def claim_sentence(verdict: Verdict) -> Sentence | None:
+    """Return how the claim stands; None where there is no score to compare it with."""
+    claim, metric = verdict.claim, verdict.metric
+    if claim.score is None or claim.interval is None:
+        return None
+    low, high = claim.interval
+    return Sentence.of(
+        "judge.sentence.claim",
+        metric=METRICS[metric],
+        claimed=claimed(claim),
+        answer=Sentence(f"judge.answer.{claim.answer}"),
+        score=figure(metric, claim.score),
+        low=figure(metric, low),
+        high=figure(metric, high),
+    )
+
+
+def cost_sentence(verdict: Verdict) -> Sentence | None:
+    """Return what the net costs beside the baseline it gains least over; None where none was fitted."""
     deep = verdict.deep_learning
     if not deep.against:
-        return ""
+        return None
     least = min(deep.against, key=lambda name: deep.against[name].delta)
-    net, other = deep.price["net"], deep.price[least]
-    times = net.fit_s / other.fit_s if other.fit_s > 0 else 0.0
-    beside = (
-        f", {times:.{0 if times >= 10 else 1}f} times as long as {least}"
-        if times
-        else ""
+    net, seconds = deep.price[_NET], deep.price[least].fit_s
+    return Sentence.of(
+        "judge.sentence.cost",
+        seconds=net.fit_s,
+        name=model_name(least),
+        other=f"{seconds:.1f}" if seconds >= 0.1 else f"{seconds:.2g}",
+        size=size(net.size),
     )
-    return f"The net took {net.fit_s:.1f} s a fold to search and fit{beside}, and its numbers fill {size(net.size)}."
 
 
-def more_rows_sentence(behaviour: Behaviour, metric: Metric, margin: float) -> str:
-    """Say what twice the rows did for the net and a simple model; empty where it was not asked.
+def edge_sentence(verdict: Verdict) -> Sentence | None:
+    """Return where a wider search might find better; None where nothing points there."""
+    edges = verdict.deep_learning.edges
+    if not edges:
+        return None
+    return Sentence.of("judge.sentence.edges", edges=edges, plan=verdict.plan)
+
+
+def multiverse_sentence(verdict: Verdict) -> Sentence | None:
+    """Return in how many of the declared alternatives the verdict stands; None where none was asked for."""
+    multiverse = verdict.multiverse
+    if multiverse is None:
+        return None
+    if not multiverse.of:
+        plan = verdict.plan.upper()
+        return Sentence.of("judge.sentence.no_alternative", plan=plan)
+    mine = (verdict.outcome, verdict.claim.answer)
+    others = tuple(
+        _alternative(universe, verdict)
+        for universe in multiverse.universes
+        if (universe.outcome, universe.claim) != mine
+    )
+    counts = {"stands": multiverse.stands, "of": multiverse.of}
+    if not others:
+        return Sentence.of("judge.sentence.stands", **counts)
+    return Sentence.of("judge.sentence.stands_but", **counts, others=others)
+
+
+def _alternative(universe: Universe, verdict: Verdict) -> Sentence:
+    words: dict[str, Value] = {
+        "name": universe.name,
+        "outcome": Sentence(f"judge.outcome.{universe.outcome}"),
+    }
+    if universe.claim == verdict.claim.answer:
+        return Sentence("judge.sentence.alternative", words)
+    words["claim"] = Sentence(f"judge.answer.{universe.claim}")
+    return Sentence("judge.sentence.alternative_claim", words)
+
+
+def deviation_sentences(verdict: Verdict) -> Iterable[Sentence]:
+    """Yield what differs from an earlier registration, or is not the whole source."""
+    for deviation in verdict.deviations:
+        yield Sentence.of("judge.sentence.deviation", deviation=deviation)
+
+
+def more_rows_sentence(
+    behaviour: Behaviour | None, metric: Metric, margin: float
+) -> Sentence | None:
+    """Return what twice the rows did for the net and a simple model; None where it was not asked.
 
     It describes what was seen on the folds, beside the margin: it is no test.
     """
-    *fewer, last = behaviour.at_rows or (None,)
+    *fewer, last = (behaviour.at_rows if behaviour else ()) or (None,)
     if last is None or not fewer:
-        return ""
-    half = min(fewer, key=lambda one: abs(one.n_rows - last.n_rows / 2))
+        return None
+    half = min(fewer, key=lambda at: abs(at.n_rows - last.n_rows / 2))
     sign = -1.0 if metric in LOSSES else 1.0
-    shown = " and ".join(
-        f"{'the net' if name == 'net' else name} from {figure(metric, half.scores[name])} "
-        f"to {figure(metric, score)}"
+    gain = sign * (last.scores[_NET] - half.scores[_NET])
+    word = "gained" if gain >= margin else "little" if gain > 0 else "nothing"
+    return Sentence.of(
+        f"judge.more_rows.{word}",
+        rows=last.n_rows,
+        half=half.n_rows,
+        metric=METRICS[metric],
+        models=_changes(half, last, metric),
+        margin=figure(metric, margin),
+    )
+
+
+def _changes(half: AtRows, last: AtRows, metric: Metric) -> tuple[Sentence, ...]:
+    return tuple(
+        Sentence.of(
+            "judge.more_rows.model",
+            name=model_name(name),
+            low=figure(metric, half.scores[name]),
+            high=figure(metric, score),
+        )
         for name, score in last.scores.items()
-    )
-    gain = sign * (last.scores["net"] - half.scores["net"])
-    if gain >= margin:
-        said = "still gained as much as the margin or more, so that more rows may well help it"
-    elif gain > 0:
-        said = "gained less than the margin, so that more rows alone promise it little"
-    else:
-        said = "gained nothing, so that more rows alone promise it little"
-    return (
-        f"Learning from {last.n_rows:,} rows instead of {half.n_rows:,} took the {METRICS[metric]} of {shown}: "
-        f"the net {said} (margin {figure(metric, margin)}; seen on the folds, not tested)."
-    )
-
-
-def edge_sentence(verdict: Verdict) -> str:
-    """Say where a wider search might find better; empty where nothing points there."""
-    edges = verdict.deep_learning.edges
-    if not edges:
-        return ""
-    return (
-        f"In most folds the best trial lay at an edge of the space searched ({'; '.join(edges)}): a wider one "
-        f"in plan.{verdict.plan}.tune may hold better."
     )

@@ -1,6 +1,6 @@
 """Judge: from out-of-fold predictions to an interval, and from the interval to a word.
 
-PROTOCOL steps 4 and 5; the intervals themselves are in ``interval``. A gain is positive where the
+PROTOCOL steps 4 and 5; the intervals themselves are in ``intervals``, the sentences in ``reasons``. A gain is positive where the
 net is better, whether the metric is a score or a loss.
 """
 
@@ -19,15 +19,16 @@ from assay.judge.contributions import (
     share_tested,
 )
 from assay.judge.intervals import Interval, needed_rows
-from assay.judge.sentences import METRICS, effect, figure
+from assay.judge.reasons import (
+    compared,
+    not_passed,
+    suspected,
+    too_few_folds,
+    too_little,
+)
 from assay.metrics import chance_score
 from assay.store.canonical import digest_json
 from assay.store.records import (
-    MIN_CLASS_TO_COMPARE,
-    MIN_ROWS_TO_COMPARE,
-    MIN_UNITS_TO_COMPARE,
-    STATISTICS,
-    Cleaned,
     Flag,
     GateResult,
     Metric,
@@ -46,8 +47,9 @@ from assay.store.verdict import (
     Verdict,
     edges,
 )
-from assay.study.plans import LOSSES, Judging
+from assay.study.plans import Judging
 from assay.study.sources import Identity
+from assay.wording import Sentence
 
 ComparedWord = Literal["dl_earns", "dl_not_worth", "inconclusive"]
 Remark = Literal["", "equivalent", "worse"]
@@ -87,7 +89,7 @@ def judge_evidence(
     share = share_tested(outer[0], forward=evidence.split.scheme == "forward")
     scored = Contributions(samples, outer, predictions, plan, share)
     fold_scores = {
-        name: tuple(None if np.isnan(one) else float(one) for one in scores.ravel())
+        name: tuple(None if np.isnan(s) else float(s) for s in scores.ravel())
         for name, scores in scored.fold_scores.items()
     }
     digests["predictions"] = digest_json(
@@ -110,10 +112,9 @@ def _scored_verdict(
 ) -> Verdict:
     plan = scored.plan
     models = {name: scored.interval(name) for name in scored.parts}
-    leads = {name: scored.lead(name) for name in models if name != DEEP}
-    outcome, decider = decide(leads, plan.margin)
-    lead = leads[decider]
-    price = _price(evidence, scored.folds)
+    gains = {name: scored.gain(name) for name in models if name != DEEP}
+    outcome, decider = decide(gains, plan.margin)
+    remark = _remark(outcome, gains[decider], plan.margin)
     return Verdict(
         study=plan.study,
         plan=plan.plan,
@@ -121,44 +122,61 @@ def _scored_verdict(
         metric=plan.metric,
         signal=_signal(evidence.gate, samples.task),
         claim=_claim(models[DEEP], plan, len(samples.classes)),
-        deep_learning=DeepLearning(
-            answer=outcome,
-            remark=_remark(outcome, lead, plan.margin),
-            delta=lead.estimate,
-            lower=lead.lower,
-            upper=lead.upper,
-            margin=plan.margin,
-            against={
-                name: _against(one, models[name].estimate, plan)
-                for name, one in leads.items()
-            },
-            seconds={name: one.fit_s for name, one in price.items()},
-            price=price,
-            gain_per_second=_gain_per_second(leads, price),
-            needed_rows=needed_rows(lead, plan.margin, plan.alpha)
-            if outcome == "inconclusive"
-            else None,
-            method=",".join(filter(None, (models[DEEP].method, _by(samples)))),
-            edges=edges(evidence.results),
+        deep_learning=_deep(
+            evidence, samples, scored, gains, (outcome, remark, decider)
         ),
         flags=_flags(evidence),
         deviations=(),
         digests=digests,
-        reason=_reason(outcome, lead, decider, models, samples, plan),
+        reason=compared(
+            outcome, remark, decider, gains[decider], models, samples, plan
+        ),
     )
 
 
-def decide(leads: Mapping[str, Interval], margin: float) -> tuple[ComparedWord, str]:
+def _deep(
+    evidence: Evidence,
+    samples: Samples,
+    scored: Contributions,
+    gains: Mapping[str, Interval],
+    decided: tuple[ComparedWord, Remark, str],
+) -> DeepLearning:
+    plan, (outcome, remark, decider) = scored.plan, decided
+    gain, cost = gains[decider], _cost(evidence, scored.folds)
+    method = scored.interval(DEEP).method
+    return DeepLearning(
+        answer=outcome,
+        remark=remark,
+        delta=gain.estimate,
+        lower=gain.lower,
+        upper=gain.upper,
+        margin=plan.margin,
+        against={
+            name: _against(over, scored.interval(name).estimate, plan)
+            for name, over in gains.items()
+        },
+        seconds={name: price.fit_s for name, price in cost.items()},
+        price=cost,
+        gain_per_second=_gain_per_second(gains, cost),
+        needed_rows=needed_rows(gain, plan.margin, plan.alpha)
+        if outcome == "inconclusive"
+        else None,
+        method=method if samples.units is None else f"{method}, by {samples.unit}",
+        edges=edges(evidence.results),
+    )
+
+
+def decide(gains: Mapping[str, Interval], margin: float) -> tuple[ComparedWord, str]:
     """Return the word and the baseline that decided it (PROTOCOL step 5).
 
-    Intersection-union: deep learning earns its cost only if it leads every baseline by more than
-    the margin; it is not worth it if its lead over one of them is under the margin.
+    Intersection-union: deep learning earns its cost only if its gain over every baseline is above
+    the margin; it is not worth it if its gain over one of them is below.
     """
-    lowest = min(leads, key=lambda name: leads[name].lower)
-    if leads[lowest].lower > margin:
+    lowest = min(gains, key=lambda name: gains[name].lower)
+    if gains[lowest].lower > margin:
         return "dl_earns", lowest
-    smallest = min(leads, key=lambda name: leads[name].upper)
-    if leads[smallest].upper < margin:
+    smallest = min(gains, key=lambda name: gains[name].upper)
+    if gains[smallest].upper < margin:
         return "dl_not_worth", smallest
     return "inconclusive", lowest
 
@@ -190,73 +208,31 @@ def _range_of(metric: Metric, n_classes: int) -> tuple[float, float]:
     return (-np.inf, 1.0) if metric == "r2" else (0.0, np.inf)
 
 
-def _against(lead: Interval, baseline_score: float, plan: Judging) -> Against:
-    better, within, worse = lead.support(-plan.margin, plan.margin)
+def _against(gain: Interval, baseline_score: float, plan: Judging) -> Against:
+    better, within, worse = gain.support(-plan.margin, plan.margin)
     return Against(
-        delta=lead.estimate,
-        lower=lead.lower,
-        upper=lead.upper,
-        interval_95=lead.interval_95,
+        delta=gain.estimate,
+        lower=gain.lower,
+        upper=gain.upper,
+        interval_95=gain.interval_95,
         baseline_score=baseline_score,
         p_better=better,
         p_within=within,
         p_worse=worse,
-        needed_rows=needed_rows(lead, plan.margin, plan.alpha),
+        needed_rows=needed_rows(gain, plan.margin, plan.alpha),
     )
 
 
-def _remark(outcome: OutcomeWord, lead: Interval, margin: float) -> Remark:
+def _remark(outcome: OutcomeWord, gain: Interval, margin: float) -> Remark:
     if outcome != "dl_not_worth":
         return ""
-    return "worse" if lead.upper < 0 else "equivalent" if lead.lower > -margin else ""
-
-
-def _reason(
-    outcome: OutcomeWord,
-    lead: Interval,
-    decider: str,
-    models: Mapping[str, Interval],
-    samples: Samples,
-    plan: Judging,
-) -> str:
-    def shown(value: float) -> str:
-        return figure(plan.metric, value)
-
-    lower = " (lower is better)" if plan.metric in LOSSES else ""
-    scores = (
-        f"{METRICS[plan.metric]} {shown(models[DEEP].estimate)} against "
-        f"{shown(models[decider].estimate)} of {decider}{lower}"
-    )
-    ends = [figure(plan.metric, end, signed=True) for end in (lead.lower, lead.upper)]
-    gain = f"the gain{_by(samples)} lies between {ends[0]} and {ends[1]}"
-    if outcome == "dl_earns":
-        return f"Deep learning earns its cost: {scores}; {gain}, above the margin of {plan.margin:g}."
-    if outcome == "dl_not_worth":
-        extra = {
-            "worse": ", and it is worse",
-            "equivalent": ", and the two are equivalent",
-            "": "",
-        }
-        remark = extra[_remark(outcome, lead, plan.margin)]
-        return f"Deep learning is not worth its cost here: {scores}; {gain}, under the margin of {plan.margin:g}{remark}."
-    rows = needed_rows(lead, plan.margin, plan.alpha)
-    more = (
-        "" if samples.units is None else f", with units ({samples.unit}) in proportion,"
-    )
-    return (
-        f"Whether deep learning earns its cost stays open: {scores}; {gain}, and the margin is {plan.margin:g}"
-        f"{f'; about {rows:,} rows{more} would decide it' if rows else ''}."
-    )
-
-
-def _by(samples: Samples) -> str:
-    return "" if samples.units is None else f" by {samples.unit}"
+    return "worse" if gain.upper < 0 else "equivalent" if gain.lower > -margin else ""
 
 
 # What it costs ---------------------------------------------------------------------------------
 
 
-def _price(evidence: Evidence, folds: NDArray[np.int16]) -> dict[str, Price]:
+def _cost(evidence: Evidence, folds: NDArray[np.int16]) -> dict[str, Price]:
     """Return what each model costs; ``folds`` holds the tested rows of each repeat."""
     fits: dict[str, list[ModelFit]] = {}
     for result in evidence.results:
@@ -264,20 +240,20 @@ def _price(evidence: Evidence, folds: NDArray[np.int16]) -> dict[str, Price]:
             fits.setdefault(name, []).append(fit)
     return {
         name: Price(
-            fit_s=float(np.mean([fit.fit_s for fit in of])),
-            predict_us=1e6 * sum(fit.predict_s for fit in of) / folds.size,
-            size=round(np.mean([fit.size for fit in of])),
+            fit_s=float(np.mean([fit.fit_s for fit in by_fold])),
+            predict_us=1e6 * sum(fit.predict_s for fit in by_fold) / folds.size,
+            size=round(np.mean([fit.size for fit in by_fold])),
         )
-        for name, of in fits.items()
+        for name, by_fold in fits.items()
     }
 
 
 def _gain_per_second(
-    leads: Mapping[str, Interval], price: Mapping[str, Price]
+    gains: Mapping[str, Interval], cost: Mapping[str, Price]
 ) -> dict[str, float]:
-    longer = {name: price[DEEP].fit_s - price[name].fit_s for name in leads}
+    longer = {name: cost[DEEP].fit_s - cost[name].fit_s for name in gains}
     return {
-        name: leads[name].estimate / seconds
+        name: gains[name].estimate / seconds
         for name, seconds in longer.items()
         if seconds > 0
     }
@@ -326,64 +302,27 @@ def _unscored(
 
 def _stop(
     evidence: Evidence, samples: Samples, plan: Judging
-) -> tuple[OutcomeWord, str]:
+) -> tuple[OutcomeWord, Sentence]:
     """Return the word and the reason: an unanswered alarm, a failed gate, or too little to compare."""
     alarm = next((flag for flag in _flags(evidence) if flag.accepted is None), None)
     gate = evidence.gate
     if alarm is not None:
-        return (
-            "suspect_leak",
-            f"A leak is suspected, so no score is shown: {alarm.evidence}. {alarm.answer}",
-        )
+        return "suspect_leak", suspected(alarm)
     if gate is None:
         raise ValueError("the plan stopped before its gate, but no alarm is unanswered")
     if not gate.passed:
-        return (
-            "no_signal" if gate.word == "no_signal" else "underpowered",
-            _failed(gate, samples, plan),
-        )
-    too_little = (
-        "fewer than two outer folds hold rows of two classes, so no AUC can be compared"
-        if evidence.results
-        else f"there is too little to compare models on: {_too_few(evidence.cleaned)}"
-    )
-    return "underpowered", f"Something beats chance, but {too_little}."
-
-
-def _failed(gate: GateResult, samples: Samples, plan: Judging) -> str:
-    """Say why the gate did not pass."""
-    if gate.score is None:
-        return f"Not tested against chance: {str(gate.remark).rstrip('.')}."
-    name = STATISTICS[gate.statistic]
-    smallest = effect(gate.statistic, plan.smallest_effect)
-    said = f"No model beat chance (best {name} {gate.score:.3f}, p = {gate.p_value:.2g}{_by(samples)})"
-    if gate.word == "no_signal":
-        return f"{said}; {smallest} would have been found with a probability of 80 %."
-    return f"{said}, and the rows are too few to say there is nothing: about {gate.needed_rows:,} are needed to see {smallest}."
-
-
-def _too_few(cleaned: Cleaned) -> str:
-    """Name everything there is too little of, with what it takes."""
-    rarest = min(cleaned.counts, default=cleaned.n_rows)
-    said = []
-    if cleaned.n_rows < MIN_ROWS_TO_COMPARE:
-        said.append(f"{cleaned.n_rows} rows ({MIN_ROWS_TO_COMPARE} are needed)")
-    if cleaned.n_units < MIN_UNITS_TO_COMPARE:
-        said.append(
-            f"{cleaned.n_units} units by {cleaned.unit} ({MIN_UNITS_TO_COMPARE} are needed)"
-        )
-    if rarest < MIN_CLASS_TO_COMPARE:
-        name = cleaned.classes[cleaned.counts.index(rarest)]
-        said.append(
-            f"{rarest} rows of the class '{name}' ({MIN_CLASS_TO_COMPARE} are needed)"
-        )
-    return ", ".join(said)
+        word: OutcomeWord = "no_signal" if gate.word == "no_signal" else "underpowered"
+        return word, not_passed(gate, samples, plan)
+    if evidence.results:
+        return "underpowered", too_few_folds()
+    return "underpowered", too_little(evidence.cleaned)
 
 
 def _flags(evidence: Evidence) -> tuple[Flag, ...]:
-    tested = evidence.self_test
-    own = () if tested is None or tested.flag is None else (tested.flag,)
-    return evidence.audit.flags + own
+    self_test = evidence.self_test
+    if self_test is None or self_test.flag is None:
+        return evidence.audit.flags
+    return (*evidence.audit.flags, self_test.flag)
 
 
 def _signal(gate: GateResult | None, task: Task) -> Signal:

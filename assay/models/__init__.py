@@ -1,1 +1,1 @@
-"""Families of models, their search, and what is said of them."""
+"""Families of models: their search, their fit, and descriptions of how the deep one behaves."""

@@ -1,4 +1,4 @@
-"""Baselines: what deep learning is held against, tuned in the same parts by the same search.
+"""Baselines: what deep learning is compared with, tuned on the same parts by the same search.
 
 Logistic regression, or ridge regression for a number; and boosted trees.
 """
@@ -21,10 +21,11 @@ from assay.metrics import chance_score, goodness
 from assay.models.training_part import Fitted, Part, Prepared, Score, nearest
 from assay.store.records import Hyperparameters, Trial
 from assay.study.plans import BoostingSpace
+from assay.wording import Sentence
 
-_ROUNDS_WITHOUT_GAIN = 10
-_MOST_HALVINGS = 5
-_LEAST_KNOWN = 5_000  # one row in so many
+_PATIENCE = 10  # rounds
+_MAX_HALVINGS = 5
+_ROWS_PER_VALUE = 5_000  # at most, for a column to be used
 _DIVERGED = 0.01  # below the trial's score, on rows the model was fitted on
 
 
@@ -36,28 +37,27 @@ class Linear:
 
     def __init__(self, part: Part) -> None:
         self.part, self.space = part, part.plan.tune.logistic
-        usual = float(np.clip(1.0, *self.space.inverse_penalty))
-        self.first: list[Hyperparameters] = [{"inverse_penalty": usual}]
+        default = float(np.clip(1.0, *self.space.inverse_penalty))
+        self.first: list[Hyperparameters] = [{"inverse_penalty": default}]
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
-        return [
-            self.part.scored(
-                [
-                    _predictions(self._model(fold, one), fold.inputs[fold.validation])
-                    for fold in self.part.trial_folds
-                ]
-            )
-            for one in asked
-        ]
+        return [self._score(hyperparameters) for hyperparameters in asked]
+
+    def _score(self, hyperparameters: Hyperparameters) -> Score:
+        by_fold = []
+        for fold in self.part.trial_folds:
+            model = self._model(fold, hyperparameters)
+            by_fold.append(_predictions(model, fold.inputs[fold.validation]))
+        return self.part.scored(by_fold)
 
     def fit(self, trial: Trial) -> Fitted:
         model = self._model(self.part.whole, trial.hyperparameters)
         size = np.asarray(model.coef_).nbytes + np.asarray(model.intercept_).nbytes
         return Fitted(lambda inputs: _predictions(model, inputs), size)
 
-    def again(self, known: Hyperparameters) -> Fitted:
-        """Fit what an earlier search chose, on this part, without searching."""
-        return self.fit(Trial(number=0, hyperparameters=known, score=None))
+    def refit(self, hyperparameters: Hyperparameters) -> Fitted:
+        """Fit the winner of an earlier search on this part, without searching."""
+        return self.fit(Trial(number=0, hyperparameters=hyperparameters, score=None))
 
     def _model(self, fold: Prepared, hyperparameters: Hyperparameters) -> Any:
         strength = float(hyperparameters["inverse_penalty"])
@@ -65,9 +65,8 @@ class Linear:
         if self.part.regression:
             return Ridge(alpha=1 / strength).fit(inputs.astype(np.float64), labels)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # weak penalties; the score decides
+            # with a weak penalty; the score decides
+            warnings.simplefilter("ignore", ConvergenceWarning)
             model = LogisticRegression(C=strength, max_iter=500)
             return model.fit(inputs, labels, self.part.row_weights(fold.train))
 
@@ -76,22 +75,25 @@ class Linear:
 
 
 class Boosting:
-    """Boosted trees; the inner fold's best round gives a trial its rounds and its score.
+    """Boosted trees; a trial's rounds and score are those of the best round on the inner folds.
 
-    They take gaps and categories as they are: a node parts the levels of a category in two sets.
+    They take missing values and categories as they are: a node splits the categories into two sets.
     """
 
     def __init__(self, part: Part, seed: int) -> None:
         self.part, self.seed, self.space = part, seed, part.plan.tune.boosting
-        self.first: list[Hyperparameters] = [_usual(self.space)]
+        self.first: list[Hyperparameters] = [_default(self.space)]
         self.rounds: list[float] = []  # of each trial, mean over the inner folds used
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         scores = []
-        for one in asked:
-            tried = [self._stopped_early(fold, one) for fold in self.part.trial_folds]
-            self.rounds.append(float(np.mean([best for best, _ in tried])))
-            scores.append(self.part.scored([predictions for _, predictions in tried]))
+        for hyperparameters in asked:
+            by_fold = [
+                self._stopped_early(fold, hyperparameters)
+                for fold in self.part.trial_folds
+            ]
+            self.rounds.append(float(np.mean([best for best, _ in by_fold])))
+            scores.append(self.part.scored([predictions for _, predictions in by_fold]))
         return scores
 
     def _stopped_early(
@@ -103,7 +105,7 @@ class Boosting:
             fold, hyperparameters, self.space.max_rounds, stops_early=True
         )
         model.fit(
-            _learnable(fold.trees(fold.train)),
+            _without_sparse(fold.trees(fold.train)),
             self.part.labels[fold.train],
             sample_weight=self.part.row_weights(fold.train),
             X_val=validation,
@@ -121,55 +123,61 @@ class Boosting:
     def fit(self, trial: Trial) -> Fitted:
         """Fit the winner with its trial's rounds, again and more slowly where that diverges.
 
-        Newton steps on nearly pure leaves can grow without bound, in the winner's fit though in
-        none of its trials. A fit that scores lower on its own training rows than its trial did on
-        inner ones has gone that way: it is repeated at half the learning rate and twice the rounds.
+        Newton steps on nearly pure leaves can grow without bound, in the winner's fit though in none
+        of its trials. A fit that scores lower on its own training rows than its trial did on inner
+        folds has diverged: it is repeated with half the learning rate and twice the rounds.
         """
-        part, won = self.part, trial.hyperparameters
-        n_rounds = max(1, round(self.rounds[trial.number]))
-        inputs = _learnable(part.whole.trees(part.whole.train))
+        part = self.part
+        inputs = _without_sparse(part.whole.trees(part.whole.train))
         labels = part.labels[part.whole.train]
-        weights = part.row_weights(part.whole.train)
         least = (trial.score or 0.0) - self._tolerance(labels)
-        for halvings in range(_MOST_HALVINGS):
-            slower = won | {"learning_rate": float(won["learning_rate"]) / 2**halvings}
-            rounds = n_rounds * 2**halvings
-            model = self._trees(part.whole, slower, rounds, stops_early=False)
-            model.fit(inputs, labels, sample_weight=weights)
+        for halvings in range(_MAX_HALVINGS):
+            model = self._slowed(trial, inputs, labels, 2**halvings)
             predictions = _predictions(model, inputs)
             if (
                 np.isfinite(predictions).all()
                 and goodness(part.plan.metric, labels, predictions) >= least
             ):
                 break
-        remark = (
-            f"diverged on the whole training part; learning rate halved {halvings} times"
-            if halvings
-            else ""
-        )
+        slowed = Sentence.of("models.boosting.slowed", factor=2**halvings)
         return Fitted(
             lambda rows: _predictions(model, rows),
             _size(model),
-            remark=remark,
+            remark=slowed if halvings else None,
             of_trees=True,
         )
 
-    def again(self, known: Hyperparameters) -> Fitted:
-        """Fit what an earlier search chose, on this part: its inner folds say for how many rounds.
+    def _slowed(
+        self,
+        trial: Trial,
+        inputs: NDArray[np.float64],
+        labels: NDArray[Any],
+        factor: int,
+    ) -> Any:
+        """Return trees fitted with a smaller learning rate and more rounds, by this factor."""
+        part, best = self.part, trial.hyperparameters
+        slower = best | {"learning_rate": float(best["learning_rate"]) / factor}
+        rounds = max(1, round(self.rounds[trial.number])) * factor
+        model = self._trees(part.whole, slower, rounds, stops_early=False)
+        weights = part.row_weights(part.whole.train)
+        return model.fit(inputs, labels, sample_weight=weights)
+
+    def refit(self, hyperparameters: Hyperparameters) -> Fitted:
+        """Fit the winner of an earlier search on this part; its inner folds decide the rounds.
 
         Raises
         ------
         TrainingFailed
-            If the trees come to nothing finite.
+            If the trees predict nothing finite.
         """
         self.rounds = []
-        [(score, message)] = self.try_all([known])
+        [(score, message)] = self.try_all([hyperparameters])
         if score is None:
-            raise TrainingFailed(message)
-        return self.fit(Trial(number=0, hyperparameters=known, score=score))
+            raise TrainingFailed("models.boosting.failed", message=message or "")
+        return self.fit(Trial(number=0, hyperparameters=hyperparameters, score=score))
 
     def _tolerance(self, labels: NDArray[Any]) -> float:
-        """Return how far below its trial a fit may score; errors count in units of a constant's."""
+        """Return how far below its trial a fit may score; errors relative to those of a constant."""
         metric = self.part.plan.metric
         in_target_units = metric in ("squared_error", "absolute_error")
         return _DIVERGED * (chance_score(metric, labels) if in_target_units else 1.0)
@@ -191,7 +199,7 @@ class Boosting:
             "max_iter": rounds,
             "categorical_features": np.arange(codes.start, codes.stop),
             "early_stopping": stops_early,
-            "n_iter_no_change": _ROUNDS_WITHOUT_GAIN,
+            "n_iter_no_change": _PATIENCE,
             "random_state": self.seed,
         }
         if not self.part.regression:
@@ -201,8 +209,8 @@ class Boosting:
         return HistGradientBoostingRegressor(loss=loss, **settings)
 
 
-def _usual(space: BoostingSpace) -> Hyperparameters:
-    """Return scikit-learn's own settings, as near as the space allows, and a mild penalty."""
+def _default(space: BoostingSpace) -> Hyperparameters:
+    """Return scikit-learn's defaults, as near as the space allows, and a mild penalty."""
     return {
         "learning_rate": float(np.clip(0.1, *space.learning_rate)),
         "leaves": nearest(space.leaves, 31),
@@ -211,19 +219,19 @@ def _usual(space: BoostingSpace) -> Hyperparameters:
     }
 
 
-def _learnable(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return training rows in which a column with next to no value is 0 throughout, and so never split.
+def _without_sparse(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return training rows in which an almost empty column is 0 throughout, and so never split.
 
-    scikit-learn 1.9 fails on a column without any, also where only the 200,000 rows that it draws to
-    bin by have none.
+    scikit-learn 1.9 fails on a column without values, also where only the 200,000 rows that it draws
+    for binning have none.
     """
-    few = (~np.isnan(rows)).sum(axis=0) < max(1.0, len(rows) / _LEAST_KNOWN)
-    rows[:, few] = 0.0
+    n_values = (~np.isnan(rows)).sum(axis=0)
+    rows[:, n_values < max(1.0, len(rows) / _ROWS_PER_VALUE)] = 0.0
     return rows
 
 
 def _size(model: Any) -> int:
-    trees = [tree for of_round in model._predictors for tree in of_round]
+    trees = itertools.chain.from_iterable(model._predictors)
     return sum(tree.nodes.nbytes + tree.raw_left_cat_bitsets.nbytes for tree in trees)
 
 

@@ -1,6 +1,6 @@
-"""Scope: how much of the deep model's behaviour is asked for, so that it stays cheap beside tuning.
+"""Explain budget: how many folds, networks and rows are described, to keep explaining cheap beside tuning.
 
-What it costs is counted in trainings of a network, of which the search did so many: no clock decides.
+The cost is counted in trainings of a network, as for the search, so that no clock decides.
 """
 
 from collections.abc import Sequence
@@ -11,95 +11,93 @@ from pydantic import Field
 
 from assay.store.records import FoldResult, Metric, Record
 from assay.study.plans import LOSSES
+from assay.wording import Sentence
 
 DEEP = "net"
 _SHARE = 0.25  # of the search's trainings
-_MOST_NETWORKS, _FEWEST_NETWORKS = 8, 2
-_PORTIONS = ("1/8", "1/4", "1/2", "1")
-_FEW_PORTIONS = _PORTIONS[2:]
+_MAX_NETWORKS, _MIN_NETWORKS = 8, 2
+_SHARES = ("1/8", "1/4", "1/2", "1")
+_FEW_SHARES = _SHARES[2:]
 _FEW_FOLDS = 2
-_LEAST_COST = 0.4  # of a training on few rows, beside one on all: it takes more epochs, of small batches
+_MIN_COST = 0.4  # of a training on few rows, relative to one on all: more epochs of small batches
 
 
-class Scope(Record):
-    """What is asked of each outer fold of the first repeat that is described."""
+class ExplainBudget(Record):
+    """What is described of the deep model on the first repeat."""
 
     baseline: str = Field(description="The simple model with the best mean score.")
-    folds: int = Field(description="How many outer folds, the first ones.")
+    folds: int = Field(description="Number of outer folds, the first ones.")
     networks: int = Field(
-        description="The first so many of the ensemble's: its selection is greedy."
+        description="Number of the ensemble's networks, the first ones: its selection is greedy."
     )
-    portions: tuple[str, ...] = Field(
-        description="Of the training part that are learned from."
+    shares: tuple[str, ...] = Field(
+        description="Of the training part: the points of the learning curve."
     )
 
-    def not_asked(self, n_folds: int, n_networks: int) -> dict[str, str]:
-        """Return what the scope leaves out of so many folds and networks, and why."""
-        found = {}
-        why = "to stay cheap beside the search"
+    def not_asked(self, n_folds: int, n_networks: int) -> dict[str, Sentence]:
+        """Return what the budget leaves out of so many folds and networks, and why."""
+        left_out = {}
         if self.folds < n_folds:
-            found["other folds"] = (
-                f"only {self.folds} of the first repeat's {n_folds} outer folds are described, {why}"
+            left_out["other folds"] = Sentence.of(
+                "models.explain.folds", n=self.folds, n_folds=n_folds
             )
         if self.networks < n_networks:
-            first = (
-                "only the network that was picked first"
-                if self.networks == 1
-                else f"only the {self.networks} networks that were picked first"
+            key = "first_network" if self.networks == 1 else "networks"
+            left_out["whole ensemble"] = Sentence.of(
+                f"models.explain.{key}", n=self.networks, n_networks=n_networks
             )
-            verb = "is" if self.networks == 1 else "are"
-            found["whole ensemble"] = (
-                f"{first}, of its {n_networks}, {verb} described, {why}"
+        if self.shares != _SHARES:
+            missing = tuple(share for share in _SHARES if share not in self.shares)
+            left_out["fewer rows"] = Sentence.of(
+                "models.explain.shares", shares=missing
             )
-        if self.portions != _PORTIONS:
-            left_out = [one for one in _PORTIONS if one not in self.portions]
-            found["fewer rows"] = f"{' and '.join(left_out)} of the rows, {why}"
-        return found
+        return left_out
 
 
-def scope_of(results: Sequence[FoldResult], metric: Metric) -> Scope:
-    """Return the widest scope whose trainings are at most a quarter of the search's; else the narrowest.
+def explain_budget(results: Sequence[FoldResult], metric: Metric) -> ExplainBudget:
+    """Choose how many folds, networks and rows to describe within a quarter of the search's trainings.
+
+    The widest budget that fits; where none does, the narrowest.
 
     Parameters
     ----------
     results
         Of every outer fold of every repeat.
     """
-    first = [one.models[DEEP] for one in results if one.place.repeat == 0]
-    affordable = _SHARE * sum(_trainings(one) for one in results)
-    most = min(_MOST_NETWORKS, *(len(fit.picks) for fit in first))
+    first = [result.models[DEEP] for result in results if result.place.repeat == 0]
+    affordable = _SHARE * sum(_trainings(result) for result in results)
+    most = min(_MAX_NETWORKS, *(len(fit.picks) for fit in first))
+    few = min(most, _MIN_NETWORKS)
     candidates = [
-        (folds, networks, portions)
-        for folds, fewest, portions in (
-            (len(first), min(most, _FEWEST_NETWORKS), _PORTIONS),
-            (len(first), min(most, _FEWEST_NETWORKS), _FEW_PORTIONS),
-            (min(_FEW_FOLDS, len(first)), 1, _FEW_PORTIONS),
+        (n_folds, n_networks, shares)
+        for n_folds, fewest, shares in (
+            (len(first), few, _SHARES),
+            (len(first), few, _FEW_SHARES),
+            (min(_FEW_FOLDS, len(first)), 1, _FEW_SHARES),
         )
-        for networks in range(most, fewest - 1, -1)
+        for n_networks in range(most, fewest - 1, -1)
     ]
-    folds, networks, portions = next(
-        (one for one in candidates if _cost(*one) <= affordable), candidates[-1]
+    folds, networks, shares = next(
+        (candidate for candidate in candidates if _cost(*candidate) <= affordable),
+        candidates[-1],
     )
-    return Scope(
+    return ExplainBudget(
         baseline=best_baseline(results, metric),
         folds=folds,
         networks=networks,
-        portions=portions,
+        shares=shares,
     )
 
 
 def _trainings(result: FoldResult) -> int:
-    """Return about how many networks a fold's search trained: one a trial, and what the ensemble lacked."""
+    """Return about how many networks a fold's search trained: one per trial, and those the ensemble lacked."""
     fit = result.models[DEEP]
     return len(fit.trials) + len(fit.picks) - len(set(fit.picks))
 
 
-def _cost(folds: int, networks: int, portions: Sequence[str]) -> float:
-    return (
-        folds
-        * networks
-        * sum(max(_LEAST_COST, float(Fraction(one))) for one in portions)
-    )
+def _cost(folds: int, networks: int, shares: Sequence[str]) -> float:
+    per_network = sum(max(_MIN_COST, float(Fraction(share))) for share in shares)
+    return folds * networks * per_network
 
 
 def best_baseline(results: Sequence[FoldResult], metric: Metric) -> str:
@@ -110,6 +108,6 @@ def best_baseline(results: Sequence[FoldResult], metric: Metric) -> str:
 
 
 def _mean(results: Sequence[FoldResult], name: str) -> float:
-    scores = [one.models[name].score for one in results]
-    known = [score for score in scores if score is not None]
-    return fmean(known) if known else 0.0
+    scores = [result.models[name].score for result in results]
+    defined = [score for score in scores if score is not None]
+    return fmean(defined) if defined else 0.0

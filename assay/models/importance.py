@@ -1,9 +1,9 @@
-"""Importance: what a model's score loses where a column of the test rows is shuffled.
+"""Importance: how much a model's score drops when a column of the test rows is shuffled.
 
 Permutation importance (Breiman 2001, "Random forests"; Fisher, Rudin & Dominici 2019, "All models are
-wrong, but many are useful"), of the raw columns: what preparation makes of a column goes along, its gaps,
-levels and terms. It says what this model uses, not what the world does: of two columns that say the same,
-a model may use one, or half of each, and each then loses less than both together would.
+wrong, but many are useful") of raw columns, with everything that preparation derives from them. It
+describes this model, not the world: of two columns with the same information a model may use either or
+both, and each then costs less than both together would.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,19 +20,19 @@ from assay.store.records import Metric
 from assay.store.seeds import generator_for
 from assay.study.plans import CleanPlan
 
-MOST_COLUMNS = 400
-_PREDICTED_AT_MOST = 200_000  # rows, for all columns and shuffles together
-_OF_IMAGES = 16_000
-_SHUFFLES_AT_MOST = 150  # of all columns together
-_MOST_SHUFFLES, _MOST_ROWS, _FEWEST_ROWS = 5, 2_000, 500
+MAX_COLUMNS = 400
+_MAX_PREDICTED_ROWS = 200_000  # for all columns and shuffles together
+_MAX_PREDICTED_IMAGES = 16_000
+_MAX_SHUFFLES = 150  # of all columns together
+_MAX_SHUFFLES_EACH, _MAX_ROWS, _MIN_ROWS = 5, 2_000, 500
 _BLOCKS = 4  # of an image, along each side
 
 Groups = dict[str, tuple[str, ...]]
-Answer = Callable[[pd.DataFrame], NDArray[np.float64]]
+Predict = Callable[[pd.DataFrame], NDArray[np.float64]]
 
 
 def groups_of(samples: Samples, plan: CleanPlan) -> Groups:
-    """Return what is shuffled together, by name: a column, the parts of a date, a block of an image."""
+    """Return the columns that are shuffled together, by name: one column, the parts of a date, a block of an image."""
     names = [str(name) for name in samples.features.columns]
     groups: Groups = {}
     for date in plan.dates:
@@ -40,7 +40,7 @@ def groups_of(samples: Samples, plan: CleanPlan) -> Groups:
         if parts:
             groups[date.column] = parts
     if samples.image and plan.image is not None:
-        pixels = [str(one) for one in samples.features.select_dtypes("number").columns]
+        pixels = list(map(str, samples.features.select_dtypes("number").columns))
         image = plan.image
         groups |= _blocks(pixels, image.height, image.width, image.channels)
     grouped = {name for group in groups.values() for name in group}
@@ -59,24 +59,24 @@ def _blocks(pixels: Sequence[str], height: int, width: int, channels: int) -> Gr
     }
 
 
-def leading(groups: Groups, statistics: Mapping[str, float]) -> Groups:
-    """Return the groups that say most of the labels by themselves, four hundred at most, in their order.
+def most_informative(groups: Groups, statistics: Mapping[str, float]) -> Groups:
+    """Return the groups most associated with the labels, four hundred at most, in their order.
 
     Parameters
     ----------
     statistics
-        What single columns say, higher is more; one that is not named stays.
+        Association of single columns with the labels, higher is stronger; columns without one stay.
     """
 
-    def says(name: str) -> float:
+    def strongest(name: str) -> float:
         return max(statistics.get(column, np.inf) for column in groups[name])
 
-    kept = set(sorted(groups, key=says, reverse=True)[:MOST_COLUMNS])
+    kept = set(sorted(groups, key=strongest, reverse=True)[:MAX_COLUMNS])
     return {name: columns for name, columns in groups.items() if name in kept}
 
 
 def drops(
-    answer: Answer,
+    predict: Predict,
     features: pd.DataFrame,
     labels: Labels,
     metric: Metric,
@@ -85,50 +85,51 @@ def drops(
     *,
     image: bool = False,
 ) -> dict[str, float]:
-    """Return what the score loses where each group of columns is shuffled among the rows.
+    """Return how much the score drops when each group of columns is shuffled among the rows.
 
     Parameters
     ----------
-    answer
+    predict
         Returns predictions for rows as they were read.
     features, labels : shape (n_rows, n_columns) and (n_rows,)
-        Rows that the model did not learn from; of many a part is drawn.
+        Rows that the model was not fitted to; of many a sample is drawn.
 
     Returns
     -------
     dict
-        In the metric's units, positive where the score gets worse: mean over up to five shuffles, which
-        belong to the seed and the group's name. Empty where the rows cannot tell the metric.
+        In the metric's units, positive where the score gets worse: mean over up to five shuffles, drawn
+        by the seed and the group's name. Empty where the metric is undefined on the rows.
     """
     n_rows, n_shuffles = _affordable(len(labels), len(groups), image=image)
-    rows = some_rows(len(labels), n_rows, seed)
+    rows = sampled_rows(len(labels), n_rows, seed)
     features, labels = features.iloc[rows], labels[rows]
-    whole = goodness(metric, labels, answer(features))
-    if not np.isfinite(whole):
+    unshuffled = goodness(metric, labels, predict(features))
+    if not np.isfinite(unshuffled):
         return {}
-    found = {}
+    losses = {}
     for name, columns in groups.items():
         generator = generator_for(seed, "shuffle", name)
         orders = [generator.permutation(len(rows)) for _ in range(n_shuffles)]
-        shuffled = answer(_shuffled(features, columns, orders))
+        predictions = predict(_shuffled(features, columns, orders))
         scores = [
-            goodness(metric, labels, one) for one in np.split(shuffled, n_shuffles)
+            goodness(metric, labels, shuffled)
+            for shuffled in np.split(predictions, n_shuffles)
         ]
-        found[name] = whole - float(np.mean(scores))
-    return found
+        losses[name] = unshuffled - float(np.mean(scores))
+    return losses
 
 
-def some_rows(n: int, most: int, seed: int) -> NDArray[np.int64]:
-    """Return at most so many of ``n`` rows, drawn by the seed, in their order."""
+def sampled_rows(n: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Return at most ``most`` of ``n`` rows, drawn by the seed, in their order."""
     return np.sort(generator_for(seed, "rows").permutation(n)[:most])
 
 
 def _affordable(n_rows: int, n_groups: int, *, image: bool) -> tuple[int, int]:
-    """Return how many rows, and how many shuffles of each group, stay within what may be predicted."""
-    most = (_OF_IMAGES if image else _PREDICTED_AT_MOST) // max(1, n_groups)
-    rows = min(n_rows, max(_FEWEST_ROWS, min(_MOST_ROWS, most)))
+    """Return how many rows, and how many shuffles of each group, keep the number of predictions in bounds."""
+    most = (_MAX_PREDICTED_IMAGES if image else _MAX_PREDICTED_ROWS) // max(1, n_groups)
+    rows = min(n_rows, max(_MIN_ROWS, min(_MAX_ROWS, most)))
     n_shuffles = min(
-        _MOST_SHUFFLES, _SHUFFLES_AT_MOST // max(1, n_groups), most // rows
+        _MAX_SHUFFLES_EACH, _MAX_SHUFFLES // max(1, n_groups), most // rows
     )
     return rows, max(1, n_shuffles)
 

@@ -1,7 +1,7 @@
-"""Portions: nested parts of an outer training part, to see what a model learns from fewer rows.
+"""Learning curve: nested subsets of an outer training part, to see what a model learns from fewer rows.
 
-A larger portion holds every smaller one. Whole units are taken, so many of each class and inner
-fold; of rows in time those nearest to the test part, as if the record were shorter.
+A larger subset contains every smaller one. Whole units are drawn, stratified by class and inner fold;
+of rows in time those nearest to the test part, as if the record were shorter.
 """
 
 from fractions import Fraction
@@ -17,13 +17,15 @@ from assay.models.training_part import TEST
 from assay.store.seeds import generator_for
 
 LEFT_OUT = -2
-_FEWEST_ROWS, _FEWEST_OF_A_CLASS = 40, 10
+_MIN_ROWS, _MIN_CLASS = 40, 10
 
 Inner = NDArray[np.int16]
 
 
-def portion(samples: Samples, inner: Inner, share: Fraction, seed: int) -> Inner:
-    """Return the inner folds of a portion of the training part; its other rows are in neither part.
+def training_subset(
+    samples: Samples, inner: Inner, share: Fraction, seed: int
+) -> Inner:
+    """Return the inner folds of a subset of the training part; its other rows are in neither part.
 
     Parameters
     ----------
@@ -35,8 +37,8 @@ def portion(samples: Samples, inner: Inner, share: Fraction, seed: int) -> Inner
     Raises
     ------
     DataRefused
-        If the portion has fewer than 40 rows, or 10 of a class, or an inner fold without any, or
-        a class that all rows outside an inner fold lack.
+        If the subset has fewer than 40 rows or 10 of a class, an inner fold without rows, or an inner
+        fold with all rows of a class.
     """
     if share >= 1:
         return inner
@@ -45,30 +47,30 @@ def portion(samples: Samples, inner: Inner, share: Fraction, seed: int) -> Inner
         if samples.times is None
         else _nearest(inner, share)
     )
-    found = np.where(kept | (inner == TEST), inner, LEFT_OUT).astype(np.int16)
+    subset = np.where(kept | (inner == TEST), inner, LEFT_OUT).astype(np.int16)
     n_folds = int(inner.max()) + 1
     if samples.times is not None:
-        _cut_anew(found, samples.times, n_folds)
-    _check(samples, found, n_folds)
-    return found
+        _split_in_time(subset, samples.times, n_folds)
+    _check(samples, subset, n_folds)
+    return subset
 
 
-def _cut_anew(found: Inner, times: NDArray[np.int32], n_folds: int) -> None:
-    """Cut the rows that are left into inner folds, the latest first, as ``split`` does."""
-    rows = np.flatnonzero(found >= 0)
+def _split_in_time(subset: Inner, times: NDArray[np.int32], n_folds: int) -> None:
+    """Split the remaining rows into inner folds, the latest first, as ``split`` does."""
+    rows = np.flatnonzero(subset >= 0)
     try:
-        found[rows] = n_folds - 1 - in_blocks(times[rows], n_folds, "")
+        subset[rows] = n_folds - 1 - in_blocks(times[rows], n_folds, "")
     except DataRefused:
-        raise DataRefused("the rows have too few different times") from None
+        raise DataRefused("models.subset.few_times") from None
 
 
 def _drawn(
     samples: Samples, inner: Inner, share: Fraction, seed: int
 ) -> NDArray[np.bool_]:
-    """Return the rows of whole units, drawn alike from each inner fold and class.
+    """Return the rows of whole units, the same share of each inner fold and class.
 
-    The units of a stratum get places evenly spread between 0 and 1, in an order and from a start that
-    are drawn; those below the share are taken, so that a larger share takes them too.
+    The units of a stratum get evenly spaced places in [0, 1), in random order and from a random start;
+    those below the share are taken, so that a larger share takes them too.
     """
     units = samples.unit_of_rows()
     firsts = first_rows(units)
@@ -94,19 +96,21 @@ def _nearest(inner: Inner, share: Fraction) -> NDArray[np.bool_]:
 
 def _check(samples: Samples, inner: Inner, n_folds: int) -> None:
     rows = np.flatnonzero(inner >= 0)
-    if len(rows) < _FEWEST_ROWS:
-        raise DataRefused(f"{len(rows)} rows are fewer than {_FEWEST_ROWS}")
+    if len(rows) < _MIN_ROWS:
+        raise DataRefused("models.subset.few_rows", n=len(rows), need=_MIN_ROWS)
     if len(np.unique(inner[rows])) < n_folds:
-        raise DataRefused("an inner fold has none of the rows")
+        raise DataRefused("models.subset.empty_fold")
     if samples.task == "regression":
         return
     counts = np.zeros((n_folds, len(samples.classes)), dtype=np.int64)
     np.add.at(counts, (inner[rows], samples.labels[rows]), 1)
     of_class = counts.sum(axis=0)
-    if of_class.min() < _FEWEST_OF_A_CLASS:
-        name = samples.classes[int(of_class.argmin())]
+    if of_class.min() < _MIN_CLASS:
         raise DataRefused(
-            f"the class '{name}' has {of_class.min()} of the rows, fewer than {_FEWEST_OF_A_CLASS}"
+            "models.subset.few_of_class",
+            name=samples.classes[int(of_class.argmin())],
+            n=int(of_class.min()),
+            need=_MIN_CLASS,
         )
     if (of_class == counts).any():
-        raise DataRefused("an inner fold has all rows of a class")
+        raise DataRefused("models.subset.class_in_one_fold")

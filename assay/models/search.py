@@ -1,10 +1,10 @@
-"""The search: keras-tuner's oracle proposes hyperparameters, we try them and tell it the scores.
+"""The search: keras-tuner's oracle proposes hyperparameters, we try them and report the scores to it.
 
-``Tuner.search`` is never called. Its ``run_trial`` needs a package TensorFlow no longer brings and
-turns our own faults into bad trials; the oracle alone does neither. Trials are asked for and told
-in batches, because that is how they are trained. An oracle lives as long as one call, so what it
-proposes depends on the seed and the scores alone: a search that was killed starts again and comes
-to the same trials.
+``Tuner.search`` is never called. Its ``run_trial`` needs a package that TensorFlow no longer installs
+and counts our own errors as failed trials; the oracle alone does neither. Trials are proposed and
+reported in batches, because that is how they are trained. An oracle lives for one call, so what it
+proposes depends on the seed and the scores alone: a search that was killed starts again and repeats
+the same trials.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,20 +14,21 @@ from typing import Any, get_args
 import numpy as np
 
 from assay.errors import TrainingFailed
-from assay.store.environment import pin
+from assay.store.machine import pin
 from assay.store.records import Hyperparameters, Trial
 from assay.study.plans import BoostingSpace, ImageSpace, LogisticSpace, NetSpace, Tuner
+from assay.wording import Sentence
 
 pin()
 import keras_tuner as kt  # noqa: E402  (it imports TensorFlow, whose settings are read at import)
 
 Space = NetSpace | ImageSpace | LogisticSpace | BoostingSpace
-Scores = list[tuple[float | None, str]]
+Scores = list[tuple[float | None, Sentence | None]]
 TryAll = Callable[[list[Hyperparameters]], Scores]
 
 _OBJECTIVE = "score"
-_AT_ONCE = 4  # proposals of a Bayesian search between two looks at the scores
-_FACTOR = 3  # of Hyperband: one trial in so many goes on, so many times longer
+_BAYESIAN_BATCH = 4  # trials proposed from the same scores
+_FACTOR = 3  # of Hyperband: one trial in three continues, three times as long
 _NEAR_EDGE = 0.05  # of a range, on its scale
 
 
@@ -41,16 +42,16 @@ def search(
     tuner: Tuner = "random",
     epochs: int = 0,
 ) -> tuple[tuple[Trial, ...], int]:
-    """Try what is good without a search, then what an oracle proposes; return all and the best one's place.
+    """Try ``first``, then what an oracle proposes; return all trials and the place of the best one.
 
     Parameters
     ----------
     n_trials
-        How many, ``first`` among them. Hyperband adds what one sweep of its brackets holds.
+        Number of trials, ``first`` among them. Hyperband adds one sweep of its brackets to ``first``.
     try_all
-        Takes hyperparameters of several trials and returns for each a score (higher is better) or
-        None with the reason why there is none. A Hyperband trial carries ``epochs``, how long to
-        train, and ``goes_on``, the number of the trial whose networks to train on, or -1.
+        Takes the hyperparameters of several trials and returns for each a score (higher is better),
+        or None and the reason. A Hyperband trial has ``epochs``, the epoch to train to, and
+        ``goes_on``, the number of the trial whose networks to train on, or -1.
     epochs
         Of a whole training, which Hyperband shares out.
 
@@ -60,36 +61,41 @@ def search(
         If no trial has a finite score.
     """
     sweeps = tuner == "hyperband"
-    told = [dict(one) for one in (first if sweeps else first[:n_trials])]
-    n_left = 1 if sweeps else n_trials - len(told)
+    tried = [dict(item) for item in (first if sweeps else first[:n_trials])]
+    n_left = 1 if sweeps else n_trials - len(tried)
     if n_left <= 0:
-        scores = try_all(told)
+        scores = try_all(tried)
     else:
         oracle = _oracle(tuner, space, n_left, seed, epochs)
-        told, scores = _run(oracle, tuner, told, try_all, _settled(space))
+        batch = _BAYESIAN_BATCH if tuner == "bayesian" else 10**6
+        tried, scores = _run(oracle, batch, tried, try_all, _fixed(space))
     trials = tuple(
-        Trial(number=number, hyperparameters=known, score=score, message=message)
-        for number, (known, (score, message)) in enumerate(
-            zip(told, scores, strict=True)
+        Trial(
+            number=number,
+            hyperparameters=hyperparameters,
+            score=score,
+            message=message,
+        )
+        for number, (hyperparameters, (score, message)) in enumerate(
+            zip(tried, scores, strict=True)
         )
     )
     return trials, _winner(trials)
 
 
 def _winner(trials: tuple[Trial, ...]) -> int:
-    finite = [trial.score if trial.score is not None else -np.inf for trial in trials]
-    winner = int(np.argmax(finite))
-    if not np.isfinite(finite[winner]):
-        raise TrainingFailed(
-            f"None of {len(trials)} trials gave a finite score; the first: {trials[0].message}."
-        )
+    scores = [trial.score if trial.score is not None else -np.inf for trial in trials]
+    winner = int(np.argmax(scores))
+    if not np.isfinite(scores[winner]):
+        message = trials[0].message or ""
+        raise TrainingFailed("models.search.no_score", n=len(trials), message=message)
     return winner
 
 
 def _oracle(
     tuner: Tuner, space: Space, n_trials: int, seed: int, epochs: int
 ) -> kt.Oracle:
-    """Return an oracle that says nothing and writes nothing: a fold is searched again or not at all."""
+    """Return an oracle that prints and writes nothing: a fold is searched anew or not at all."""
     settings: dict[str, Any] = {
         "objective": kt.Objective(_OBJECTIVE, "max"),
         "seed": seed or 1,  # 0 would mean "random"
@@ -114,62 +120,62 @@ def _oracle(
 
 def _run(
     oracle: kt.Oracle,
-    tuner: Tuner,
+    batch: int,
     first: list[Hyperparameters],
     try_all: TryAll,
-    settled: Hyperparameters,
+    fixed: Hyperparameters,
 ) -> tuple[list[Hyperparameters], Scores]:
-    """Ask and tell until the oracle has no more; a small space holds fewer than were asked for.
+    """Try ``first`` and what the oracle proposes, until it has no more; a small space has fewer trials.
 
-    What is tried first is tried together with what the oracle proposes first.
+    ``first`` and the oracle's first batch are tried together.
     """
-    at_once = _AT_ONCE if tuner == "bayesian" else 10**6
     number_of: dict[str, int] = {}
-    told: list[Hyperparameters] = []
+    tried: list[Hyperparameters] = []
     scores: Scores = []
     waiting = first
-    while asked := _ask(oracle, at_once):
-        for trial in asked:
+    while proposed := _proposed(oracle, batch):
+        for trial in proposed:
             number_of[trial.trial_id] = len(first) + len(number_of)
-        known = [
-            settled | _told(trial.hyperparameters.values, number_of) for trial in asked
+        asked = waiting + [
+            fixed | _hyperparameters(trial.hyperparameters.values, number_of)
+            for trial in proposed
         ]
-        found = try_all(waiting + known)
-        _tell(oracle, asked, found[len(waiting) :])
-        told, scores = told + waiting + known, scores + found
+        reported = try_all(asked)
+        _report(oracle, proposed, reported[len(waiting) :])
+        tried, scores = tried + asked, scores + reported
         waiting = []
-    if not told and not waiting:
-        raise TrainingFailed(
-            "keras-tuner proposed no trial: the declared space is empty."
-        )
-    return (told, scores) if told else (waiting, try_all(waiting))
+    if not tried and not waiting:
+        raise TrainingFailed("models.search.empty_space")
+    return (tried, scores) if tried else (waiting, try_all(waiting))
 
 
-def _told(values: dict[str, Any], number_of: dict[str, int]) -> Hyperparameters:
-    """Return the hyperparameters without keras-tuner's own notes, which Hyperband keeps among them."""
-    known = {name: value for name, value in values.items() if "/" not in name}
+def _hyperparameters(
+    values: dict[str, Any], number_of: dict[str, int]
+) -> Hyperparameters:
+    """Return the hyperparameters without keras-tuner's own entries, which Hyperband keeps among them."""
+    own = {name: value for name, value in values.items() if "/" not in name}
     if "tuner/epochs" in values:
-        known["epochs"] = values["tuner/epochs"]
-        known["goes_on"] = number_of.get(values.get("tuner/trial_id", ""), -1)
-    return known
+        own["epochs"] = values["tuner/epochs"]
+        own["goes_on"] = number_of.get(values.get("tuner/trial_id", ""), -1)
+    return own
 
 
-def _ask(oracle: kt.Oracle, at_once: int) -> list[kt.engine.trial.Trial]:
-    asked: list[kt.engine.trial.Trial] = []
-    while len(asked) < at_once:
-        trial = oracle.create_trial(f"slot-{len(asked)}")
+def _proposed(oracle: kt.Oracle, batch: int) -> list[kt.engine.trial.Trial]:
+    proposed: list[kt.engine.trial.Trial] = []
+    while len(proposed) < batch:
+        trial = oracle.create_trial(f"slot-{len(proposed)}")
         if trial.status != "RUNNING":
             break
-        asked.append(trial)
-    return asked
+        proposed.append(trial)
+    return proposed
 
 
-def _tell(
-    oracle: kt.Oracle, asked: list[kt.engine.trial.Trial], scores: Scores
+def _report(
+    oracle: kt.Oracle, proposed: list[kt.engine.trial.Trial], scores: Scores
 ) -> None:
-    for trial, (score, message) in zip(asked, scores, strict=True):
+    for trial, (score, message) in zip(proposed, scores, strict=True):
         if score is None:
-            trial.status, trial.message = "FAILED", message
+            trial.status, trial.message = "FAILED", str(message or "")
         else:
             oracle.update_trial(trial.trial_id, {_OBJECTIVE: score})
             trial.status = "COMPLETED"
@@ -177,12 +183,12 @@ def _tell(
 
 
 def full_trainings(tuner: Tuner, n_trials: int, n_first: int, epochs: int) -> int:
-    """Return how many whole trainings a search costs: what the baselines get as trials.
+    """Return how many whole trainings a search costs, which is how many trials the baselines get.
 
-    ``n_first`` is the number of trials that are good without a search.
+    ``n_first`` trials come before the search.
 
-    Hyperband (Li et al. 2018): bracket s begins with trials of ``epochs / 3**s`` epochs, of which a
-    third goes on three times as long, and so on; sizes as in keras-tuner.
+    Hyperband (Li et al. 2018): bracket s begins with trials of ``epochs / 3**s`` epochs, a third of
+    which continue three times as long, and so on; sizes as in keras-tuner.
     """
     if tuner != "hyperband":
         return n_trials
@@ -198,7 +204,7 @@ def full_trainings(tuner: Tuner, n_trials: int, n_first: int, epochs: int) -> in
 
 
 def _declared(space: Space) -> kt.HyperParameters:
-    """Declare the whole space before the first trial: an undeclared one makes oracles stop silently."""
+    """Declare the whole space before the first trial: oracles stop silently at an undeclared one."""
     hp = kt.HyperParameters()
     match space:
         case NetSpace():
@@ -230,19 +236,19 @@ def _declared(space: Space) -> kt.HyperParameters:
 
 
 def _is_range(space: Space, name: str) -> bool:
-    """Return whether a hyperparameter lies between two numbers; else it is one of a list."""
+    """Return whether a hyperparameter lies between two numbers; otherwise it is one of a list."""
     return Ellipsis not in get_args(type(space).model_fields[name].annotation)
 
 
 def _choice(hp: kt.HyperParameters, space: Space, name: str) -> None:
-    """Declare a choice, unless there is none: a single value must not move what is drawn after it."""
+    """Declare a choice of two or more: a single value must not shift what is drawn after it."""
     values = list(getattr(space, name))
     if len(values) > 1:
         hp.Choice(name, values)
 
 
-def _settled(space: Space) -> Hyperparameters:
-    """Return what a space leaves no choice in."""
+def _fixed(space: Space) -> Hyperparameters:
+    """Return the hyperparameters of which a space has a single value."""
     return {
         name: values[0]
         for name, values in space
@@ -250,25 +256,26 @@ def _settled(space: Space) -> Hyperparameters:
     }
 
 
-def at_edge(space: Space, known: Hyperparameters) -> tuple[str, ...]:
+def at_edge(space: Space, hyperparameters: Hyperparameters) -> tuple[str, ...]:
     """Return the hyperparameters that lie at an edge of their space, as ``width >= 256``.
 
-    Numbers of a range count within a twentieth of it, on a log scale; of a list its last and first
-    where there are three or more.
+    In a range, those within a twentieth of an end, on a log scale; in a list of three or more, the
+    smallest and the largest number.
     """
-    found = []
+    edges = []
     for name, bounds in space:
-        value = known.get(name)
+        value = hyperparameters.get(name)
         if isinstance(value, str) or value is None or not isinstance(bounds, tuple):
             continue
         low, high = min(bounds), max(bounds)
         if _is_range(space, name):
             place = np.log(float(value) / low) / np.log(high / low)
-            near = (place <= _NEAR_EDGE, place >= 1 - _NEAR_EDGE)
+            at_low, at_high = place <= _NEAR_EDGE, place >= 1 - _NEAR_EDGE
         else:
-            near = (len(bounds) > 2 and value == low, len(bounds) > 2 and value == high)
-        if any(near):
-            found.append(
-                f"{name} {'<=' if near[0] else '>='} {low if near[0] else high:g}"
-            )
-    return tuple(found)
+            several = len(bounds) > 2
+            at_low, at_high = several and value == low, several and value == high
+        if at_low:
+            edges.append(f"{name} <= {low:g}")
+        elif at_high:
+            edges.append(f"{name} >= {high:g}")
+    return tuple(edges)

@@ -1,6 +1,6 @@
 """Self-test: the whole of tuning on permuted labels, where nothing may score above chance.
 
-It is run before any outer fold, so that a pipeline that sees the answers shows no score.
+It runs before any outer fold, so that a pipeline that leaks labels shows no score.
 """
 
 import dataclasses
@@ -16,11 +16,12 @@ from assay.data.samples import Samples
 from assay.errors import DataRefused
 from assay.metrics import statistic
 from assay.models.training_part import TEST, Part, Prepare, on_training_rows
-from assay.models.tune import families, found_by
+from assay.models.tune import families, tuned
 from assay.store.progress import report
 from assay.store.records import Flag, SelfTest
 from assay.store.seeds import seed_for
 from assay.study.plans import AuditPlan, TunePlan, Tuning
+from assay.wording import Sentence
 
 
 def tune_permuted(
@@ -34,18 +35,18 @@ def tune_permuted(
     """Tune on permuted labels: nothing may score above chance there (PROTOCOL section 5.5).
 
     Each vector of labels takes one outer fold of the first repeat, with a light search. Labels are
-    permuted inside each inner fold and inside the test part: what was permuted in the test part
-    cannot be told by any honest pipeline, and no fold loses a class that it had. Rows in time
-    and rows of one unit are permuted like others, because this tests the pipeline and not the
-    data: a large unit that finds no other of its size would keep its share of each class, which
-    an honest pipeline learns from the unit's other rows.
+    permuted within each inner fold and within the test part: no sound pipeline can predict the
+    permutation of the test part, and no fold loses a class. Rows in time and rows of one unit are
+    permuted like others, because this tests the pipeline and not the data: a large unit without
+    another of its size would keep its share of each class, which a sound pipeline learns from the
+    unit's other rows.
 
     Parameters
     ----------
     inner : shape (n_folds, n_rows)
         For each outer fold what :func:`tune_fold` takes.
     prepare
-        The step of the pipeline that could look where it must not.
+        The step of the pipeline in which tests plant a leak.
 
     Returns
     -------
@@ -63,10 +64,7 @@ def tune_permuted(
     alone = dataclasses.replace(samples, times=None, units=None)
     folds = [fold for fold in inner if len(np.unique(samples.labels[fold == TEST])) > 1]
     if not folds:
-        raise DataRefused(
-            "No outer fold has a test part with rows of two classes, so nothing can be scored. "
-            "Lower split.folds, or leave the rare classes out."
-        )
+        raise DataRefused("models.self_test.no_test_set")
     scores: dict[str, list[float]] = {}
     with threadpool_limits(1):
         for number in range(audit.self_test):
@@ -76,17 +74,17 @@ def tune_permuted(
             permuted = dataclasses.replace(samples, labels=labels)
             part, own = Part(permuted, fold, light, prepare), seed_for(seed, number)
             for name, family in families(part, own).items():
-                found = found_by(part, family, seed_for(own, name))
-                value = statistic(labels[part.test], found.predictions, samples.task)
+                fit = tuned(part, family, seed_for(own, name))
+                value = statistic(labels[part.test], fit.predictions, samples.task)
                 scores.setdefault(name, []).append(value)
         report("permuted labels", audit.self_test, audit.self_test)
     return _self_test(scores, 0.0 if part.regression else 0.5, audit)
 
 
 def _light(plan: TunePlan) -> TunePlan:
-    """Return the plan with a search that takes seconds; what could leak is the same."""
+    """Return the plan with a search that takes seconds, through the same steps."""
     strong, weak = plan.logistic.inverse_penalty
-    sweeps = plan.tuner == "hyperband"  # and tries more than trials says
+    sweeps = plan.tuner == "hyperband"  # which tries more than ``trials``
     return plan.model_copy(
         update={
             "trials": 3 if sweeps else min(3, plan.trials),
@@ -142,19 +140,19 @@ def _above(scores: Sequence[float], chance: float) -> float:
 def _flag(
     name: str, scores: Sequence[float], p_value: float, chance: float, audit: AuditPlan
 ) -> Flag:
-    accepted = (one.reason for one in audit.accept if one.sentinel == "self_test")
+    accepted = (item.reason for item in audit.accept if item.sentinel == "self_test")
     return Flag(
         sentinel="self_test",
         columns=(),
         rows=(),
-        evidence=(
-            f"With labels permuted, '{name}' scores {np.mean(scores):.3f} on average over {len(scores)} "
-            f"permutations where chance is {chance:g} (p = {p_value:.2g}): some step sees the answers it is "
-            f"scored on, and every score would be too high"
+        evidence=Sentence.of(
+            "models.self_test.evidence",
+            name=name,
+            mean=float(np.mean(scores)),
+            n=len(scores),
+            chance=chance,
+            p=p_value,
         ),
-        answer=(
-            "No study can cause this by itself; it is a fault in the preparation or the search. Report it. "
-            "To go on all the same, add {sentinel = 'self_test', reason = '...'} to audit.accept."
-        ),
+        answer=Sentence.of("models.self_test.answer"),
         accepted=next(accepted, None),
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assay.data.samples import Samples
 from assay.metrics import goodness
-from assay.networks.spec import Net
+from assay.networks.net import Net
 from assay.preprocess import fit as preprocess
 from assay.preprocess import outliers
 from assay.preprocess.fit import Preparation
@@ -23,11 +23,12 @@ from assay.study.plans import (
     NetSpace,
     Tuning,
 )
+from assay.wording import Sentence
 
 Predict = Callable[[NDArray[Any]], NDArray[np.float64]]
 Prepare = Callable[[Samples, NDArray[np.int64], CleanPlan], Preparation]
 Number = TypeVar("Number", int, float)
-Score = tuple[float | None, str]  # higher is better; None with the reason
+Score = tuple[float | None, Sentence | None]  # higher is better; None and the reason
 
 TEST = -1  # in ``inner``; -2 is in neither part
 
@@ -48,19 +49,19 @@ class Fitted:
     picks
         The trial of each network.
     remark
-        What the trial should say of it.
+        What qualifies the fit, for the trial's message.
     """
 
     predict: Predict
     size: int
     members: tuple[Net, ...] = ()
     picks: tuple[int, ...] = ()
-    remark: str = ""
+    remark: Sentence | None = None
     of_trees: bool = False
 
 
 class Family(Protocol):
-    """A family of models: what it varies, how it is tried on inner folds, how its winner is fitted."""
+    """A family of models: its search space, its scores on inner folds, the fit of its winner."""
 
     @property
     def space(self) -> NetSpace | ImageSpace | LogisticSpace | BoostingSpace:
@@ -68,7 +69,7 @@ class Family(Protocol):
 
     @property
     def first(self) -> list[Hyperparameters]:
-        """What is good without a search, tried before anything else."""
+        """Hyperparameters that are good without a search, tried before any others."""
 
     def try_all(self, asked: list[Hyperparameters]) -> list[Score]:
         """Return the mean goodness of each trial over the inner folds used."""
@@ -79,7 +80,7 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """All rows, prepared by what some of them taught; ``train`` are those, without outliers and doubtful labels."""
+    """All rows, prepared as fitted to ``train``: the training rows without outliers and doubtful labels."""
 
     preparation: Preparation
     features: pd.DataFrame
@@ -88,19 +89,19 @@ class Prepared:
     validation: NDArray[np.int64]
 
     def trees(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return some rows as boosted trees are shown them: made when asked for, and not kept."""
+        """Return the inputs of boosted trees for some rows; computed on each call."""
         return self.preparation.trees(self.features.iloc[rows], self.inputs[rows])
 
 
-def nearest(values: tuple[Number, ...], wanted: float) -> Number:
-    """Return the value of a list that is closest to the wanted one; the first of two."""
-    return min(values, key=lambda value: abs(value - wanted))
+def nearest(values: tuple[Number, ...], target: float) -> Number:
+    """Return the value of a list that is closest to the target; the first of two."""
+    return min(values, key=lambda value: abs(value - target))
 
 
 def on_training_rows(
     samples: Samples, rows: NDArray[np.int64], plan: CleanPlan
 ) -> Preparation:
-    """Fit the preparation on some rows, which is all it may look at, and on no label."""
+    """Fit the preparation on some rows; it sees neither the other rows nor any label."""
     return preprocess.fit(samples.features.iloc[rows], plan, wide=True)
 
 
@@ -112,7 +113,7 @@ class Part:
     inner : shape (n_rows,)
         Inner fold of each row of the training part; -1 marks the test part, -2 rows in neither.
     prepare
-        Fits the preparation on training rows. The self-test's own tests put a leak here.
+        Fits the preparation on training rows. The tests of the self-test plant a leak here.
 
     Raises
     ------
@@ -131,18 +132,29 @@ class Part:
         self.regression = samples.task == "regression"
         self.n_outputs = 1 if self.regression else len(samples.classes)
         self.test = np.flatnonzero(inner == TEST)
-        self._prepare, learned = prepare, inner >= 0
-        self.whole = self._prepared(samples, learned, np.zeros_like(learned))
+        self._prepare, training = prepare, inner >= 0
+        self._rows_of: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self.whole = self._prepared(samples, training, np.zeros_like(training))
         self.trial_folds = [
-            self._prepared(samples, learned & (inner != k), inner == k)
+            self._prepared(samples, training & (inner != k), inner == k)
             for k in range(plan.tune.folds_per_trial)
         ]
 
-    def class_weights(self) -> tuple[float, ...]:
-        """Return by what the loss of each class's rows is multiplied: 1 on average over the rows.
+    def rows_of(self, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows that train and those that stop early on an inner fold.
 
-        Where ``tune.balanced`` is true every class has the same say, as scikit-learn's "balanced";
-        elsewhere, and for a number, nothing: empty.
+        Networks that share them share one array.
+        """
+        if fold not in self._rows_of:
+            rows = self.whole.train
+            stops = self.inner[rows] == fold
+            self._rows_of[fold] = rows[~stops], rows[stops]
+        return self._rows_of[fold]
+
+    def class_weights(self) -> tuple[float, ...]:
+        """Return the weight of each class in the loss, 1 on average over the rows.
+
+        As scikit-learn's "balanced" where ``tune.balanced`` is true; otherwise, and for a number, empty.
         """
         if self.regression or not self.plan.tune.balanced:
             return ()
@@ -150,7 +162,7 @@ class Part:
         return tuple((counts.sum() / (len(counts) * counts)).tolist())
 
     def row_weights(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        """Return the weights of some rows' classes; None where all have the same."""
+        """Return the weights of some rows' classes; None where all weights are equal."""
         weights = np.array(self.class_weights())
         return weights[self.labels[rows]] if len(weights) else None
 
@@ -163,43 +175,44 @@ class Part:
     def scored(self, by_fold: Sequence[NDArray[np.float64] | None]) -> Score:
         """Return a trial's mean goodness over the inner folds used, or None and the reason.
 
-        Where none of those folds has rows of two classes (or two numbers), as may be in a series,
-        neither AUC nor R2 can be told: minus the loss they go with ranks the trials instead. Which
-        folds can tell is the labels' business, so that all trials are ranked on the same.
+        Where none of those folds has rows of two classes (or two numbers), as may happen in time, neither
+        AUC nor R2 is defined: minus the loss that goes with them ranks the trials instead. That depends
+        on the labels only, so that all trials are ranked by the same metric on the same folds.
 
         Parameters
         ----------
         by_fold
-            Predictions for each fold's validation rows; None where training came to nothing.
+            Predictions for each fold's validation rows; None where training failed.
         """
         if any(p is None or not np.isfinite(p).all() for p in by_fold):
-            return None, "training gave nothing finite"
+            return None, Sentence.of("models.trial.not_finite")
         pairs = [
             (self.labels[fold.validation], predictions)
             for fold, predictions in zip(self.trial_folds, by_fold, strict=True)
             if predictions is not None
         ]
-        telling = [pair for pair in pairs if len(np.unique(pair[0])) > 1]
-        if self.plan.metric not in ("auc", "r2"):
-            metric, used, said = self.plan.metric, pairs, ""
-        elif telling:
-            metric, used, said = self.plan.metric, telling, ""
-        else:
-            metric, used = "squared_error" if self.regression else "log_loss", pairs
-            said = f"minus the {metric}: no inner fold can tell {self.plan.metric}"
+        metric, declared, message = self.plan.metric, self.plan.metric, None
+        if declared in ("auc", "r2"):
+            defined = [pair for pair in pairs if len(np.unique(pair[0])) > 1]
+            if not defined:
+                metric = "squared_error" if self.regression else "log_loss"
+                message = Sentence.of(
+                    "models.trial.other_metric", metric=metric, declared=declared
+                )
+            pairs = defined or pairs
         with np.errstate(over="ignore"):
-            mean = float(np.mean([goodness(metric, *pair) for pair in used]))
+            mean = float(np.mean([goodness(metric, *pair) for pair in pairs]))
         if not np.isfinite(mean):
-            return None, "its errors are beyond all numbers"
-        return mean, said
+            return None, Sentence.of("models.trial.overflow")
+        return mean, message
 
     def _prepared(
         self,
         samples: Samples,
-        learned: NDArray[np.bool_],
+        training: NDArray[np.bool_],
         validation: NDArray[np.bool_],
     ) -> Prepared:
-        rows, plan = np.flatnonzero(learned), self.plan.clean
+        rows, plan = np.flatnonzero(training), self.plan.clean
         n_rows = len(rows)
         rows = rows[outliers.kept_rows(samples.features.iloc[rows], plan.outliers)]
         outliers.need_rows(len(rows), n_rows)
@@ -209,10 +222,10 @@ class Part:
         inputs = preparation.apply(samples.features)
         if plan.label_noise == "drop":
             units = None if samples.units is None else samples.units[rows]
-            believed = outliers.believed_labels(
+            plausible = outliers.plausible_labels(
                 inputs[rows], samples.labels[rows], units
             )
-            rows = rows[believed]
+            rows = rows[plausible]
         return Prepared(
             preparation, samples.features, inputs, rows, np.flatnonzero(validation)
         )

@@ -1,14 +1,14 @@
 """Tune: in each outer training part, search and fit the deep model and its baselines alike.
 
 Every family of models gets the same number of trials, scored on the same inner folds by the same
-metric. Nothing here sees the rows of an outer test part before its model is final, which a
-self-test on permuted labels holds.
+metric. Nothing here sees the rows of an outer test part before its model is final; a self-test on
+permuted labels checks that.
 """
 
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,10 @@ from threadpoolctl import threadpool_limits
 from assay.data.samples import Samples
 from assay.metrics import score
 from assay.models.baselines import Boosting, Linear
-from assay.models.ensemble import Nets
-from assay.models.image_ensemble import deep
+from assay.models.net_search import NetSearch, deep
 from assay.models.search import at_edge, full_trainings, search
 from assay.models.training_part import TEST, Family, Fitted, Part
-from assay.networks.spec import Net, nets_digest, pack_nets
+from assay.networks.net import Net, nets_digest, pack_nets
 from assay.preprocess.fit import Preparation
 from assay.store.progress import report
 from assay.store.records import (
@@ -37,13 +36,14 @@ from assay.store.records import (
 )
 from assay.store.seeds import seed_for
 from assay.study.plans import LOSSES, Tuning
+from assay.wording import Sentence
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one family of models came to on one part of the data.
+class FamilyFit:
+    """One family of models on one part of the data: its search, and its winner's predictions.
 
-    ``predictions`` for the test part: class probabilities, shape (n_test, n_classes), or numbers,
+    ``predictions`` are of the test part: class probabilities, shape (n_test, n_classes), or numbers,
     shape (n_test, 1).
     """
 
@@ -61,7 +61,7 @@ class Found:
 class Final:
     """The deep model on all rows."""
 
-    found: Found
+    fit: FamilyFit
     preparation: Preparation
     members: tuple[Net, ...]
 
@@ -71,7 +71,7 @@ class Final:
     def record(self, preparation: Ref, weights: Ref) -> FinalFit:
         """Describe the model once its parts are stored."""
         return FinalFit(
-            model=_model_fit(self.found, None, None),
+            model=_model_fit(self.fit, None, None),
             preparation=preparation,
             weights=weights,
             weights_digest=nets_digest(self.members),
@@ -80,7 +80,7 @@ class Final:
 
 def tune_fold(
     samples: Samples, inner: NDArray[np.int16], plan: Tuning, place: Place, seed: int
-) -> dict[str, Found]:
+) -> dict[str, FamilyFit]:
     """Search, fit and predict one outer fold with every family of models.
 
     Parameters
@@ -99,12 +99,12 @@ def tune_fold(
     seed = fold_seed(place, seed)
     with threadpool_limits(1):
         part = Part(samples, inner, plan)
-        models, found = families(part, seed), {}
+        models, fits = families(part, seed), {}
         for number, (name, family) in enumerate(models.items()):
             report(name, number, len(models))
-            found[name] = found_by(part, family, seed_for(seed, name))
+            fits[name] = tuned(part, family, seed_for(seed, name))
         report("models", len(models), len(models))
-    return found
+    return fits
 
 
 def fold_seed(place: Place, seed: int) -> int:
@@ -124,13 +124,13 @@ def tune_all(
     """
     with threadpool_limits(1):
         part, seed = Part(samples, np.maximum(outer, 0), plan), seed_for(seed, "final")
-        found, fitted = _searched(part, deep(part, seed), seed)
-    return Final(found, part.whole.preparation, fitted.members)
+        fit, fitted = _searched(part, deep(part, seed), seed)
+    return Final(fit, part.whole.preparation, fitted.members)
 
 
 def fold_result(
     place: Place,
-    found: Mapping[str, Found],
+    fits: Mapping[str, FamilyFit],
     predictions: Mapping[str, Ref],
     samples: Samples,
     inner: NDArray[np.int16],
@@ -139,24 +139,26 @@ def fold_result(
     """Describe an outer fold once its predictions are stored, scored on the test part's labels."""
     labels = samples.labels[inner == TEST]
     models = {}
-    for name, one in found.items():
-        value = score(plan.metric, labels, one.predictions)
+    for name, fit in fits.items():
+        value = score(plan.metric, labels, fit.predictions)
         scored = value if np.isfinite(value) else None  # one class, or equal numbers
-        models[name] = _model_fit(one, predictions[name], scored)
+        models[name] = _model_fit(fit, predictions[name], scored)
     return FoldResult(place=place, models=models)
 
 
-def _model_fit(found: Found, predictions: Ref | None, scored: float | None) -> ModelFit:
+def _model_fit(
+    fit: FamilyFit, predictions: Ref | None, scored: float | None
+) -> ModelFit:
     return ModelFit(
-        trials=found.trials,
-        winner=found.winner,
+        trials=fit.trials,
+        winner=fit.winner,
         predictions=predictions,
         score=scored,
-        fit_s=found.fit_s,
-        predict_s=found.predict_s,
-        size=found.size,
-        picks=found.picks,
-        edges=found.edges,
+        fit_s=fit.fit_s,
+        predict_s=fit.predict_s,
+        size=fit.size,
+        picks=fit.picks,
+        edges=fit.edges,
     )
 
 
@@ -164,7 +166,7 @@ def _model_fit(found: Found, predictions: Ref | None, scored: float | None) -> M
 
 
 def families(part: Part, seed: int) -> dict[str, Family]:
-    """Return every family of models, each with what it varies, for one part."""
+    """Return every family of models for one part."""
     return {
         "linear" if part.regression else "logistic": Linear(part),
         "boosting": Boosting(part, seed_for(seed, "boosting")),
@@ -172,19 +174,19 @@ def families(part: Part, seed: int) -> dict[str, Family]:
     }
 
 
-def found_by(part: Part, family: Family, seed: int) -> Found:
+def tuned(part: Part, family: Family, seed: int) -> FamilyFit:
     """Search and fit a family, and predict the test part."""
-    found, fitted = _searched(part, family, seed)
+    fit, fitted = _searched(part, family, seed)
     tested = part.tested(fitted)
     started = time.perf_counter()
     predictions = fitted.predict(tested)
     predict_s = time.perf_counter() - started
-    return dataclasses.replace(found, predictions=predictions, predict_s=predict_s)
+    return dataclasses.replace(fit, predictions=predictions, predict_s=predict_s)
 
 
-def _searched(part: Part, family: Family, seed: int) -> tuple[Found, Fitted]:
+def _searched(part: Part, family: Family, seed: int) -> tuple[FamilyFit, Fitted]:
     """Search a family and fit its winner on the part; nothing is predicted yet."""
-    plan, is_net = part.plan.tune, isinstance(family, Nets)
+    plan, is_net = part.plan.tune, isinstance(family, NetSearch)
     n_first = len(deep(part, seed).first)
     started = time.perf_counter()
     trials, best = search(
@@ -199,11 +201,8 @@ def _searched(part: Part, family: Family, seed: int) -> tuple[Found, Fitted]:
     fitted = family.fit(trials[best])
     seconds = time.perf_counter() - started
     winner = Counter(fitted.picks).most_common(1)[0][0] if fitted.picks else best
-    told = [_in_own_direction(trial, part.plan.metric) for trial in trials]
-    said = "; ".join(filter(None, (trials[winner].message, fitted.remark)))
-    told[winner] = told[winner].model_copy(update={"message": said})
-    found = Found(
-        trials=tuple(told),
+    fit = FamilyFit(
+        trials=_described(trials, winner, fitted, part.plan.metric),
         winner=winner,
         predictions=np.empty((0, part.n_outputs)),
         fit_s=seconds,
@@ -212,11 +211,25 @@ def _searched(part: Part, family: Family, seed: int) -> tuple[Found, Fitted]:
         picks=fitted.picks,
         edges=at_edge(family.space, trials[winner].hyperparameters),
     )
-    return found, fitted
+    return fit, fitted
+
+
+def _described(
+    trials: Sequence[Trial], winner: int, fitted: Fitted, metric: Metric
+) -> tuple[Trial, ...]:
+    """Return the trials with scores in the metric's own direction, and the fit's remark on the winner."""
+    described = [_in_own_direction(trial, metric) for trial in trials]
+    message, remark = trials[winner].message, fitted.remark
+    if message and remark:
+        message = Sentence.of("models.trial.both", first=message, second=remark)
+    described[winner] = described[winner].model_copy(
+        update={"message": message or remark}
+    )
+    return tuple(described)
 
 
 def _in_own_direction(trial: Trial, metric: Metric) -> Trial:
-    """Return the trial with a loss as people read it, lower being better."""
+    """Return the trial with its loss as it is declared: lower is better."""
     if trial.score is None or metric not in LOSSES:
         return trial
     return trial.model_copy(update={"score": -trial.score})

@@ -1,41 +1,43 @@
-"""Networks for images in TensorFlow, trained replica by replica inside one graph call.
+"""Convolutional networks in TensorFlow: their gradient while training, and their predictions.
 
 A step of one such network is work enough to fill the processor, and the library's convolution has
 no form for replicas that costs less (``bench.bench_convolution``). So the replicas of a step are a
-loop in the graph, in which none can touch another's bits; what is around the step, and its
-optimiser, is that of :mod:`assay.networks.dense_graph`. Noise is drawn for every replica,
-also where it changes nothing: another graph could round otherwise.
+loop in the graph, in which none can touch another's bits; the optimiser around it is that of
+:mod:`assay.networks.graph`. Noise is drawn for every replica, also where it changes nothing: another
+graph could round differently.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.networks.augment import augmented
 from assay.networks.conv_spec import EPSILON, GROUPS, ImageShape
-from assay.networks.dense_graph import Graph, Loss, parts_of
-from assay.networks.spec import Activation, Weights
-from assay.store.environment import pin
+from assay.networks.graph import Graph, split_arrays
+from assay.networks.spec import Activation, Loss, Weights
+from assay.networks.tensors import Batches, Inputs, Replicas, Setup, Tensor
+from assay.store.machine import pin
 
 pin()
 import tensorflow as tf  # noqa: E402  (its settings are read at import)
 
-_DROPOUT, _MOVES = 0, 1  # what noise is drawn for
+_DROPOUT, _AUGMENTATION = 0, 1  # what noise is drawn for
 
 
 @dataclass(frozen=True)
-class ImageStructure:
-    """What a graph of networks for images is traced for; the number of filters is free.
+class ConvStructure:
+    """What a graph of convolutional networks is traced for; the number of filters is free.
 
     Attributes
     ----------
     image
         Height, width and channels.
     flat
-        Whether the dense layer gets the last maps place by place, or their means.
+        Whether the last maps are flattened for the dense layer, or averaged.
     """
 
     image: tuple[int, int, int]
@@ -44,10 +46,18 @@ class ImageStructure:
     activation: Activation
     loss: Loss
 
+    @property
+    def n_arrays(self) -> int:
+        return 3 * self.n_blocks + 2
 
-def image_structure(shape: ImageShape, loss: Loss) -> ImageStructure:
-    """Return what a shape needs a graph for."""
-    return ImageStructure(
+    @property
+    def n_pixels(self) -> int:
+        return int(np.prod(self.image))
+
+
+def conv_structure(shape: ImageShape, loss: Loss) -> ConvStructure:
+    """Return the structure of the graph that a shape needs."""
+    return ConvStructure(
         image=(shape.height, shape.width, shape.channels),
         n_blocks=len(shape.filters),
         flat=shape.flat,
@@ -57,157 +67,140 @@ def image_structure(shape: ImageShape, loss: Loss) -> ImageStructure:
 
 
 @lru_cache
-def image_graph(structure: ImageStructure) -> "ImageGraph":
+def conv_graph(structure: ConvStructure) -> "ConvGraph":
     """Return the graph for a structure, traced on first use in a process."""
-    return ImageGraph(structure)
+    return ConvGraph(structure)
 
 
-class ImageGraph(Graph):
-    """Steps of AdamW, and the loss on other rows, of networks for images; see :class:`Graph`."""
+class _Replica(NamedTuple):
+    """One network's share of a step."""
 
-    def __init__(self, structure: ImageStructure) -> None:
-        self.known, self.loss = structure, structure.loss
-        self._trace((3 * structure.n_blocks + 2, 4))
+    parameters: Tensor
+    targets: Tensor
+    order: Tensor
+    settings: Replicas
 
-    def _gradient(
-        self,
-        parameters: Any,
-        forms: Any,
-        inputs: Any,
-        rows: Any,
-        targets: Any,
-        order: Any,
-        rates: Any,
-        noise: Any,
-        class_weights: Any,
-        count: Any,
-    ) -> Any:
-        def of_one(one: Any) -> Any:
-            row, target, place, rate, own, weights = one
-            batch = tf.gather(inputs[0], rows[place])
-            key = tf.bitcast(own[0], tf.int32)
-            batch = self._moved(batch, rate[4:], _seed(key, count, _MOVES))
-            drop = _Drop(rate[2], own[1], _seed(key, count, _DROPOUT))
+
+class ConvGraph(Graph):
+    """Training of convolutional networks, replica by replica."""
+
+    def __init__(self, structure: ConvStructure) -> None:
+        super().__init__(structure.loss, (structure.n_arrays, 4))
+        self.structure = structure
+
+    def gradient(
+        self, parameters: Tensor, setup: Setup, batch: Batches, count: Tensor
+    ) -> Tensor:
+        def of_replica(replica: _Replica) -> Tensor:
+            row, settings = replica.parameters, replica.settings
+            inputs = tf.gather(setup.inputs.matrix, batch.rows[replica.order])
+            key = tf.bitcast(settings.noise[0], tf.int32)
+            seed = _seed(key, count, _AUGMENTATION)
+            inputs = self._augmented(inputs, settings.augmentation, seed)
+            factor, least = settings.dropout_factor, settings.noise[1]
+            dropout = _Dropout(factor, least, _seed(key, count, _DROPOUT))
             with tf.GradientTape() as tape:
                 tape.watch(row)
-                outputs = self._of_rows(batch, row, forms, drop)
-                losses = self._losses(
-                    outputs, target[None], weights[None], rate[None, 3]
+                losses = self.losses(
+                    self._outputs(inputs, row, setup.layout.forms, dropout),
+                    replica.targets[None],
+                    settings.class_weights[None],
+                    settings.smoothing[None],
                 )
                 loss = tf.reduce_mean(losses)
             return tape.gradient(loss, row)
 
-        return _each(of_one, parameters, targets, order, rates, noise, class_weights)
+        shares = _Replica(parameters, batch.targets, batch.order, setup.replicas)
+        return _each(of_replica, shares)
 
-    def _outputs(self, parameters: Any, forms: Any, inputs: Any, rows: Any) -> Any:
-        def of_one(one: Any) -> Any:
-            return self._of_rows(tf.gather(inputs[0], one[1]), one[0], forms)[0]
+    def outputs(
+        self, parameters: Tensor, forms: Tensor, inputs: Inputs, rows: Tensor
+    ) -> Tensor:
+        def of_replica(share: tuple[Tensor, Tensor]) -> Tensor:
+            row, places = share
+            return self._outputs(tf.gather(inputs.matrix, places), row, forms)[0]
 
-        return _each(of_one, parameters, rows)
+        return _each(of_replica, (parameters, rows))
 
-    def _of_rows(
-        self, inputs: Any, row: Any, forms: Any, drop: "_Drop | None" = None
-    ) -> Any:
-        """Return the outputs of one network, shape (1, n_outputs, n_rows)."""
-        parts = parts_of(row, forms, 3 * self.known.n_blocks + 2)
+    def _outputs(
+        self,
+        inputs: Tensor,
+        row: Tensor,
+        forms: Tensor,
+        dropout: "_Dropout | None" = None,
+    ) -> Tensor:
+        """Return the outputs of one network from its row of parameters, shape (1, n_outputs, n_rows)."""
+        parts = split_arrays(row, forms, self.structure.n_arrays)
         arrays = [
             tf.transpose(tf.reshape(part, forms[i])) for i, part in enumerate(parts)
         ]
-        return tf.transpose(_forward(inputs, arrays, self.known, drop))[None]
+        return tf.transpose(_forward(inputs, arrays, self.structure, dropout))[None]
 
-    def _moved(self, inputs: Any, how: Any, seed: Any) -> Any:
-        n_pixels = int(np.prod(self.known.image))
-        images = tf.reshape(inputs[:, :n_pixels], (-1, *self.known.image))
-        flat = tf.reshape(moved(images, how, seed), (-1, n_pixels))
+    def _augmented(self, inputs: Tensor, numbers: Tensor, seed: Tensor) -> Tensor:
+        n_pixels, image = self.structure.n_pixels, self.structure.image
+        images = tf.reshape(inputs[:, :n_pixels], (-1, *image))
+        flat = tf.reshape(augmented(images, numbers, seed), (-1, n_pixels))
         return tf.concat([flat, inputs[:, n_pixels:]], axis=1)
 
 
-def _each(of_one: Any, *stacked: Any) -> Any:
+def _each(function: Callable[..., Tensor], shares: tuple[Tensor, ...]) -> Tensor:
     """Return what a function makes of each replica's share, stacked."""
     return tf.map_fn(
-        of_one, stacked, parallel_iterations=1, fn_output_signature=tf.float32
+        function, shares, parallel_iterations=1, fn_output_signature=tf.float32
     )
 
 
-def _seed(key: Any, count: Any, purpose: int) -> Any:
+def _seed(key: Tensor, count: Tensor, purpose: int) -> Tensor:
     """Return a seed that belongs to a replica and a step."""
     return tf.stack([key, 2 * count + purpose])
 
 
-class _Drop:
-    """Features dropped by a replica's own noise."""
+class _Dropout:
+    """Dropout of features by a replica's own noise."""
 
-    def __init__(self, factor: Any, least: Any, seed: Any) -> None:
+    def __init__(self, factor: Tensor, least: Tensor, seed: Tensor) -> None:
         self.factor, self.least, self.seed = factor, least, seed
 
-    def __call__(self, features: Any) -> Any:
+    def __call__(self, features: Tensor) -> Tensor:
         drawn = tf.random.stateless_uniform(
             tf.shape(features), self.seed, None, None, tf.uint32
         )
         return features * (tf.cast(drawn >= self.least, tf.float32) * self.factor)
 
 
-def moved(images: Any, how: Any, seed: Any) -> Any:
-    """Return each image turned, mirrored and shifted by noise of its own.
-
-    Parameters
-    ----------
-    images : shape (n, height, width, channels)
-    how : shape (4,)
-        See :meth:`Moves.numbers`. What a shift uncovers repeats the edge.
-    """
-    n, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
-    drawn = tf.random.stateless_uniform((4, n, 1, 1), seed)
-    down, right = (tf.floor(drawn[i] * (2.0 * how[i] + 1.0)) - how[i] for i in range(2))
-    quarters = tf.floor(4.0 * drawn[2] * how[3])
-    mirrored = tf.logical_and(drawn[3] >= 0.5, how[2] > 0.0)
-    y = tf.range(height, dtype=tf.float32)[None, :, None]
-    x = tf.range(width, dtype=tf.float32)[None, None, :]
-    odd = tf.equal(quarters % 2.0, 1.0)
-    upside_down = tf.logical_or(tf.equal(quarters, 1.0), tf.equal(quarters, 2.0))
-    backwards = tf.math.logical_xor(quarters >= 2.0, mirrored)
-    y, x = tf.where(odd, x, y), tf.where(odd, y, x)
-    y = tf.where(upside_down, height - 1.0 - y, y) + down
-    x = tf.where(backwards, width - 1.0 - x, x) + right
-    y, x = tf.clip_by_value(y, 0, height - 1.0), tf.clip_by_value(x, 0, width - 1.0)
-    place = tf.reshape(tf.cast(y * width + x, tf.int32), (n, -1))
-    flat = tf.reshape(images, (n, height * width, channels))
-    return tf.reshape(tf.gather(flat, place, batch_dims=1), tf.shape(images))
-
-
 def _forward(
-    inputs: Any,
-    arrays: Sequence[Any],
-    known: ImageStructure,
-    drop: _Drop | None = None,
-) -> Any:
+    inputs: Tensor,
+    arrays: Sequence[Tensor],
+    structure: ConvStructure,
+    dropout: _Dropout | None = None,
+) -> Tensor:
     """Return outputs before any softmax, shape (n_rows, n_outputs)."""
-    bend, n_pixels = getattr(tf.nn, known.activation), int(np.prod(known.image))
-    hidden = tf.reshape(inputs[:, :n_pixels], (-1, *known.image))
-    for block in range(known.n_blocks):
+    activate, n_pixels = getattr(tf.nn, structure.activation), structure.n_pixels
+    hidden = tf.reshape(inputs[:, :n_pixels], (-1, *structure.image))
+    for block in range(structure.n_blocks):
         kernel, scales, shifts = arrays[3 * block : 3 * block + 3]
-        hidden = tf.nn.max_pool2d(
-            tf.nn.conv2d(hidden, kernel, 1, "SAME"), 2, 2, "VALID"
-        )
-        hidden = bend(_normalised(hidden) * _vector(scales) + _vector(shifts))
-    found = (
-        tf.reshape(hidden, (tf.shape(hidden)[0], -1))
-        if known.flat
-        else tf.reduce_mean(hidden, axis=(1, 2))
-    )
-    features = tf.concat([found, inputs[:, n_pixels:]], axis=1)
-    if drop is not None:
-        features = drop(features)
+        convolved = tf.nn.conv2d(hidden, kernel, 1, "SAME")
+        pooled = tf.nn.max_pool2d(convolved, 2, 2, "VALID")
+        hidden = activate(_group_norm(pooled) * _vector(scales) + _vector(shifts))
+    features = tf.concat([_features(hidden, structure), inputs[:, n_pixels:]], axis=1)
+    if dropout is not None:
+        features = dropout(features)
     kernel = tf.reshape(arrays[-2], tf.shape(arrays[-2])[-2:])
     return tf.matmul(features, kernel) + _vector(arrays[-1])
 
 
-def _vector(array: Any) -> Any:
+def _features(maps: Tensor, structure: ConvStructure) -> Tensor:
+    if structure.flat:
+        return tf.reshape(maps, (tf.shape(maps)[0], -1))
+    return tf.reduce_mean(maps, axis=(1, 2))
+
+
+def _vector(array: Tensor) -> Tensor:
     return tf.reshape(array, (-1,))
 
 
-def _normalised(maps: Any) -> Any:
-    """Return maps of which each group has mean 0 and variance 1 in each image."""
+def _group_norm(maps: Tensor) -> Tensor:
+    """Return maps in which each group has mean 0 and variance 1 in each image."""
     shape = tf.shape(maps)
     groups = tf.reshape(
         maps, (shape[0], shape[1] * shape[2], GROUPS, shape[3] // GROUPS)
@@ -221,12 +214,13 @@ def _normalised(maps: Any) -> Any:
 # Prediction --------------------------------------------------------------------------------------
 
 
-def image_outputs_of(
+def conv_predictions(
     shape: ImageShape, weights: Weights, inputs: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return class probabilities, or numbers, shape (n_rows, n_outputs)."""
-    predictor = _predictor(image_structure(shape, "cross_entropy"), shape.n_outputs > 1)
-    arrays, at_once = [tf.constant(one) for one in weights], shape.rows_at_once
+    structure = conv_structure(shape, "cross_entropy")
+    predictor = _predictor(structure, shape.n_outputs > 1)
+    arrays, at_once = [tf.constant(array) for array in weights], shape.rows_at_once
     parts = [
         predictor(inputs[start : start + at_once], arrays).numpy()
         for start in range(0, len(inputs), at_once)
@@ -235,8 +229,8 @@ def image_outputs_of(
 
 
 @lru_cache
-def _predictor(structure: ImageStructure, classes: bool) -> Any:
-    def predicted(inputs: Any, arrays: list[Any]) -> Any:
+def _predictor(structure: ConvStructure, classes: bool) -> Tensor:
+    def predictions(inputs: Tensor, arrays: list[Tensor]) -> Tensor:
         outputs = _forward(inputs, arrays, structure)
         return tf.nn.softmax(outputs) if classes else outputs
 
@@ -247,7 +241,7 @@ def _predictor(structure: ImageStructure, classes: bool) -> Any:
         tf.TensorSpec([None]),
     ]
     return tf.function(
-        predicted,
+        predictions,
         autograph=False,
         input_signature=[tf.TensorSpec([None, None]), arrays],
     )

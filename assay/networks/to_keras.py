@@ -1,7 +1,7 @@
-"""The finished form of an ensemble: one model of stock Keras layers, and the archive it is kept in.
+"""The finished ensemble as one model of stock Keras layers, and the archive it is kept in.
 
-Training runs on weights with a leading replica axis (see ``train``); what is kept is an ordinary
-Keras model that loads without any code of ours. A test holds the two forms together.
+Training runs on weights with a leading replica axis (see :mod:`assay.networks.graph`); what is kept
+is an ordinary Keras model that loads without any code of ours. A test holds the two together.
 """
 
 import io
@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from assay.networks.conv_spec import EPSILON, GROUPS, ImageShape
-from assay.networks.spec import Encoding, Net, Weights, alike
-from assay.store.environment import pin
+from assay.networks import operations as ops
+from assay.networks.conv_spec import EPSILON, GROUPS
+from assay.networks.encoding import Encoding
+from assay.networks.net import Net
+from assay.store.machine import pin
 
 pin()
 import keras  # noqa: E402  (its settings are read at import)
@@ -26,143 +29,99 @@ keras.config.set_floatx("float32")  # whatever a settings file in the home folde
 keras.config.set_image_data_format("channels_last")
 keras.config.set_epsilon(1e-7)
 
+layers = keras.layers
+
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def as_keras(members: Sequence[Net], name: str = "assay") -> keras.Model:
-    """Build one Keras model that averages what ``members`` predict.
+    """Build one Keras model that averages the predictions of ``members``.
 
-    Stock layers only. Fully connected members of equal sizes are computed together: the input
-    encoded, repeated once per member, a dense layer per member as ``EinsumDense("bri,rio->bro")``,
-    softmax where there are classes. A network for images has layers of its own. Then the mean over
-    all.
+    Stock layers only. Fully connected members of equal sizes are computed together: the encoded input
+    is repeated once per member, with a dense layer per member as ``EinsumDense("bri,rio->bro")``.
     """
-    inputs = keras.Input((members[0].n_inputs,), name="features")
-    encoded: dict[int, Any] = {}
-    for net in members:
-        if id(net.encoding) not in encoded:
-            encoded[id(net.encoding)] = _encoded(inputs, net.encoding, len(encoded))
-    outputs: list[Any] = []
-    for number, places in enumerate(alike(members)):
-        like = [members[place] for place in places]
-        if like[0].image is None:
-            branch = _branch(encoded[id(like[0].encoding)], like, number)
-            outputs.append(branch)
-            continue
-        outputs += [
-            _image_branch(inputs, like[0].image, net.weights, f"{number}_{place}")
-            for place, net in enumerate(like)
-        ]
-    together = (
-        keras.layers.Concatenate(axis=1, name="all_members")(outputs)
-        if len(outputs) > 1
-        else outputs[0]
-    )
-    mean = keras.layers.GlobalAveragePooling1D(name="mean")(together)
+    inputs, model = keras.Input((members[0].n_inputs,), name="features"), _Model()
+    parts = ops.walk(members, model.emit, inputs)
+    together = model.add(layers.Concatenate(1), parts) if len(parts) > 1 else parts[0]
+    mean = model.add(layers.GlobalAveragePooling1D(), together)
     return keras.Model(inputs, mean, name=name)
 
 
-def _encoded(inputs: Any, known: Encoding | None, number: int) -> Any:
-    """Return the inputs with the pieces of their leading columns behind them."""
-    if known is None:
-        return inputs
-    layers = keras.layers
-    n_inputs, (n_columns, n_pieces) = inputs.shape[1], known.slopes.shape
-    columns = layers.Reshape((n_inputs, 1), name=f"columns_{number}")(inputs)
-    leading = layers.Cropping1D((0, n_inputs - n_columns), name=f"numeric_{number}")(
-        columns
-    )
-    past = layers.EinsumDense(
-        "bfi,fk->bfk",
-        (n_columns, n_pieces),
-        bias_axes="fk",
-        trainable=False,
-        name=f"past_{number}",
-    )
-    steep = layers.EinsumDense(
-        "bfk,fk->bfk", (n_columns, n_pieces), trainable=False, name=f"pieces_{number}"
-    )
-    rising = steep(past(leading))
-    past.set_weights([np.ones_like(known.edges), -known.edges])
-    steep.set_weights([known.slopes])
-    pieces = layers.ReLU(max_value=1.0, name=f"clip_{number}")(rising)
-    centred = layers.Rescaling(1.0, -0.5, name=f"centre_{number}")(pieces)
-    flat = layers.Flatten(name=f"flat_{number}")(centred)
-    return layers.Concatenate(name=f"encoded_{number}")([inputs, flat])
+class _Model:
+    """Layers in order; names are counted, so that equal nets give equal archives."""
 
+    def __init__(self) -> None:
+        self.count = 0
 
-def _branch(inputs: Any, members: Sequence[Net], number: int) -> Any:
-    """Return what members of equal sizes predict, shape (n_rows, n_members, n_outputs)."""
-    hidden = keras.layers.RepeatVector(len(members), name=f"members_{number}")(inputs)
-    stacked = [
-        np.stack(arrays)
-        for arrays in zip(*(net.weights for net in members), strict=True)
-    ]
-    for place in range(0, len(stacked), 2):
-        kernel, bias = stacked[place], stacked[place + 1]
-        last = place == len(stacked) - 2
-        layer = keras.layers.EinsumDense(
-            "bri,rio->bro",
-            output_shape=(len(members), kernel.shape[2]),
-            bias_axes="ro",
-            activation=None if last else members[0].activation,
-            name=f"logits_{number}" if last else f"hidden_{number}_{place // 2 + 1}",
+    def emit(self, operation: ops.Operation, values: Any, inputs: Any) -> Any:
+        """Return the result of an operation; maps have channels last, members are the second axis."""
+        match operation:
+            case Encoding():
+                return self._encode(operation, values)
+            case ops.MemberDense(kernels, biases, first):
+                n_members, _, n_out = kernels.shape
+                if first:
+                    values = self.add(layers.RepeatVector(n_members), values)
+                shape = (n_members, n_out)
+                dense = layers.EinsumDense("bri,rio->bro", shape, bias_axes="ro")
+                return self.add(dense, values, kernels, biases)
+            case ops.Dense(kernel, biases):
+                return self.add(layers.Dense(len(biases)), values, kernel, biases)
+            case ops.Image(height, width, channels):
+                pixels = self._columns(values, 0, height * width * channels)
+                return self.add(layers.Reshape((height, width, channels)), pixels)
+            case ops.Convolve(kernel):
+                n_maps = kernel.shape[-1]
+                layer = layers.Conv2D(n_maps, 3, padding="same", use_bias=False)
+                return self.add(layer, values, kernel)
+            case ops.GroupNorm(_, _, scales, shifts):
+                norm = layers.GroupNormalization(GROUPS, epsilon=EPSILON)
+                return self.add(norm, values, scales, shifts)
+            case ops.Flatten():
+                return self.add(layers.Flatten(), values)
+            case ops.AppendInputs(start, end):
+                others = self._columns(inputs, start, end)
+                return self.add(layers.Concatenate(), [values, others])
+            case "max_pool":
+                return self.add(layers.MaxPooling2D(2), values)
+            case "average_maps":
+                return self.add(layers.GlobalAveragePooling2D(), values)
+            case "member_axis":
+                return self.add(layers.Reshape((1, values.shape[1])), values)
+            case _:
+                return self.add(layers.Activation(operation), values)
+
+    def _encode(self, encoding: Encoding, inputs: Any) -> Any:
+        shape, edges = encoding.sizes, encoding.edges
+        leading = self._columns(inputs, 0, shape[0])
+        subtract = layers.EinsumDense(
+            "bf,fk->bfk", shape, bias_axes="fk", trainable=False
         )
-        hidden = layer(hidden)
-        layer.set_weights([kernel, bias])
-    if members[0].n_outputs > 1:
-        hidden = keras.layers.Softmax(name=f"softmax_{number}")(hidden)
-    return hidden
+        past = self.add(subtract, leading, np.ones_like(edges), -edges)
+        multiply = layers.EinsumDense("bfk,fk->bfk", shape, trainable=False)
+        rising = self.add(multiply, past, encoding.slopes)
+        pieces = self.add(layers.ReLU(max_value=1.0), rising)
+        centred = self.add(layers.Rescaling(1.0, -0.5), pieces)
+        flat = self.add(layers.Flatten(), centred)
+        return self.add(layers.Concatenate(), [inputs, flat])
 
+    def _columns(self, values: Any, first: int, end: int) -> Any:
+        """Return some columns, shape (n_rows, end - first)."""
+        n_columns = values.shape[1]
+        if (first, end) == (0, n_columns):
+            return values
+        columns = self.add(layers.Reshape((n_columns, 1)), values)
+        cropped = self.add(layers.Cropping1D((first, n_columns - end)), columns)
+        return self.add(layers.Flatten(), cropped)
 
-def _image_branch(inputs: Any, shape: ImageShape, weights: Weights, name: str) -> Any:
-    """Return what a network for images predicts, shape (n_rows, 1, n_outputs)."""
-    layers = keras.layers
-    hidden = _pixels(inputs, shape, name)
-    for block, n_filters in enumerate(shape.filters):
-        of, own = f"{name}_{block + 1}", weights[3 * block : 3 * block + 3]
-        convolve = layers.Conv2D(
-            n_filters, 3, padding="same", use_bias=False, name=f"convolve_{of}"
-        )
-        normalise = layers.GroupNormalization(
-            GROUPS, epsilon=EPSILON, name=f"norm_{of}"
-        )
-        pooled = layers.MaxPooling2D(2, name=f"pool_{of}")(convolve(hidden))
-        hidden = layers.Activation(shape.activation, name=f"bend_{of}")(
-            normalise(pooled)
-        )
-        convolve.set_weights(own[:1])
-        normalise.set_weights(own[1:])
-    end = layers.Flatten if shape.flat else layers.GlobalAveragePooling2D
-    features = end(name=f"features_{name}")(hidden)
-    if shape.n_inputs > shape.n_pixels:
-        others = _columns(inputs, shape.n_pixels, shape.n_inputs, f"others_{name}")
-        features = layers.Concatenate(name=f"all_{name}")([features, others])
-    dense = layers.Dense(
-        shape.n_outputs,
-        activation="softmax" if shape.n_outputs > 1 else None,
-        name=f"outputs_{name}",
-    )
-    outputs = layers.Reshape((1, shape.n_outputs), name=f"member_{name}")(
-        dense(features)
-    )
-    dense.set_weights(weights[-2:])
-    return outputs
-
-
-def _pixels(inputs: Any, shape: ImageShape, name: str) -> Any:
-    form = (shape.height, shape.width, shape.channels)
-    if shape.n_inputs > shape.n_pixels:
-        inputs = _columns(inputs, 0, shape.n_pixels, f"pixels_{name}")
-    return keras.layers.Reshape(form, name=f"image_{name}")(inputs)
-
-
-def _columns(inputs: Any, first: int, end: int, name: str) -> Any:
-    """Return some columns of the inputs, shape (n_rows, end - first)."""
-    layers, n_inputs = keras.layers, inputs.shape[1]
-    columns = layers.Reshape((n_inputs, 1), name=f"columns_{name}")(inputs)
-    cut = layers.Cropping1D((first, n_inputs - end), name=f"cut_{name}")(columns)
-    return layers.Flatten(name=name)(cut)
+    def add(self, layer: Any, values: Any, *weights: NDArray[np.float32]) -> Any:
+        """Apply a new layer and set its weights."""
+        layer.name = f"{type(layer).__name__.lower()}_{self.count}"
+        self.count += 1
+        outputs = layer(values)
+        if weights:
+            layer.set_weights(weights)
+        return outputs
 
 
 def archive(model: keras.Model) -> bytes:
@@ -189,7 +148,7 @@ def _renumbered(config: bytes) -> bytes:
     numbers: dict[bytes, bytes] = {}
     return re.sub(
         rb'(?<="shared_object_id": )\d+',
-        lambda found: numbers.setdefault(found[0], b"%d" % (len(numbers) + 1)),
+        lambda match: numbers.setdefault(match[0], b"%d" % (len(numbers) + 1)),
         config,
     )
 

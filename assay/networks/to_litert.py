@@ -1,20 +1,21 @@
 """The finished ensemble for LiteRT, which predicts on phones and small boards.
 
-Written in operations that LiteRT has itself: from the saved model its converter takes Einstein sums
-over as they are, which the runtime then does not know.
+Written in operations that LiteRT has itself: its converter keeps the Einstein sums of the Keras model,
+which the runtime then does not know.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.networks.conv_spec import EPSILON, GROUPS, ImageShape
-from assay.networks.spec import Activation, Encoding, Net, Weights, alike
-from assay.store.environment import pin
+from assay.networks import operations as ops
+from assay.networks.conv_spec import EPSILON, GROUPS
+from assay.networks.encoding import Encoding
+from assay.networks.net import Net
+from assay.store.machine import pin
 
 pin()
 import tensorflow as tf  # noqa: E402  (its settings are read at import)
@@ -23,103 +24,77 @@ Tensor = Any
 
 
 def as_litert(members: Sequence[Net]) -> bytes:
-    """Return a model that averages what ``members`` predict, as bytes: float32 in and out, as :mod:`assay.networks.to_onnx`."""
-    described = tf.TensorSpec((None, members[0].n_inputs), tf.float32, name="features")
-    answer = tf.function(partial(_answer, members), input_signature=[described])
+    """Return a model that averages the predictions of ``members``, as bytes.
+
+    Inputs and outputs are float32, as in :mod:`assay.networks.to_onnx`.
+    """
+
+    def predictions(features: Tensor) -> Tensor:
+        parts = ops.walk(members, _emit, features)
+        return tf.reduce_mean(tf.concat(parts, axis=0), axis=0)
+
+    features = tf.TensorSpec((None, members[0].n_inputs), name="features")
+    traced = tf.function(predictions, autograph=False, input_signature=[features])
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [answer.get_concrete_function()]
+        [traced.get_concrete_function()]
     )
     return bytes(converter.convert())
 
 
-def litert_answers(content: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what a model that :func:`as_litert` wrote predicts, shape (n_rows, n_outputs)."""
+def litert_predictions(
+    content: bytes, inputs: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the predictions of a model that :func:`as_litert` wrote, shape (n_rows, n_outputs)."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # tf.lite.Interpreter moves to a package of its own
+        # tf.lite.Interpreter moves to a package of its own
+        warnings.simplefilter("ignore")
         interpreter = tf.lite.Interpreter(model_content=content, num_threads=1)
-    (asked,), (answered,) = (
-        interpreter.get_input_details(),
-        interpreter.get_output_details(),
-    )
-    interpreter.resize_tensor_input(asked["index"], inputs.shape)
+    [features] = interpreter.get_input_details()
+    [predictions] = interpreter.get_output_details()
+    interpreter.resize_tensor_input(features["index"], inputs.shape)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(asked["index"], inputs)
+    interpreter.set_tensor(features["index"], inputs)
     interpreter.invoke()
-    return np.asarray(interpreter.get_tensor(answered["index"]))
+    return np.asarray(interpreter.get_tensor(predictions["index"]))
 
 
-def _answer(members: Sequence[Net], features: Tensor) -> Tensor:
-    parts: list[Tensor] = []
-    for places in alike(members):
-        like = [members[place] for place in places]
-        if like[0].image is None:
-            parts.append(_branch(features, like))
-        else:
-            parts += [
-                _image_branch(features, like[0].image, net.weights) for net in like
-            ]
-    return tf.reduce_mean(tf.concat(parts, axis=0), axis=0)
+def _emit(operation: ops.Operation, values: Tensor, inputs: Tensor) -> Tensor:
+    """Return the result of an operation; maps have their channels last."""
+    match operation:
+        case Encoding(edges, slopes):
+            rising = (values[:, : len(slopes), None] - edges) * slopes
+            pieces = tf.clip_by_value(rising, 0.0, 1.0) - 0.5
+            return tf.concat([values, tf.reshape(pieces, (-1, slopes.size))], axis=1)
+        case ops.MemberDense(kernels, biases, first):
+            hidden = tf.repeat(values[None], len(kernels), axis=0) if first else values
+            return tf.matmul(hidden, kernels) + biases[:, None, :]
+        case ops.Dense(kernel, biases):
+            return values @ kernel + biases
+        case ops.Image(height, width, channels):
+            pixels = values[:, : height * width * channels]
+            return tf.reshape(pixels, (-1, height, width, channels))
+        case ops.Convolve(kernel):
+            return tf.nn.conv2d(values, kernel, strides=1, padding="SAME")
+        case ops.GroupNorm():
+            return _group_norm(operation, values)
+        case ops.Flatten(n_columns):
+            return tf.reshape(values, (-1, n_columns))
+        case ops.AppendInputs(start, end):
+            return tf.concat([values, inputs[:, start:end]], axis=1)
+        case "max_pool":
+            return tf.nn.max_pool2d(values, 2, 2, "VALID")
+        case "average_maps":
+            return tf.reduce_mean(values, axis=(1, 2))
+        case "member_axis":
+            return values[None]
+        case _:
+            return getattr(tf.nn, operation)(values)
 
 
-def _branch(features: Tensor, members: Sequence[Net]) -> Tensor:
-    """Return what members of equal sizes predict, shape (n_members, n_rows, n_outputs)."""
-    bend = _bend(members[0].activation)
-    encoded = _encoded(features, members[0].encoding)
-    hidden = tf.repeat(encoded[None], len(members), axis=0)
-    stacked = [
-        np.stack(arrays)
-        for arrays in zip(*(net.weights for net in members), strict=True)
-    ]
-    for place in range(0, len(stacked), 2):
-        hidden = tf.matmul(hidden, stacked[place]) + stacked[place + 1][:, None, :]
-        hidden = bend(hidden) if place < len(stacked) - 2 else hidden
-    return tf.nn.softmax(hidden) if members[0].n_outputs > 1 else hidden
-
-
-def _encoded(features: Tensor, known: Encoding | None) -> Tensor:
-    if known is None:
-        return features
-    leading = features[:, : len(known.slopes), None]
-    pieces = tf.clip_by_value((leading - known.edges) * known.slopes, 0.0, 1.0) - 0.5
-    return tf.concat([features, tf.reshape(pieces, (-1, known.slopes.size))], axis=1)
-
-
-def _bend(activation: Activation) -> Callable[[Tensor], Tensor]:
-    known: dict[Activation, Callable[[Tensor], Tensor]] = {
-        "relu": tf.nn.relu,
-        "silu": tf.nn.silu,
-        "selu": tf.nn.selu,
-    }
-    return known[activation]
-
-
-def _image_branch(features: Tensor, shape: ImageShape, weights: Weights) -> Tensor:
-    """Return what a network for images predicts, shape (1, n_rows, n_outputs)."""
-    bend = _bend(shape.activation)
-    form = (-1, shape.height, shape.width, shape.channels)
-    hidden = tf.reshape(features[:, : shape.n_pixels], form)
-    for block, n_filters in enumerate(shape.filters):
-        kernel, scales, shifts = weights[3 * block : 3 * block + 3]
-        convolved = tf.nn.conv2d(hidden, kernel, strides=1, padding="SAME")
-        pooled = tf.nn.max_pool2d(convolved, 2, 2, "VALID")
-        hidden = bend(_normalised(pooled, n_filters) * scales + shifts)
-    n_maps = int(np.prod(shape.last_map)) * shape.filters[-1]
-    found = (
-        tf.reshape(hidden, (-1, n_maps))
-        if shape.flat
-        else tf.reduce_mean(hidden, axis=(1, 2))
-    )
-    known = tf.concat([found, features[:, shape.n_pixels :]], axis=1)
-    outputs = known @ weights[-2] + weights[-1]
-    return (tf.nn.softmax(outputs) if shape.n_outputs > 1 else outputs)[None]
-
-
-def _normalised(maps: Tensor, n_filters: int) -> Tensor:
-    _, height, width, _ = maps.shape
-    groups = tf.reshape(maps, (-1, height * width, GROUPS, n_filters // GROUPS))
+def _group_norm(norm: ops.GroupNorm, maps: Tensor) -> Tensor:
+    height, width, n_maps = norm.height, norm.width, len(norm.scales)
+    groups = tf.reshape(maps, (-1, height * width, GROUPS, n_maps // GROUPS))
     centred = groups - tf.reduce_mean(groups, axis=(1, 3), keepdims=True)
     variance = tf.reduce_mean(centred**2, axis=(1, 3), keepdims=True)
     normal = centred * tf.math.rsqrt(variance + EPSILON)
-    return tf.reshape(normal, (-1, height, width, n_filters))
+    return tf.reshape(normal, (-1, height, width, n_maps)) * norm.scales + norm.shifts

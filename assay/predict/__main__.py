@@ -2,31 +2,42 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from assay.errors import AssayError
 from assay.predict.command import Summary, predict_file
+from assay.wording import (
+    LANGUAGES,
+    Sentence,
+    language_of_the_machine,
+    render,
+    speak,
+)
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Predict a table as the command line says, and return the exit code."""
-    asked = _parser().parse_args(words)
-    output = None if asked.output in (None, "-") else Path(asked.output)
-    images = None if asked.images is None else Path(asked.images)
+    _choose_language(words)
+    options = _parser().parse_args(words)
+    output = None if options.output in (None, "-") else Path(options.output)
+    images = None if options.images is None else Path(options.images)
     try:
-        summary = predict_file(Path(asked.bundle), Path(asked.table), output, images)
-        tell(summary, as_json=asked.json, fully=asked.verbose)
+        summary = predict_file(
+            Path(options.bundle), Path(options.table), output, images
+        )
     except AssayError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. No file was written.\n")
+        sys.stderr.write(f"{_text('interrupted')}\n")
         return 130
+    show(summary, as_json=options.json, fully=options.verbose)
     return 0
 
 
-def tell(summary: Summary, *, as_json: bool, fully: bool) -> None:
-    """Say what came of it: to a person on stderr, and as the last line of stdout if asked."""
+def show(summary: Summary, *, as_json: bool, fully: bool) -> None:
+    """Write the summary to stderr for a person and, if wanted, as the last line of stdout for a program."""
     sys.stderr.write(f"{summary.sentence()}\n")
     if fully:
         for line in summary.details():
@@ -36,32 +47,37 @@ def tell(summary: Summary, *, as_json: bool, fully: bool) -> None:
         sys.stdout.flush()
 
 
+def _choose_language(words: Sequence[str] | None) -> None:
+    """Speak the language of ``--lang``, before the parser needs its own sentences."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--lang")
+    try:
+        wanted = parser.parse_known_args(words)[0].lang
+    except argparse.ArgumentError:  # which the whole parser reports
+        wanted = None
+    speak(wanted if wanted in LANGUAGES else language_of_the_machine())
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m assay.predict",
-        description="Predict the rows of a table with the model that a check left.",
-        epilog="Exit codes: 0 predicted, 2 the command is wrong, 3 the bundle or the table is refused, 1 anything else.",
+        description=_text("help.description"),
+        epilog=_text("help.exit_codes"),
     )
-    parser.add_argument("bundle", help="the bundle, or the folder of its run")
-    parser.add_argument("table", help="a CSV, TSV, JSON lines, Parquet or npz file")
+    parser.add_argument("bundle", help=_text("help.bundle"))
+    parser.add_argument("table", help=_text("help.table"))
+    parser.add_argument("-o", "--output", metavar="FILE", help=_text("help.output"))
+    parser.add_argument("--images", metavar="PATH", help=_text("help.images"))
+    parser.add_argument("--lang", choices=LANGUAGES, help=_text("help.lang"))
+    parser.add_argument("--json", action="store_true", help=_text("help.json"))
     parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="ends in .csv, .jsonl or .parquet; default: CSV on the standard output",
-    )
-    parser.add_argument(
-        "--images",
-        metavar="PATH",
-        help="a folder, .tar, .tar.gz or .zip of the images that rows name",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print a record as the last line"
-    )
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="say what was decided"
+        "-v", "--verbose", action="store_true", help=_text("help.verbose")
     )
     return parser
+
+
+def _text(name: str) -> str:
+    return render(Sentence.of(f"predict.{name}"))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from assay.errors import DataRefused
 from assay.formats.array_headers import UNREADABLE, heads_of
-from assay.formats.checks import cut, first_line
+from assay.formats.checks import cut, first_line, some_of
 from assay.predict.expectations import Rules, rules_of
 from assay.predict.features import features
 from assay.predict.manifest import verified
@@ -25,13 +25,14 @@ from assay.predict.parsing import Cells, Chunk, Words, typed
 from assay.predict.schema import Form
 from assay.predict.source import TableFile
 from assay.predict.warnings import Remarks
+from assay.wording import Sentence
 
 _MOST_CELLS, _MOST_ROWS, _FEWEST_ROWS = 4_000_000, 4_096, 64  # held at once
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a bundle predicts of some rows.
+    """A bundle's predictions for some rows.
 
     Attributes
     ----------
@@ -40,7 +41,8 @@ class Predictions:
     probabilities : shape (n_rows, n_classes)
         In the order of ``classes``; no columns where a number is predicted.
     remarks
-        What about each row is outside of what training saw; empty where nothing is.
+        What in each row is outside of what training saw, in English whatever language is chosen: it is
+        data, which a program may look through. Empty where nothing is.
     """
 
     prediction: NDArray[Any]
@@ -50,7 +52,7 @@ class Predictions:
 
 
 class Bundle:
-    """A model with all that it takes to predict: the form of a row, the network, the rules of its suite."""
+    """A model with all that prediction needs: the form of a row, the network, the rules of its suite."""
 
     def __init__(
         self, form: Form, network: Network, rules: Rules, manifest: Mapping[str, Any]
@@ -73,24 +75,21 @@ class Bundle:
         StudyError
             If no bundle lies there.
         DataRefused
-            If it was altered, or does not fit together.
+            If it was altered, or its files do not fit together.
         """
-        held = verified(Path(path))
-        place = held.folder
+        bundle = verified(Path(path))
+        folder, files = bundle.folder, bundle.contents
         try:
-            arrays = _arrays(held.contents["prep.npz"], f"{place / 'prep.npz'}")
-            form = Form.of(json.loads(held.contents["prep.json"]), arrays)
-            rules = rules_of(held.contents["suite.json"].decode(), form)
+            arrays = _arrays(files["prep.npz"], f"{folder / 'prep.npz'}")
+            form = Form.of(json.loads(files["prep.json"]), arrays)
+            rules = rules_of(files["suite.json"].decode(), form)
         except (ValueError, RecursionError) as error:
-            raise DataRefused(f"{place} cannot be used: {first_line(error)}.") from None
-        network = Network(held.contents["net.onnx"], f"{place / 'net.onnx'}")
-        wanted = form.preparation.n_inputs, form.n_outputs
-        if (network.n_inputs, network.n_outputs) != wanted:
             raise DataRefused(
-                f"{place} does not fit together: its network has {network.n_inputs} inputs and {network.n_outputs} "
-                f"outputs, and its form {wanted[0]} and {wanted[1]}."
-            )
-        return cls(form, network, rules, held.manifest)
+                "predict.bundle_unusable", bundle=str(folder), reason=first_line(error)
+            ) from None
+        network = Network(files["net.onnx"], f"{folder / 'net.onnx'}")
+        _check_fit(network, form, folder)
+        return cls(form, network, rules, bundle.manifest)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -119,21 +118,18 @@ class Bundle:
         DataRefused
             If a column is missing, or a cell is not what it must be.
         """
-        self.check_columns(list(columns), "the table")
+        table = Sentence.of("predict.the_table")
+        self.check_columns(list(columns), table)
         lengths = {len(columns[name]) for name in self.needed}
         if len(lengths) != 1:
-            raise DataRefused(
-                f"The columns have different lengths: {', '.join(map(str, sorted(lengths)))}. Each has one cell a row."
-            )
+            raise DataRefused("predict.lengths", lengths=tuple(sorted(lengths)))
         n_rows, step = lengths.pop(), self.rows_at_once()
         parts = []
         for first in range(0, n_rows, step):
             rows = slice(first, first + step)
             cells = {name: columns[name][rows] for name in self.needed}
             n = min(step, n_rows - first)
-            parts.append(
-                self.predict_chunk(Chunk("the table", n, cells, as_text, first))
-            )
+            parts.append(self.predict_chunk(Chunk(table, n, cells, as_text, first)))
         return self._joined(parts)
 
     def predict_chunk(self, chunk: Chunk) -> Predictions:
@@ -142,7 +138,7 @@ class Bundle:
         return self.predictions(chunk, self.network.predict(inputs), remarks)
 
     def prepared(self, chunk: Chunk) -> tuple[NDArray[np.float32], Remarks]:
-        """Return what the network sees of rows, shape (n_rows, n_inputs), and the remarks on them."""
+        """Return the network's inputs, shape (n_rows, n_inputs), and the remarks on the rows."""
         remarks, form = Remarks(), self.form
         values = {
             column.name: typed(column, chunk, self._words) for column in form.columns
@@ -153,31 +149,33 @@ class Bundle:
         return inputs.astype(np.float32), remarks
 
     def predictions(
-        self, chunk: Chunk, found: NDArray[np.float32], remarks: Remarks
+        self, chunk: Chunk, outputs: NDArray[np.float32], remarks: Remarks
     ) -> Predictions:
-        """Return what the network found of rows under the names of their classes."""
-        if not np.isfinite(found).all():
-            row = int((~np.isfinite(found)).any(axis=1).argmax())
+        """Return the network's outputs for rows with the names of their classes."""
+        if not np.isfinite(outputs).all():
+            row = int((~np.isfinite(outputs)).any(axis=1).argmax())
             raise DataRefused(
-                f"{chunk.table}, {chunk.place(row)}: its numbers are so large that nothing can be predicted from them. "
-                f"Correct them, or leave the row out."
+                "predict.not_finite", table=chunk.table, place=chunk.place(row)
             )
         return Predictions(
-            self._named(found),
-            found[:, : len(self.form.classes)],
+            self._named(outputs),
+            outputs[:, : len(self.form.classes)],
             self.form.classes,
             tuple(remarks.joined(chunk.n_rows)),
         )
 
     def check_columns(
-        self, names: Sequence[str], table: str, needed: Sequence[str] | None = None
+        self,
+        names: Sequence[str],
+        table: str | Sentence,
+        needed: Sequence[str] | None = None,
     ) -> None:
         """Refuse a table without the columns that are needed: all that the form has, or those given.
 
         Raises
         ------
         DataRefused
-            If one is missing; the message names it and the one of the table most like it.
+            If a column is missing; the message names it and the table's column most like it.
         """
         there, needed = frozenset(names), self.needed if needed is None else needed
         missing = [name for name in needed if name not in there]
@@ -186,25 +184,28 @@ class Bundle:
         images = self.form.images
         if images is not None and missing[0] in self.form.pixels:
             raise DataRefused(
-                f"{table} has no pixels, such as {missing[0]}. Its column {cut(images.column)} may name images: say with "
-                f"--images where they lie."
+                "predict.no_pixels",
+                table=table,
+                pixel=missing[0],
+                column=cut(images.column),
             )
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         close = _closest(missing[0], [name for name in names if name not in needed])
-        hint = (
-            f"its {cut(close)!r} is the closest"
-            if close
-            else f"it has {_listed(names)}"
-        )
         raise DataRefused(
-            f"{table} has no column {cut(missing[0])!r}{more}, which prediction needs; {hint}. Name it as in training."
+            "predict.column_missing",
+            table=table,
+            columns=some_of([repr(cut(missing[0]))], 1, n_all=len(missing)),
+            hint=Sentence.of("predict.closest_column", column=repr(cut(close)))
+            if close
+            else Sentence.of(
+                "predict.columns_there", columns=some_of([*map(cut, names)], 8)
+            ),
         )
 
-    def _named(self, found: NDArray[np.float32]) -> NDArray[Any]:
+    def _named(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
         if not self.form.classes:
-            return found[:, 0]
+            return outputs[:, 0]
         names = np.array(self.form.classes, dtype=object)
-        return np.asarray(names[found.argmax(axis=1)])
+        return np.asarray(names[outputs.argmax(axis=1)])
 
     def _joined(self, parts: Sequence[Predictions]) -> Predictions:
         if not parts:
@@ -217,23 +218,33 @@ class Bundle:
             np.concatenate([part.prediction for part in parts]),
             np.concatenate([part.probabilities for part in parts]),
             self.form.classes,
-            tuple(said for part in parts for said in part.remarks),
+            tuple(remark for part in parts for remark in part.remarks),
         )
 
 
 def _closest(name: str, names: Sequence[str]) -> str:
-    folded = {one.casefold(): one for one in names}
-    found = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
-    return folded[found[0]] if found else ""
+    """Return the name most like another, or an empty text."""
+    folded = {other.casefold(): other for other in names}
+    matches = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
+    return folded[matches[0]] if matches else ""
 
 
-def _listed(names: Sequence[str]) -> str:
-    said = ", ".join(cut(name) for name in names[:8])
-    return f"{said} and {len(names) - 8} more" if len(names) > 8 else said or "none"
+def _check_fit(network: Network, form: Form, folder: Path) -> None:
+    """Refuse a network of other inputs or outputs than the form of the rows."""
+    n_inputs, n_outputs = form.preparation.n_inputs, form.n_outputs
+    if (network.n_inputs, network.n_outputs) != (n_inputs, n_outputs):
+        raise DataRefused(
+            "predict.network_and_form",
+            bundle=str(folder),
+            n_inputs=network.n_inputs,
+            n_outputs=network.n_outputs,
+            n_inputs_of_form=n_inputs,
+            n_outputs_of_form=n_outputs,
+        )
 
 
 def _arrays(content: bytes, name: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an archive, whose sizes are looked at before any is read.
+    """Return the arrays of an archive, whose sizes are checked before any is read.
 
     Raises
     ------
@@ -245,18 +256,22 @@ def _arrays(content: bytes, name: str) -> dict[str, NDArray[Any]]:
             warnings.simplefilter("ignore")
             _check_sizes(archive, len(content), name)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return {one: arrays[one] for one in arrays.files}
+                return {array: arrays[array] for array in arrays.files}
     except UNREADABLE as error:
-        raise DataRefused(f"{name} cannot be read: {first_line(error)}.") from None
+        raise DataRefused(
+            "formats.unreadable", file=name, reason=first_line(error)
+        ) from None
 
 
 def _check_sizes(archive: zipfile.ZipFile, n_bytes: int, name: str) -> None:
     """Refuse an archive that announces more numbers than it can hold, or objects."""
     heads = dict(heads_of(archive, TableFile(name, name)))
     announced = 0
-    for one, (shape, dtype) in heads.items():
+    for array, (shape, dtype) in heads.items():
         if dtype.hasobject or any(n < 0 for n in shape):
-            raise DataRefused(f"{name}: its array {one} holds no plain numbers.")
+            raise DataRefused("predict.array_not_plain", file=name, array=array)
         announced += prod(shape) * dtype.itemsize
     if announced > n_bytes:
-        raise DataRefused(f"{name} announces {announced:,} bytes and has {n_bytes:,}.")
+        raise DataRefused(
+            "predict.array_sizes", file=name, announced=announced, n_bytes=n_bytes
+        )

@@ -1,4 +1,4 @@
-"""From a bundle and a table to a file of predictions, as both command lines run it."""
+"""From a bundle and a table to a file of predictions, for both command lines."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from assay.predict.pictures import Pictures
 from assay.predict.results import check_output, written
 from assay.predict.tables import open_table
 from assay.predict.warnings import Remarks
+from assay.wording import Sentence, render
 
 _TURN_S = 2e-4  # a network's thread, between two of its calls, waits at most so long for the one that reads
 _MOST_CORES = 8  # each holds a chunk; one process reads and writes for all
@@ -28,7 +29,7 @@ _MOST_CORES = 8  # each holds a chunk; one process reads and writes for all
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of predicting a table.
+    """How many rows of a table were predicted, and what was decided on the way.
 
     Attributes
     ----------
@@ -38,36 +39,48 @@ class Summary:
         What the reader decided, and which rules of the suite were not asked.
     """
 
-    file: str
+    file: str | Sentence
     rows: int
     marked: int
     seconds: float
     study: str
     plan: str
-    notes: tuple[str, ...]
+    notes: tuple[Sentence, ...]
     rules_asked: int
-    rules_not_asked: dict[str, str]
+    rules_not_asked: dict[str, Sentence]
 
     def sentence(self) -> str:
-        """Return it in a line for a person."""
-        rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
-        marked = (
-            f"{self.marked:,} of them marked" if self.marked else "none of them marked"
+        """Return the summary as a line for a person."""
+        number = "row" if self.rows == 1 else "rows"
+        return render(
+            Sentence.of(
+                f"predict.{number}_predicted"
+                if self.marked
+                else f"predict.{number}_predicted_unmarked",
+                n_rows=self.rows,
+                seconds=self.seconds,
+                n_marked=self.marked,
+                file=self.file,
+            )
         )
-        return f"{rows} predicted in {self.seconds:.1f} s, {marked}: {self.file}"
 
     def details(self) -> list[str]:
         """Return what was decided, a line each."""
-        rules = f"{self.rules_asked} rules of the suite were asked"
-        left = self.rules_not_asked.items()
-        return [
-            *self.notes,
-            rules,
-            *(f"rule {k} was not asked: {why}" for k, why in left),
+        not_asked = [
+            Sentence.of("predict.rule.not_asked", rule=rule, reason=reason)
+            for rule, reason in self.rules_not_asked.items()
         ]
+        asked = Sentence.of("predict.rule.asked", n=self.rules_asked)
+        return [*map(render, (*self.notes, asked, *not_asked))]
 
     def as_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
+        """Return the summary for a program, its sentences in English whatever language is chosen."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps(plain, ensure_ascii=False, default=_in_english)
+
+
+def _in_english(sentence: Sentence) -> str:
+    return render(sentence, "en")
 
 
 def predict_file(
@@ -86,9 +99,9 @@ def predict_file(
     output
         Where the predictions go; None: to the standard output.
     images
-        A folder or an archive of the images that rows name, for a model that looks at them.
+        A folder or an archive of the images that rows name, for a model of images.
     hear
-        Told how many rows are done, now and then.
+        Called with the number of rows done so far, after each few thousand.
 
     Raises
     ------
@@ -101,21 +114,19 @@ def predict_file(
     if output is not None:
         check_output(output)
         if output.exists() and table.exists() and output.samefile(table):
-            raise StudyError(
-                f"-o {output}: that is the table itself. Write the predictions to another file."
-            )
+            raise StudyError("predict.output_is_table", file=str(output))
     opened = Bundle.open(bundle)
     pictures = None if images is None else Pictures(images, opened.form)
     read = open_table(table, opened, pictures)
     n_rows = n_marked = 0
     with written(output, read.copied, opened.form.classes) as writer:
-        for chunk, found in _predicted(opened, read.chunks):
-            writer.write(chunk, found)
+        for chunk, predictions in _predicted(opened, read.chunks):
+            writer.write(chunk, predictions)
             n_rows += chunk.n_rows
-            n_marked += sum(map(bool, found.remarks))
+            n_marked += sum(map(bool, predictions.remarks))
             hear(n_rows)
     return Summary(
-        file="standard output" if output is None else str(output),
+        file=Sentence.of("predict.standard_output") if output is None else str(output),
         rows=n_rows,
         marked=n_marked,
         seconds=round(time.perf_counter() - begun, 3),
@@ -132,15 +143,15 @@ def _predicted(
 ) -> Iterator[tuple[Chunk, Predictions]]:
     """Yield each chunk with its predictions.
 
-    Networks calculate on all cores; what Python does for a row (reading, preparing, writing) is done by
-    the caller's thread alone, as several would wait for each other.
+    Networks compute on all cores. Reading, preparing and writing are Python's work, for which only one
+    thread runs at a time: the caller's thread does all of it.
     """
     n_cores = min(_MOST_CORES, _cores())
     begun: deque[tuple[Chunk, Remarks, Future[NDArray[np.float32]]]] = deque()
 
     def first() -> tuple[Chunk, Predictions]:
-        chunk, remarks, found = begun.popleft()
-        return chunk, bundle.predictions(chunk, found.result(), remarks)
+        chunk, remarks, outputs = begun.popleft()
+        return chunk, bundle.predictions(chunk, outputs.result(), remarks)
 
     with _turns_of(_TURN_S), ThreadPoolExecutor(n_cores) as pool:
         for chunk in chunks:

@@ -1,4 +1,4 @@
-"""Images as rows of pixels: noise taken out by medians."""
+"""Images as rows of pixels: noise removed by a median filter."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,18 @@ def smoothed(
 ) -> NDArray[np.float64]:
     """Return images, shape (n_rows, n_pixels), each pixel the median of the 3 x 3 around it by channel.
 
-    At the border an image goes on as its last row or column.
+    At the border the last row or column is repeated.
 
     Parameters
     ----------
     shape
         Height, width and channels.
     """
-    found = np.empty(pixels.shape)
+    medians = np.empty(pixels.shape)
     for start in range(0, len(pixels), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        found[rows] = _medians(pixels[rows], *shape)
-    return found
+        medians[rows] = _medians(pixels[rows], *shape)
+    return medians
 
 
 def _medians(

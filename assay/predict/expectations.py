@@ -1,13 +1,14 @@
-"""A suite's rules for single rows, asked without Great Expectations.
+"""A suite's rules for single rows, evaluated without Great Expectations.
 
-Rules for a whole table (counts, uniqueness, the set of columns) say nothing of one row, and rules of
-columns that prediction does not need are no concern of it: they are not asked, and which is said.
+Rules for a whole table (counts, uniqueness, the set of columns) cannot be decided for single rows, and
+rules for columns that prediction does not need do not matter: they are not asked, and each is listed
+with its reason.
 """
 
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from assay.formats.numbers import spelled
 from assay.predict.parsing import Chunk
 from assay.predict.schema import Column, Form
 from assay.predict.warnings import Remarks
+from assay.wording import Sentence, Value
 
 Values = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
@@ -34,11 +36,14 @@ _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_KNOWN_KEYS = {"column", "column_A", "column_B", "column_list", "mostly", "row_condition", "condition_parser"}  # fmt: skip
+_KEYS = {"column", "column_A", "column_B", "column_list", "mostly", "row_condition", "condition_parser"}  # fmt: skip
 
 
 class _NotAsked(Exception):
-    """Why a rule is not asked."""
+    """A rule is not asked; ``reason`` is why, as part of a sentence."""
+
+    def __init__(self, key: str, **values: Value) -> None:
+        self.reason = Sentence.of(key, **values)
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,10 @@ class Rules:
     """The rules of a suite that are asked, and for each of the others why it is not."""
 
     asked: tuple[Rule, ...]
-    not_asked: Mapping[str, str]
+    not_asked: Mapping[str, Sentence]
 
     def check(self, values: Values, chunk: Chunk, remarks: Remarks) -> None:
-        """Hold rows to the rules.
+        """Check rows by the rules, and remark on those that break one.
 
         Raises
         ------
@@ -81,11 +86,9 @@ class Rules:
                 row, name = int(broken.argmax()), rule.columns[0]
                 cell = chunk.cells[name][row]
                 value = cell.item() if isinstance(cell, np.generic) else cell
+                why = rule.why.rstrip(".")
                 chunk.refuse(
-                    row,
-                    name,
-                    value,
-                    f"which breaks the critical rule {rule.id}: {rule.why.rstrip('.')}",
+                    "predict.breaks_rule", row, name, value, rule=rule.id, why=why
                 )
             remarks.mark(broken, f"{rule.id}: {rule.why.rstrip('.')}")
 
@@ -96,20 +99,20 @@ def rules_of(suite: str, form: Form) -> Rules:
     Raises
     ------
     ValueError
-        If it is no suite.
+        If it is not a suite.
     """
     try:
-        known = json.loads(suite)["expectations"]
-        named = [(one["meta"]["id"], one) for one in known]
+        expectations = json.loads(suite)["expectations"]
+        rules = [(rule["meta"]["id"], rule) for rule in expectations]
     except (KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"it is no suite ({error!r})") from None
+        raise ValueError(f"suite.json is not a suite ({error!r})") from None
     asked: list[Rule] = []
-    not_asked: dict[str, str] = {}
-    for name, one in named:
+    not_asked: dict[str, Sentence] = {}
+    for name, rule in rules:
         try:
-            asked.append(_rule(name, one, form))
-        except _NotAsked as why:
-            not_asked[name] = str(why)
+            asked.append(_rule(name, rule, form))
+        except _NotAsked as refusal:
+            not_asked[name] = refusal.reason
     return Rules(tuple(asked), not_asked)
 
 
@@ -118,21 +121,21 @@ def _rule(name: str, rule: dict[str, Any], form: Form) -> Rule:
     severity = rule.get("severity", "critical")
     make = _TESTS.get(rule["type"])
     if make is None:
-        raise _NotAsked(_why_unknown(str(rule["type"])))
+        raise _unsupported(str(rule["type"]))
     if severity == "info":
-        raise _NotAsked("it is for information only")
-    columns = [_column(one, form) for one in _columns_of(kwargs)]
-    further = {key: value for key, value in kwargs.items() if key not in _KNOWN_KEYS}
+        raise _NotAsked("predict.rule.info")
+    columns = [_column(name, form) for name in _columns_of(kwargs)]
+    further = {key: value for key, value in kwargs.items() if key not in _KEYS}
     try:
         test = make(columns, **further)
     except (TypeError, ValueError, re.error) as error:
-        raise _NotAsked(f"its arguments are not known here ({error})") from None
+        raise _NotAsked("predict.rule.arguments", reason=str(error)) from None
     concerned = _condition(kwargs.get("row_condition"), form)
     names = tuple(column.name for column in columns)
 
     def met(values: Values) -> Mask:
-        fine = test(*(values[name] for name in names))
-        return fine if concerned is None else fine | ~concerned(values)
+        passed = test(*(values[name] for name in names))
+        return passed if concerned is None else passed | ~concerned(values)
 
     return Rule(
         id=name,
@@ -143,11 +146,11 @@ def _rule(name: str, rule: dict[str, Any], form: Form) -> Rule:
     )
 
 
-def _why_unknown(kind: str) -> str:
+def _unsupported(kind: str) -> _NotAsked:
     of_a_table = ("_table_", "unique", "proportion", "_count", "_max_", "_min_", "_mean_", "_median_", "_sum_", "_stdev_", "quantile", "_to_exist", "distinct", "most_common")  # fmt: skip
     if any(word in kind for word in of_a_table):
-        return "it concerns a whole table"
-    return f"{kind} is not known here"
+        return _NotAsked("predict.rule.whole_table")
+    return _NotAsked("predict.rule.unsupported", kind=kind)
 
 
 def _columns_of(kwargs: dict[str, Any]) -> Iterator[str]:
@@ -158,30 +161,30 @@ def _columns_of(kwargs: dict[str, Any]) -> Iterator[str]:
 
 
 def _column(name: str, form: Form) -> Column:
-    found = next((column for column in form.columns if column.name == name), None)
-    if found is None:
-        raise _NotAsked(f"prediction does not need the column {cut(name)}")
-    return found
+    for column in form.columns:
+        if column.name == name:
+            return column
+    raise _NotAsked("predict.rule.column_unused", column=cut(name))
 
 
 def _condition(condition: Any, form: Form) -> Callable[[Values], Mask] | None:
     """Return which rows a rule concerns; None: all."""
     if condition is None:
         return None
-    known = isinstance(condition, dict) and condition.get("type") == "comparison"
-    if not known or condition.get("operator") not in _COMPARED:
-        raise _NotAsked("it concerns some rows by a condition not known here")
+    compares = isinstance(condition, dict) and condition.get("type") == "comparison"
+    if not compares or condition.get("operator") not in _COMPARED:
+        raise _NotAsked("predict.rule.condition")
     column = _column(str(condition["column"]["name"]), form)
     wanted, compare = condition["parameter"], _COMPARED[condition["operator"]]
     of_text = column.kind == "text" and isinstance(wanted, str)
     of_number = column.role == "number" and isinstance(wanted, int | float)
     if not of_text and not (of_number and not column.numbers):
-        raise _NotAsked("it compares a column with a value of another kind")
+        raise _NotAsked("predict.rule.condition_kind", column=cut(column.name))
 
     def concerned(values: Values) -> Mask:
         cells = values[column.name]
-        found = [cell is not None and bool(compare(cell, wanted)) for cell in cells]
-        return np.array(found, dtype=bool)
+        holds = [cell is not None and bool(compare(cell, wanted)) for cell in cells]
+        return np.array(holds, dtype=bool)
 
     return concerned
 
@@ -192,28 +195,40 @@ def _condition(condition: Any, form: Form) -> Callable[[Values], Mask] | None:
 def _missing(values: NDArray[Any]) -> Mask:
     if values.dtype == object:
         return np.array([value is None for value in values], dtype=bool)
-    found = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
-    return np.asarray(found)
+    gaps = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
+    return np.asarray(gaps)
 
 
-def _one(columns: list[Column]) -> Column:
+def _only(columns: list[Column]) -> Column:
+    """Return the column of a rule for one column.
+
+    Raises
+    ------
+    ValueError
+        If the rule names none, or several.
+    """
     [column] = columns
     return column
 
 
+def _not_of_kind(column: Column) -> _NotAsked:
+    kind = Sentence.of(f"predict.kind.{column.kind}")
+    return _NotAsked("predict.rule.kind", column=cut(column.name), kind=kind)
+
+
 def _each(values: NDArray[Any], holds: Callable[[str], bool]) -> Mask:
-    """Return whether something holds of each text; nothing is asked of a missing one."""
-    known = {text: holds(text) for text in set(values) if text is not None}
-    return np.array([text is None or known[text] for text in values], dtype=bool)
+    """Return whether something holds for each text; a missing one passes."""
+    results = {text: holds(text) for text in set(values) if text is not None}
+    return np.array([text is None or results[text] for text in values], dtype=bool)
 
 
 def _not_null(columns: list[Column]) -> Test:
-    _one(columns)
+    _only(columns)
     return lambda values: ~_missing(values)
 
 
 def _null(columns: list[Column]) -> Test:
-    _one(columns)
+    _only(columns)
     return _missing
 
 
@@ -225,29 +240,23 @@ def _between(
     strict_min: bool = False,
     strict_max: bool = False,
 ) -> Test:
-    column = _one(columns)
+    column = _only(columns)
     low, high = (_bound(column, value) for value in (min_value, max_value))
     above, below = (operator.gt if strict_min else operator.ge), (operator.lt if strict_max else operator.le)  # fmt: skip
 
     def test(values: NDArray[Any]) -> Mask:
-        fine = np.ones(len(values), dtype=bool)
+        inside = np.ones(len(values), dtype=bool)
         if low is not None:
-            fine &= above(values, low)
+            inside &= above(values, low)
         if high is not None:
-            fine &= below(values, high)
-        return np.asarray(fine | _missing(values))
+            inside &= below(values, high)
+        return np.asarray(inside | _missing(values))
 
     return test
 
 
 def _bound(column: Column, value: Any) -> Any:
-    """Return a bound as the column's values are compared with it.
-
-    Raises
-    ------
-    ValueError
-        If it is of another kind.
-    """
+    """Return a bound as the column's values are compared with it."""
     if value is None:
         return None
     if column.kind == "moment" and column.role == "date" and isinstance(value, str):
@@ -257,18 +266,21 @@ def _bound(column: Column, value: Any) -> Any:
     numeric = column.kind in ("number", "whole") and column.role == "number"
     if numeric and isinstance(value, int | float):
         return value
-    raise ValueError(f"{shown(value)} is no bound for {column.kind}")
+    kind = Sentence.of(f"predict.kind.{column.kind}")
+    raise _NotAsked(
+        "predict.rule.bound", column=cut(column.name), kind=kind, bound=shown(value)
+    )
 
 
 def _in_set(columns: list[Column], *, value_set: list[Any]) -> Test:
-    column = _one(columns)
+    column = _only(columns)
     if column.kind == "moment":
-        raise ValueError("a set of dates")
-    numbers = {float(one) for one in value_set if isinstance(one, int | float)}
+        raise _not_of_kind(column)
+    numbers = {float(value) for value in value_set if isinstance(value, int | float)}
     texts = frozenset(
-        _as_text(one, column)
-        for one in value_set
-        if isinstance(one, str) == (column.kind == "text")
+        _as_text(value, column)
+        for value in value_set
+        if isinstance(value, str) == (column.kind == "text")
     )
 
     def test(values: NDArray[Any]) -> Mask:
@@ -290,19 +302,19 @@ def _not_in_set(columns: list[Column], *, value_set: list[Any]) -> Test:
 
 
 def _matches(columns: list[Column], *, regex: str) -> Test:
-    pattern, column = re.compile(regex), _one(columns)
+    pattern, column = re.compile(regex), _only(columns)
     return _of_text(column, lambda text: pattern.search(text) is not None)
 
 
 def _matches_not(columns: list[Column], *, regex: str) -> Test:
-    pattern, column = re.compile(regex), _one(columns)
+    pattern, column = re.compile(regex), _only(columns)
     return _of_text(column, lambda text: pattern.search(text) is None)
 
 
 def _of_text(column: Column, holds: Callable[[str], bool]) -> Test:
     """Return a test of how values are written, as pandas writes them."""
     if column.kind == "moment" or (column.kind == "number" and column.role != "number"):
-        raise ValueError(f"how {column.kind} is written")
+        raise _not_of_kind(column)
 
     def written(value: float) -> str:
         if column.kind == "boolean":
@@ -323,9 +335,9 @@ def _of_text(column: Column, holds: Callable[[str], bool]) -> Test:
 def _lengths(
     columns: list[Column], *, min_value: int | None = None, max_value: int | None = None
 ) -> Test:
-    column = _one(columns)
+    column = _only(columns)
     if column.kind != "text":
-        raise ValueError(f"the length of {column.kind}")
+        raise _not_of_kind(column)
     return _of_text(
         column,
         lambda text: (
@@ -336,9 +348,9 @@ def _lengths(
 
 
 def _dated(columns: list[Column], *, strftime_format: str) -> Test:
-    column = _one(columns)
+    column = _only(columns)
     if column.kind != "text":
-        raise ValueError(f"how {column.kind} is written")
+        raise _not_of_kind(column)
 
     def holds(text: str) -> bool:
         try:
@@ -356,17 +368,22 @@ def _pair(
     ignore: str = "both_values_are_missing",
 ) -> Test:
     first, second = columns
-    if {first.role, second.role} != {"number"} or first.numbers or second.numbers:
-        raise ValueError("a comparison of what are no plain numbers")
+    _check_plain_numbers((first, second))
     passed: dict[str, Callable[[Mask, Mask], Mask]] = {
         "both_values_are_missing": np.logical_and,
         "either_value_is_missing": np.logical_or,
         "neither": lambda a, b: np.zeros_like(a & b),
     }
-    gone = passed.get(ignore)
-    if gone is None:
-        raise ValueError(f"ignore_row_if {ignore}")
-    return lambda a, b: np.asarray(compare(a, b) | gone(_missing(a), _missing(b)))
+    ignored = passed.get(ignore)
+    if ignored is None:
+        raise _NotAsked("predict.rule.ignore", value=ignore)
+    return lambda a, b: np.asarray(compare(a, b) | ignored(_missing(a), _missing(b)))
+
+
+def _check_plain_numbers(columns: Iterable[Column]) -> None:
+    for column in columns:
+        if column.role != "number" or column.numbers:
+            raise _NotAsked("predict.rule.not_numbers", column=cut(column.name))
 
 
 def _greater(
@@ -387,17 +404,16 @@ def _equal(
 def _unlike(
     columns: list[Column], *, ignore_row_if: str = "all_values_are_missing"
 ) -> Test:
-    if {one.role for one in columns} != {"number"} or any(
-        one.numbers for one in columns
-    ):
-        raise ValueError("a comparison of what are no plain numbers")
+    _check_plain_numbers(columns)
+    if not columns:
+        raise ValueError("column_list is empty")
     if ignore_row_if not in ("all_values_are_missing", "never"):
-        raise ValueError(f"ignore_row_if {ignore_row_if}")
+        raise _NotAsked("predict.rule.ignore", value=ignore_row_if)
 
     def test(*values: NDArray[Any]) -> Mask:
-        known = np.sort(np.column_stack(values), axis=1)
-        same = (known[:, 1:] == known[:, :-1]) | np.isnan(known[:, :-1])
-        passed = np.isnan(known).all(axis=1) & (ignore_row_if != "never")
+        ordered = np.sort(np.column_stack(values), axis=1)
+        same = (ordered[:, 1:] == ordered[:, :-1]) | np.isnan(ordered[:, :-1])
+        passed = np.isnan(ordered).all(axis=1) & (ignore_row_if != "never")
         return np.asarray(~same.any(axis=1) | passed)
 
     return test

@@ -13,6 +13,7 @@ from assay.predict.categories import ABSENT
 from assay.predict.parsing import Chunk
 from assay.predict.schema import Column, Form
 from assay.predict.warnings import Remarks
+from assay.wording import Sentence
 
 Values = Mapping[str, NDArray[Any]]
 
@@ -32,23 +33,23 @@ def features(
     DataRefused
         If a number has a unit that training did not see.
     """
-    found = {
+    columns = {
         column.name: _read(column, values[column.name], chunk, remarks)
         for column in form.columns
     }
     for date in form.dates:
-        start = None if date.since is None else found[date.since]
-        parts = parts_of(found[date.column], date.parts, start)
+        start = None if date.since is None else columns[date.since]
+        parts = parts_of(columns[date.column], date.parts, start)
         names = part_names(date.column, date.parts, date.since)
-        found |= dict(zip(names, parts, strict=True))
+        columns |= dict(zip(names, parts, strict=True))
         if not {*names} & {*form.seen.numbers, *form.seen.gaps}:
             _remark_gaps(date.column, values[date.column], remarks)
-    _remark_numbers(form, found, remarks)
+    _remark_numbers(form, columns, remarks)
     for name, seen in form.seen.levels.items():
-        _remark_levels(name, found[name], frozenset(seen), remarks)
+        _remark_levels(name, columns[name], frozenset(seen), remarks)
     for text in form.preparation.texts:
-        _remark_text(text.column, found[text.column], remarks)
-    return found
+        _remark_text(text.column, columns[text.column], remarks)
+    return columns
 
 
 def _read(
@@ -60,80 +61,76 @@ def _read(
     if column.numbers and values.dtype == object:
         return _numbers_in(column, values, chunk, remarks)
     if column.role == "date" and values.dtype == object:
-        found = moments(values, column.format)
-        _remark_lost(column, values, np.isnat(found), "no date", remarks)
-        return found
+        dates = moments(values, column.format)
+        _remark_lost(column, values, np.isnat(dates), "no date", remarks)
+        return dates
     return values
 
 
 def _numbers_in(
     column: Column, texts: NDArray[np.object_], chunk: Chunk, remarks: Remarks
 ) -> NDArray[np.float64]:
-    """Return the numbers that texts hold, NaN where one holds none that counts."""
-    known = {text: number_in(text) for text in set(texts) if text is not None}
-    _check_units(column, texts, known, chunk)
-    unit = None if column.unit is None else column.unit.casefold()
+    """Return the numbers that texts hold, NaN where a text holds none with the declared unit."""
+    pairs = {text: number_in(text) for text in set(texts) if text is not None}
+    _check_units(column, texts, pairs, chunk)
+    wanted = None if column.unit is None else column.unit.casefold()
     numbers = {
-        text: found[0]
-        for text, found in known.items()
-        if found and (unit is None or found[1].casefold() == unit)
+        text: pair[0]
+        for text, pair in pairs.items()
+        if pair and (wanted is None or pair[1].casefold() == wanted)
     }
     values = np.array([numbers.get(text, np.nan) for text in texts], dtype=np.float64)
-    said = "no number" if not column.unit else f"no number of {column.unit}"
-    _remark_lost(column, texts, np.isnan(values), said, remarks)
+    what = "no number" if not column.unit else f"no number of {column.unit}"
+    _remark_lost(column, texts, np.isnan(values), what, remarks)
     return values
 
 
 def _check_units(
     column: Column,
     texts: NDArray[np.object_],
-    known: Mapping[str, tuple[float, str] | None],
+    pairs: Mapping[str, tuple[float, str] | None],
     chunk: Chunk,
 ) -> None:
+    """Refuse a unit that training did not see, where the study declares none."""
     if column.unit is not None:
         return
     seen = {unit.casefold() for unit in column.units}
-    units = {text: found[1].casefold() for text, found in known.items() if found}
-    strange = {
+    units = {text: pair[1].casefold() for text, pair in pairs.items() if pair}
+    unseen = {
         text
         for text, unit in units.items()
         if unit not in seen and units_differ({*seen, unit})
     }
-    if strange:
-        row = next(row for row, text in enumerate(texts) if text in strange)
-        usual = " or ".join(unit or "none" for unit in column.units)
-        chunk.refuse(
-            row,
-            column.name,
-            texts[row],
-            f"but the unit of its numbers was {usual} in training. Convert it",
-        )
+    if unseen:
+        row = next(row for row, text in enumerate(texts) if text in unseen)
+        usual = tuple(unit or Sentence.of("formats.none") for unit in column.units)
+        chunk.refuse("predict.another_unit", row, column.name, texts[row], units=usual)
 
 
 def _remark_lost(
     column: Column,
     texts: NDArray[Any],
     lost: NDArray[np.bool_],
-    said: str,
+    what: str,
     remarks: Remarks,
 ) -> None:
     there = np.array([text is not None for text in texts], dtype=bool)
     remarks.mark(
         lost & there,
         lambda row: (
-            f"{cut(column.name)} {shown(texts[row])} is {said} and counts as missing"
+            f"{cut(column.name)} {shown(texts[row])} is {what} and counts as missing"
         ),
     )
 
 
-def _remark_numbers(form: Form, found: Values, remarks: Remarks) -> None:
+def _remark_numbers(form: Form, columns: Values, remarks: Remarks) -> None:
     if form.pixels:
-        _remark_pixels(form, found, remarks)
+        _remark_pixels(form, columns, remarks)
     gaps = frozenset(form.seen.gaps)
     for name, (low, high) in form.seen.numbers.items():
-        if name not in found:
+        if name not in columns:
             continue
-        values = found[name]
+        values = columns[name]
         _mark(
             remarks,
             values < low,
@@ -153,7 +150,7 @@ def _remark_numbers(form: Form, found: Values, remarks: Remarks) -> None:
 
 
 def _remark_gaps(name: str, cells: NDArray[Any], remarks: Remarks) -> None:
-    """Remark on dates that are not there, of which training has seen places in a circle only, and no gap."""
+    """Remark on missing dates of a column whose parts are all cyclic, so that no range of training shows the gap."""
     if cells.dtype == object:
         absent = np.array([cell is None for cell in cells], dtype=bool)
     else:
@@ -162,14 +159,14 @@ def _remark_gaps(name: str, cells: NDArray[Any], remarks: Remarks) -> None:
 
 
 def _mark(
-    remarks: Remarks, rows: NDArray[np.bool_], values: NDArray[Any], said: str
+    remarks: Remarks, rows: NDArray[np.bool_], values: NDArray[Any], remark: str
 ) -> None:
-    remarks.mark(rows, lambda row: said.replace("%.6g", f"{values[row]:.6g}", 1))
+    remarks.mark(rows, lambda row: remark.replace("%.6g", f"{values[row]:.6g}", 1))
 
 
-def _remark_pixels(form: Form, found: Values, remarks: Remarks) -> None:
+def _remark_pixels(form: Form, columns: Values, remarks: Remarks) -> None:
     low, high = form.seen.numbers["pixels"]
-    pixels = np.column_stack([found[name] for name in form.pixels])
+    pixels = np.column_stack([columns[name] for name in form.pixels])
     outside = ((pixels < low) | (pixels > high)).sum(axis=1)
     remarks.mark(
         outside > 0,

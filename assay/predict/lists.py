@@ -1,4 +1,4 @@
-"""Cells of several values as numbers: which of the common values a cell holds, and how many in all."""
+"""Cells of several values as numbers: a multi-hot encoding of the common values, and how many values there are."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,12 +37,12 @@ class Items:
         """
         lists = held(cells, self.separator)
         numbers = {value: number for number, value in enumerate(self.known)}
-        found = np.zeros((len(lists), self.n_inputs))
+        inputs = np.zeros((len(lists), self.n_inputs))
         for row, values in enumerate(lists):
             for value in values:
-                found[row, numbers.get(value, len(numbers))] = 1.0
-        found[:, -1] = (log_counts(lists) - self.centre) / self.scale
-        return found
+                inputs[row, numbers.get(value, len(numbers))] = 1.0
+        inputs[:, -1] = (log_counts(lists) - self.centre) / self.scale
+        return inputs
 
     def form(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -61,24 +61,24 @@ def unpack(form: dict[str, Any]) -> Items:
 
 
 def held(cells: Iterable[object], separator: str) -> list[tuple[str, ...]]:
-    """Return the values of each cell, each once, without blanks around; none where it is no text.
+    """Return the values of each cell, each once, without blanks around; none where it is not a text.
 
     Examples
     --------
     >>> held([", Drama, Comedy,Drama", None], ",")
     [('Drama', 'Comedy'), ()]
     """
-    known: dict[str, tuple[str, ...]] = {}
-    found: list[tuple[str, ...]] = []
+    cached: dict[str, tuple[str, ...]] = {}
+    lists: list[tuple[str, ...]] = []
     for cell in cells:
         if not isinstance(cell, str):
-            found.append(())
+            lists.append(())
             continue
-        if cell not in known:
+        if cell not in cached:
             values = (value.strip() for value in cell.split(separator))
-            known[cell] = tuple(dict.fromkeys(value for value in values if value))
-        found.append(known[cell])
-    return found
+            cached[cell] = tuple(dict.fromkeys(value for value in values if value))
+        lists.append(cached[cell])
+    return lists
 
 
 def log_counts(lists: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What a bundle says it holds, held to what lies there, before anything of it is used."""
+"""The manifest of a bundle: which files it has, verified by size and digest before any of them is used."""
 
 import hashlib
 import json
@@ -14,16 +14,16 @@ from assay.formats.checks import shown
 from assay.formats.limits import GIB
 
 VERSION = 1
-CARD = "MODEL_CARD.md"  # what a person should know of the model
+CARD = "MODEL_CARD.md"  # for people
 MANIFEST = "manifest.json"
 NEEDED = ("net.onnx", "prep.json", "prep.npz", "suite.json")
 _MOST_BYTES = {MANIFEST: 1024**2, "suite.json": 64 * 1024**2}
-_MOST_OF_ANY = 2 * GIB  # what a message of ONNX can hold
+_MOST_OF_ANY = 2 * GIB  # the limit of an ONNX message
 
 
 @dataclass(frozen=True)
-class Held:
-    """A bundle's verified content: the manifest, and the bytes of what predicting needs."""
+class Verified:
+    """A bundle's verified content: the manifest, and the bytes of the files that prediction needs."""
 
     folder: Path
     manifest: Mapping[str, Any]
@@ -46,8 +46,8 @@ def described(
     }
 
 
-def verified(path: Path) -> Held:
-    """Return what a bundle holds.
+def verified(path: Path) -> Verified:
+    """Return the content of a bundle.
 
     Parameters
     ----------
@@ -66,19 +66,17 @@ def verified(path: Path) -> Held:
     files = manifest["files"]
     for name in sorted(_names(folder) - {MANIFEST, *files}):
         raise DataRefused(
-            f"{folder} holds {shown(name)}, which its manifest does not name. Take it out, or fetch the bundle anew."
+            "predict.file_not_named", bundle=str(folder), file=shown(name)
         )
     contents = {}
-    for name, said in sorted(files.items()):
-        content = _checked(folder, name, said)
+    for name, entry in sorted(files.items()):
+        content = _checked(folder, name, entry)
         if name in (*NEEDED, CARD):
             contents[name] = content
     missing = [name for name in NEEDED if name not in contents]
     if missing:
-        raise StudyError(
-            f"{folder} has no {missing[0]}: its check ended without a model, and verdict.json beside it says why."
-        )
-    return Held(folder, manifest, contents)
+        raise StudyError("predict.no_model", bundle=str(folder), file=missing[0])
+    return Verified(folder, manifest, contents)
 
 
 def _folder(path: Path) -> Path:
@@ -87,63 +85,59 @@ def _folder(path: Path) -> Path:
             return folder
     inner = path / "bundle"
     if inner.is_dir():
-        raise StudyError(
-            f"{inner} has no manifest.json: its check ended without a model, or is of an older version. Check again."
-        )
-    raise StudyError(
-        f"{path} is no bundle. Give the folder that a check leaves below artifacts/runs, or the bundle in it."
-    )
+        raise StudyError("predict.no_manifest", bundle=str(inner))
+    raise StudyError("predict.not_a_bundle", path=str(path))
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads(_read(folder, MANIFEST))
-        version, files = found["format"], found["files"]
+        manifest = json.loads(_read(folder, MANIFEST))
+        version, files = manifest["format"], manifest["files"]
         whole = all(
             isinstance(name, str)
-            and isinstance(said["size"], int)
-            and isinstance(said["sha256"], str)
-            for name, said in files.items()
+            and isinstance(entry["size"], int)
+            and isinstance(entry["sha256"], str)
+            for name, entry in files.items()
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        whole, version, found = False, VERSION, {}
+        whole, version, manifest = False, VERSION, {}
+    path = str(folder / MANIFEST)
     if version != VERSION:
         raise DataRefused(
-            f"{folder / MANIFEST} is of format {version!r}, and this program reads {VERSION}. Use the version of "
-            f"Assay that wrote it."
+            "predict.manifest_version", file=path, version=repr(version), ours=VERSION
         )
     if not whole:
-        raise DataRefused(f"{folder / MANIFEST} is damaged. Fetch the bundle anew.")
-    return dict(found)
+        raise DataRefused("predict.manifest_damaged", file=path)
+    return dict(manifest)
 
 
 def _names(folder: Path) -> set[str]:
-    """Return what lies in a folder; refuse what are no plain files."""
-    found = set()
+    """Return the names of a folder's files; refuse folders and links in it."""
+    names = set()
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.is_file(follow_symlinks=False):
                 raise DataRefused(
-                    f"{folder} holds {shown(entry.name)}, which is no plain file. A bundle has no folders and no "
-                    f"links."
+                    "predict.not_a_plain_file",
+                    bundle=str(folder),
+                    file=shown(entry.name),
                 )
-            found.add(entry.name)
-    return found
+            names.add(entry.name)
+    return names
 
 
-def _checked(folder: Path, name: str, said: Mapping[str, Any]) -> bytes:
+def _checked(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a file that the manifest names, which must have its size and digest."""
     if Path(name).name != name or name in ("", ".", "..", MANIFEST):
         raise DataRefused(
-            f"{folder / MANIFEST} names {shown(name)}, which is no file of the bundle."
+            "predict.file_outside", manifest=str(folder / MANIFEST), file=shown(name)
         )
     content = _read(folder, name)
     if (
-        len(content) != said["size"]
-        or hashlib.sha256(content).hexdigest() != said["sha256"]
+        len(content) != entry["size"]
+        or hashlib.sha256(content).hexdigest() != entry["sha256"]
     ):
-        raise DataRefused(
-            f"{folder / name} is not the file that the manifest names: it was altered. Fetch the bundle anew."
-        )
+        raise DataRefused("predict.file_altered", file=str(folder / name))
     return content
 
 
@@ -153,16 +147,19 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except OSError as error:
-        said = (
-            "is missing"
-            if isinstance(error, FileNotFoundError)
-            else f"cannot be read ({error.strerror})"
-        )
-        raise DataRefused(f"{path} {said}. Fetch the bundle anew.") from None
+        if isinstance(error, FileNotFoundError):
+            raise DataRefused("predict.file_missing", file=str(path)) from None
+        reason = str(error.strerror)
+        raise DataRefused(
+            "predict.file_unreadable", file=str(path), reason=reason
+        ) from None
     with os.fdopen(handle, "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_size > most:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
             raise DataRefused(
-                f"{path} has {about.st_size:,} bytes, and a file of a bundle has {most:,} at most."
+                "predict.file_too_large",
+                file=str(path),
+                n_bytes=status.st_size,
+                most=most,
             )
         return file.read()

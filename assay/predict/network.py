@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused
+from assay.formats.checks import first_line
 
 INPUT, OUTPUT = "features", "predictions"
 _STANDARD = (b"", b"ai.onnx")  # operators that every runtime brings
@@ -23,7 +24,7 @@ _NODE_DOMAIN, _OPSET_DOMAIN, _EXTERNAL, _LOCATION = 7, 1, 13, 14
 
 
 class Network:
-    """What predicts, from prepared inputs, on one core a call: several threads may call at once."""
+    """A network that predicts from prepared inputs, on one core a call: several threads may call at once."""
 
     def __init__(self, content: bytes, name: str) -> None:
         """Open a graph.
@@ -31,8 +32,8 @@ class Network:
         Raises
         ------
         DataRefused
-            If it is no graph, leads to other files or to operators that are no standard ones, or is
-            not one of ours.
+            If it is not a graph, refers to other files or to non-standard operators, or has other
+            inputs and outputs than a bundle's network.
         """
         check_graph(content, name)
         import onnxruntime
@@ -44,18 +45,23 @@ class Network:
             self._session = onnxruntime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
             )
-            [known], [made] = self._session.get_inputs(), self._session.get_outputs()
-            shapes = len(known.shape), len(made.shape)
-            names = known.name, made.name
+            [input_], [output] = self._session.get_inputs(), self._session.get_outputs()
+            n_axes = len(input_.shape), len(output.shape)
+            names = input_.name, output.name
         except _refusals() as error:
             raise DataRefused(
-                f"{name} is no network that can be run: {_first_line(error)}."
+                "predict.network_not_run", file=name, reason=first_line(error)
             ) from None
-        if names != (INPUT, OUTPUT) or shapes != (2, 2):
+        if names != (INPUT, OUTPUT) or n_axes != (2, 2):
             raise DataRefused(
-                f"{name} is another network: it takes {names[0]} and gives {names[1]}, not {INPUT} and {OUTPUT}."
+                "predict.another_network",
+                file=name,
+                input=names[0],
+                output=names[1],
+                our_input=INPUT,
+                our_output=OUTPUT,
             )
-        self.n_inputs, self.n_outputs = known.shape[1], made.shape[1]
+        self.n_inputs, self.n_outputs = input_.shape[1], output.shape[1]
 
     def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return predictions, shape (n_rows, n_outputs): probabilities of classes, or a number."""
@@ -73,21 +79,16 @@ def _refusals() -> tuple[type[Exception], ...]:
     return (ValueError, RuntimeError, *(getattr(state, name) for name in names))
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")[:200]
-
-
 # Before a runtime sees it --------------------------------------------------------------------------
 
 
 def check_graph(content: bytes, name: str) -> None:
-    """Refuse a graph that is not whole in itself.
+    """Refuse a graph that needs anything but its own bytes and standard operators.
 
     Raises
     ------
     DataRefused
-        If a tensor lies in another file, or an operator is none of the standard ones.
+        If a tensor lies in another file, or an operator is not a standard one.
     """
     try:
         view = memoryview(content)
@@ -95,30 +96,22 @@ def check_graph(content: bytes, name: str) -> None:
             if number == _MODEL_OPSETS:
                 _check_domain(value, _OPSET_DOMAIN, name)
             elif number in (_MODEL_FUNCTIONS, _MODEL_TRAINING):
-                raise DataRefused(
-                    f"{name} holds functions or training steps of its own, which no bundle has."
-                )
+                raise DataRefused("predict.network_functions", file=name)
             elif number == _MODEL_GRAPH:
                 _check_message(value, "graph", name, 0)
     except (IndexError, TypeError):
-        raise DataRefused(
-            f"{name} is no ONNX graph: it is cut short or damaged."
-        ) from None
+        raise DataRefused("predict.not_onnx", file=name) from None
 
 
 def _check_message(message: Any, kind: str, name: str, depth: int) -> None:
     if depth > _MOST_DEPTH:
-        raise DataRefused(
-            f"{name} is nested more than {_MOST_DEPTH} deep, as no bundle is."
-        )
+        raise DataRefused("predict.network_depth", file=name, most=_MOST_DEPTH)
     if kind == "node":
         _check_domain(message, _NODE_DOMAIN, name)
     for number, value in _fields(message):
         if kind == "tensor":
             if number == _EXTERNAL or (number == _LOCATION and value):
-                raise DataRefused(
-                    f"{name} has numbers in another file. A bundle's network holds all its own."
-                )
+                raise DataRefused("predict.network_in_two_files", file=name)
         elif number in _INSIDE[kind]:
             _check_message(value, _INSIDE[kind][number], name, depth + 1)
 
@@ -126,10 +119,8 @@ def _check_message(message: Any, kind: str, name: str, depth: int) -> None:
 def _check_domain(message: Any, field: int, name: str) -> None:
     for number, value in _fields(message):
         if number == field and bytes(value) not in _STANDARD:
-            said = bytes(value).decode(errors="replace")
-            raise DataRefused(
-                f"{name} has operators of {said}, which are no standard ones. It was not written by a check."
-            )
+            domain = bytes(value).decode(errors="replace")
+            raise DataRefused("predict.network_operators", file=name, domain=domain)
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:

@@ -1,4 +1,4 @@
-"""Cells as values of the kind that training read them as, or a refusal that names the cell."""
+"""Cells as values of the same kind as in training, or a refusal that names the cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused
-from assay.formats.checks import MAX_NUMBER, MISSING, cut, is_number, shown
+from assay.formats.checks import (
+    MAX_NUMBER,
+    MISSING,
+    cut,
+    is_number,
+    line_number,
+    row_number,
+    shown,
+)
 from assay.formats.dates import moments
 from assay.formats.numbers import number_in, spelled
 from assay.predict.schema import Column
+from assay.wording import Sentence, Value
 
 Cells = Sequence[Any] | NDArray[Any]
 _TRUTHS = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}  # fmt: skip
@@ -24,6 +33,8 @@ class Chunk:
 
     Attributes
     ----------
+    table
+        Its name, for a sentence.
     cells
         By column: texts, or values of several kinds with None where one is missing, or an array.
     as_text
@@ -34,22 +45,30 @@ class Chunk:
         The line that each row ends in, in a text file.
     """
 
-    table: str
+    table: str | Sentence
     n_rows: int
     cells: dict[str, Cells]
     as_text: bool = False
     first: int = 0
     lines: Sequence[int] | None = None
 
-    def place(self, row: int) -> str:
-        """Return where a row stands, for a sentence."""
+    def place(self, row: int) -> Sentence:
+        """Return the line or the row of the table, for a sentence."""
         if self.lines is not None:
-            return f"line {self.lines[row]}"
-        return f"row {self.first + row + 1}"
+            return line_number(self.lines[row])
+        return row_number(self.first + row + 1)
 
-    def refuse(self, row: int, column: str, cell: object, why: str) -> NoReturn:
+    def refuse(
+        self, key: str, row: int, column: str, cell: object, **values: Value
+    ) -> NoReturn:
+        """Refuse a cell by a sentence of the catalogue, which names its place, its column and its value."""
         raise DataRefused(
-            f"{self.table}, {self.place(row)}: column {cut(column)} holds {shown(cell)}, {why}."
+            key,
+            table=self.table,
+            place=self.place(row),
+            column=cut(column),
+            cell=shown(cell),
+            **values,
         )
 
 
@@ -73,10 +92,10 @@ class Words:
 
 
 def typed(column: Column, chunk: Chunk, words: Words) -> NDArray[Any]:
-    """Return a column's values, shape (n_rows,), as its kind in training has them.
+    """Return a column's values, shape (n_rows,), of the kind that the column had in training.
 
     Numbers as float64 with NaN; moments as ``datetime64[us]``; all else as texts, None where missing.
-    Numbers that are read as categories are texts too, spelled as training spelled them.
+    Numbers that are read as categories are texts too, written as in training.
 
     Raises
     ------
@@ -114,27 +133,18 @@ def _numbers(
         for row, cell in enumerate(cells):
             number = _number(cell, missing, column)
             if number is None:
-                chunk.refuse(
-                    row,
-                    column.name,
-                    cell,
-                    "which is no number. Correct it, or leave it empty",
-                )
+                chunk.refuse("predict.not_a_number", row, column.name, cell)
             values[row] = number
     beyond = np.abs(values) > MAX_NUMBER
     if beyond.any():
         row = int(beyond.argmax())
-        chunk.refuse(
-            row,
-            column.name,
-            cells[row],
-            f"beyond {MAX_NUMBER:g}. Leave it empty instead",
-        )
+        cell = cells[row]
+        chunk.refuse("predict.too_large", row, column.name, cell, most=MAX_NUMBER)
     return values
 
 
 def _plainly(cells: Cells, missing: frozenset[str]) -> NDArray[np.float64] | None:
-    """Return the numbers of cells that are all numbers or missing; None if that is not plain to see."""
+    """Return the numbers of cells that are all numbers or missing; None if that takes a closer look."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
         return cells.astype(np.float64)
     kinds = set(map(type, cells))
@@ -169,13 +179,13 @@ def _with_gaps(
 
 
 def _is_plain(numbers: Sequence[str]) -> bool:
-    """Return whether numbers are written as everybody writes them: Python alone reads 1_000 and other digits."""
+    """Return whether numbers are in plain digits: Python also reads 1_000 and the digits of other scripts."""
     together = "".join(numbers)
     return together.isascii() and "_" not in together
 
 
 def _number(cell: Any, missing: frozenset[str], column: Column) -> float | None:
-    """Return a cell's number, NaN if it is missing, None if it has none."""
+    """Return a cell's number, NaN if it is missing, None if it is not a number."""
     if cell is None or (isinstance(cell, str) and cell in missing):
         return np.nan
     if isinstance(cell, bool | np.bool_) or not isinstance(
@@ -188,8 +198,8 @@ def _number(cell: Any, missing: frozenset[str], column: Column) -> float | None:
         number = float(cell)
         return None if number != number else number
     if column.numbers:
-        found = number_in(cell)
-        return found[0] if found and not found[1] else None
+        with_unit = number_in(cell)
+        return with_unit[0] if with_unit and not with_unit[1] else None
     return None
 
 
@@ -201,15 +211,15 @@ def _as_float(number: Any) -> float:
 
 
 def _codes(cells: Cells, missing: frozenset[str], words: Words) -> NDArray[np.object_]:
-    """Return numbers that are codes, or dates, as training spelled them; what is no number as it stands."""
-    known: dict[Any, str | None] = {}
-    found = []
+    """Return numbers that are codes, or dates, as training wrote them; a cell that is not a number as it stands."""
+    cached: dict[Any, str | None] = {}
+    texts = []
     for cell in _listed(cells):
         key = (type(cell), cell)
-        if key not in known:
-            known[key] = _code(cell, missing, words)
-        found.append(known[key])
-    return _objects(found)
+        if key not in cached:
+            cached[key] = _code(cell, missing, words)
+        texts.append(cached[key])
+    return _objects(texts)
 
 
 def _code(cell: Any, missing: frozenset[str], words: Words) -> str | None:
@@ -244,43 +254,33 @@ def _text(cell: Any) -> str:
 def _truths(
     column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
 ) -> NDArray[np.float64]:
-    found = np.empty(len(cells))
+    values = np.empty(len(cells))
     for row, cell in enumerate(_listed(cells)):
         if _is_missing(cell, missing):
-            found[row] = np.nan
+            values[row] = np.nan
         elif isinstance(cell, bool):
-            found[row] = cell
+            values[row] = cell
         elif isinstance(cell, str) and cell in _TRUTHS:
-            found[row] = _TRUTHS[cell]
+            values[row] = _TRUTHS[cell]
         else:
-            chunk.refuse(
-                row,
-                column.name,
-                cell,
-                "which is neither true nor false. Correct it, or leave it empty",
-            )
-    return found
+            chunk.refuse("predict.not_a_boolean", row, column.name, cell)
+    return values
 
 
 def _moments(
     column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
 ) -> NDArray[Any]:
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
-        found = cells.astype("datetime64[us]")
+        dates = cells.astype("datetime64[us]")
     else:
         texts = _texts(cells, missing)
-        found = moments(texts, None)
-        for row in np.flatnonzero(np.isnat(found)).tolist():
+        dates = moments(texts, None)
+        for row in np.flatnonzero(np.isnat(dates)).tolist():
             if texts[row] is not None:
-                chunk.refuse(
-                    row,
-                    column.name,
-                    texts[row],
-                    "which is no date such as 2026-11-23. Correct it, or leave it empty",
-                )
+                chunk.refuse("predict.not_a_date", row, column.name, texts[row])
     if column.role == "date":
-        return found
-    return _objects([None if one is None else str(one) for one in found.tolist()])
+        return dates
+    return _objects([None if date is None else str(date) for date in dates.tolist()])
 
 
 def _is_missing(cell: Any, missing: frozenset[str]) -> bool:
@@ -297,6 +297,6 @@ def _listed(cells: Cells) -> list[Any]:
 
 
 def _objects(values: Sequence[Any]) -> NDArray[np.object_]:
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values
+    return objects

@@ -26,17 +26,11 @@ class Pictures:
             If it cannot be read.
         """
         if form.images is None:
-            raise StudyError(
-                f"--images {path}: this model looks at no image files. Leave it out."
-            )
+            raise StudyError("predict.images_unused", path=str(path))
         if not path.exists():
-            raise StudyError(
-                f"--images {path} is not there. Give a folder, .tar, .tar.gz or .zip of images."
-            )
+            raise StudyError("predict.images_not_there", path=str(path))
         if importlib.util.find_spec("PIL") is None:
-            raise StudyError(
-                "Pillow is needed to read images. Install the bundle's requirements.txt."
-            )
+            raise StudyError("predict.pillow_not_installed")
         self.images: Images = form.images
         self._source = TableFile(str(path), str(path))
         self._archive = Archive(path, str(path), self._source)
@@ -49,10 +43,11 @@ class Pictures:
         Raises
         ------
         DataRefused
-            If a row's image is missing, ambiguous, too large, or none.
+            If a row's image is missing, ambiguous, too large, or not an image.
         """
         for chunk in chunks:
-            source = TableFile(chunk.table, chunk.table)
+            table = str(chunk.table)
+            source = TableFile(table, table)
             pixels, _ = pixels_of(
                 _named(chunk, self.images.column),
                 self.images,

@@ -1,4 +1,4 @@
-"""How a row's numbers, levels, lists and texts become a network's inputs, as fitted on training rows."""
+"""A fitted preparation: a row's numbers, levels, lists and texts become a network's inputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,8 +69,8 @@ class Preparation:
             further=tuple(tuple(form["further"][name]) for name in form["categorical"]),
             lists=tuple(map(items_of, form["lists"])),
             texts=tuple(
-                cls.text_class.of(one, arrays, f"text{number}_")
-                for number, one in enumerate(form["texts"])
+                cls.text_class.of(text, arrays, f"text{number}_")
+                for number, text in enumerate(form["texts"])
             ),
             bent=form["bent"],
             smoothed=form["smoothed"] and tuple(form["smoothed"]),
@@ -79,18 +79,18 @@ class Preparation:
     @property
     def n_inputs(self) -> int:
         further: tuple[Items | Text, ...] = (*self.lists, *self.texts)
-        return self._n_plain + sum(one.n_inputs for one in further)
+        return self._n_plain + sum(column.n_inputs for column in further)
 
     @property
     def _n_plain(self) -> int:
-        n_levels = sum(len(known) + 1 for known in self.levels)
+        n_levels = sum(len(levels) + 1 for levels in self.levels)
         return len(self.numeric) + len(self.indicated) + n_levels
 
     def inputs(self, columns: Columns, n_rows: int) -> NDArray[np.float64]:
         """Return the network's inputs, shape (n_rows, n_inputs): numbers, gaps, levels, lists, texts.
 
-        Scaled numbers pass through :func:`assay.predict.scaling.bent`, so that one absurd cell cannot
-        drive a prediction.
+        Scaled numbers pass through :func:`assay.predict.scaling.bent`, so that a single extreme cell
+        cannot dominate a prediction.
 
         Parameters
         ----------
@@ -102,10 +102,10 @@ class Preparation:
         z = self.scaling.apply(raw)
         parts = [bent(z) if self.bent else z, np.isnan(raw)[:, self.indicated]]
         parts += [
-            one_hot(columns[name], known)  # type: ignore[arg-type]
-            for name, known in zip(self.categorical, self.levels, strict=True)
+            one_hot(columns[name], levels)  # type: ignore[arg-type]
+            for name, levels in zip(self.categorical, self.levels, strict=True)
         ]
-        parts += [one.apply(columns[one.column]) for one in self.lists]
+        parts += [items.apply(columns[items.column]) for items in self.lists]
         for text in self.texts:
             cells = columns[text.column]
             parts.append(bent(text.apply(cells)))
@@ -125,13 +125,13 @@ class Preparation:
         """Return the fitted numbers."""
         of_texts = {
             f"text{number}_{name}": array
-            for number, one in enumerate(self.texts)
-            for name, array in one.arrays().items()
+            for number, text in enumerate(self.texts)
+            for name, array in text.arrays().items()
         }
         return self.scaling.arrays() | {"indicated": self.indicated} | of_texts
 
     def form(self) -> dict[str, Any]:
-        """Return the rest as JSON values: which columns, which levels, which bend, which terms."""
+        """Return everything else as JSON values: columns, levels, clipping, terms."""
         levels = dict(zip(self.categorical, map(list, self.levels), strict=True))
         further = dict(zip(self.categorical, map(list, self.further), strict=True))
         return {
@@ -139,8 +139,8 @@ class Preparation:
             "categorical": list(self.categorical),
             "levels": levels,
             "further": further,
-            "lists": [one.form() for one in self.lists],
-            "texts": [one.form() for one in self.texts],
+            "lists": [items.form() for items in self.lists],
+            "texts": [text.form() for text in self.texts],
             "clip": CLIP,
             "bent": self.bent,
             "smoothed": self.smoothed,

@@ -1,4 +1,4 @@
-"""Predictions as a file: CSV, Parquet or JSON lines, whole or not there."""
+"""Predictions as a file: CSV, Parquet or JSON lines, written completely or not at all."""
 
 import io
 import json
@@ -25,19 +25,21 @@ _DIGITS = "%.9g"  # all that single precision has
 
 
 class Writer(Protocol):
-    """What writes the rows of chunks, one after the other."""
+    """Writes the rows of chunks in their order."""
 
-    def write(self, chunk: Chunk, found: Predictions) -> None: ...
+    def write(self, chunk: Chunk, predictions: Predictions) -> None: ...
     def finish(self) -> None: ...
     def abandon(self) -> None:
-        """Let go of a file that will not be finished."""
+        """Release a file that will not be finished."""
 
 
 @contextmanager
 def written(
     output: Path | None, copied: Sequence[str], classes: Sequence[str]
 ) -> Iterator[Writer]:
-    """Give a writer whose file appears under its name once all is written, and not before.
+    """Give a writer whose file appears under its name only once everything is written.
+
+    The column ``remarks`` is data, in English whatever language is chosen.
 
     Parameters
     ----------
@@ -86,31 +88,31 @@ def check_output(output: Path) -> str:
     Raises
     ------
     StudyError
-        If it is not one that can be written, or there is no such folder.
+        If no such file can be written, or its folder does not exist.
     """
     ending = output.suffix.lower()
     if ending not in ENDINGS:
-        raise StudyError(
-            f"-o {output}: predictions are written as {', '.join(ENDINGS)}. Give the file one of these endings."
-        )
+        raise StudyError("predict.output_ending", file=str(output), endings=ENDINGS)
     if not output.parent.is_dir():
-        raise StudyError(
-            f"-o {output}: there is no folder {output.parent}. Make it first."
-        )
+        folder = str(output.parent)
+        raise StudyError("predict.output_no_folder", file=str(output), folder=folder)
     if output.is_dir():
-        raise StudyError(f"-o {output}: that is a folder. Give the name of a file.")
+        raise StudyError("predict.output_is_folder", file=str(output))
     return ending
 
 
 @contextmanager
 def _pending(output: Path) -> Iterator[IO[bytes]]:
-    """Open a file beside the one that is meant, which it becomes if nothing goes wrong."""
+    """Open a temporary file beside the output, which replaces the output once it is complete."""
     part = output.with_name(f".{output.name[:80]}.{secrets.token_hex(6)}.part")
     try:
         handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     except PermissionError as error:
         raise StudyError(
-            f"-o {output}: {error.strerror} in {output.parent}. Choose another folder."
+            "predict.output_not_allowed",
+            file=str(output),
+            reason=str(error.strerror),
+            folder=str(output.parent),
         ) from None
     try:
         with os.fdopen(handle, "w+b") as file:
@@ -124,7 +126,7 @@ def _pending(output: Path) -> Iterator[IO[bytes]]:
 
 
 def _heads(copied: Sequence[str], classes: Sequence[str]) -> list[str]:
-    """Return the names of the columns; a copied one that has another's name is marked as the table's."""
+    """Return the names of the columns; a copied column with the name of another is marked as the table's."""
     ours = ["row", "prediction", *(f"p:{name}" for name in classes), "remarks"]
     taken = {name.casefold() for name in ours}
     ids = [f"table:{name}" if name.casefold() in taken else name for name in copied]
@@ -133,7 +135,7 @@ def _heads(copied: Sequence[str], classes: Sequence[str]) -> list[str]:
 
 def _columns(
     chunk: Chunk,
-    found: Predictions,
+    predictions: Predictions,
     copied: Sequence[str],
     spell: Callable[[str], Any] = float,
 ) -> list[Sequence[Any]]:
@@ -143,19 +145,19 @@ def _columns(
     def rounded(values: NDArray[np.float32]) -> list[Any]:
         return [spell(_DIGITS % value) for value in values.tolist()]
 
-    numbers = found.prediction.dtype != object
-    prediction = rounded(found.prediction) if numbers else found.prediction.tolist()
-    shares = [rounded(column) for column in found.probabilities.T]
+    values = predictions.prediction
+    prediction = rounded(values) if values.dtype != object else values.tolist()
+    shares = [rounded(column) for column in predictions.probabilities.T]
     ids = [_plain(chunk.cells[name]) for name in copied]
-    return [rows, *ids, prediction, *shares, found.remarks]
+    return [rows, *ids, prediction, *shares, predictions.remarks]
 
 
 def _plain(cells: Any) -> list[Any]:
     if isinstance(cells, np.ndarray):
-        moments = cells.dtype.kind == "M"
-        return [str(one) for one in cells] if moments else list(cells.tolist())
-    kept = (str, int, float, bool, type(None))
-    return [cell if isinstance(cell, kept) else str(cell) for cell in cells]
+        is_date = cells.dtype.kind == "M"
+        return list(map(str, cells)) if is_date else list(cells.tolist())
+    plain = (str, int, float, bool, type(None))
+    return [cell if isinstance(cell, plain) else str(cell) for cell in cells]
 
 
 class _Csv:
@@ -166,8 +168,8 @@ class _Csv:
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         self._text.write(",".join(_quoted(heads)) + "\n")
 
-    def write(self, chunk: Chunk, found: Predictions) -> None:
-        columns = _columns(chunk, found, self._copied, str)
+    def write(self, chunk: Chunk, predictions: Predictions) -> None:
+        columns = _columns(chunk, predictions, self._copied, str)
         lines = map(",".join, zip(*map(_quoted, columns), strict=True))
         self._text.write("\n".join([*lines, ""]))
 
@@ -201,11 +203,11 @@ class _JsonLines:
     ) -> None:
         self._file, self._copied, self._heads = file, copied, heads
 
-    def write(self, chunk: Chunk, found: Predictions) -> None:
-        for row in zip(*_columns(chunk, found, self._copied), strict=True):
-            named = dict(zip(self._heads, row, strict=True))
-            said = {k: None if v != v else v for k, v in named.items()}
-            self._file.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")
+    def write(self, chunk: Chunk, predictions: Predictions) -> None:
+        for row in zip(*_columns(chunk, predictions, self._copied), strict=True):
+            cells = [None if cell != cell else cell for cell in row]  # NaN is not JSON
+            named = dict(zip(self._heads, cells, strict=True))
+            self._file.write(json.dumps(named, ensure_ascii=False).encode() + b"\n")
 
     def finish(self) -> None:
         pass
@@ -223,23 +225,24 @@ class _Parquet:
             import pyarrow.parquet
         except ModuleNotFoundError as error:
             raise StudyError(
-                f"{error.name} is needed to write Parquet. Install the bundle's requirements.txt, or write CSV."
+                "predict.parquet_not_written", library=str(error.name)
             ) from None
         self._pa, self._file = pyarrow, file
         self._copied, self._heads = copied, heads
         self._open: Any = None
 
-    def write(self, chunk: Chunk, found: Predictions) -> None:
-        pa = self._pa
-        rows, *rest = _columns(chunk, found, self._copied)
-        ids, rest = rest[: len(self._copied)], rest[len(self._copied) :]
-        texts = [[None if cell is None else str(cell) for cell in one] for one in ids]
+    def write(self, chunk: Chunk, predictions: Predictions) -> None:
+        pa, n_ids = self._pa, len(self._copied)
+        rows, *columns = _columns(chunk, predictions, self._copied)
+        ids, (prediction, *shares, remarks) = columns[:n_ids], columns[n_ids:]
         arrays = [pa.array(rows, pa.int64())]
-        arrays += [pa.array(one, pa.string()) for one in texts]
-        kind = pa.string() if found.classes else pa.float64()
-        arrays.append(pa.array(rest[0], kind))
-        arrays += [pa.array(one, pa.float64()) for one in rest[1:-1]]
-        arrays.append(pa.array(rest[-1], pa.string()))
+        for cells in ids:
+            texts = [None if cell is None else str(cell) for cell in cells]
+            arrays.append(pa.array(texts, pa.string()))
+        kind = pa.string() if predictions.classes else pa.float64()
+        arrays.append(pa.array(prediction, kind))
+        arrays += [pa.array(share, pa.float64()) for share in shares]
+        arrays.append(pa.array(remarks, pa.string()))
         batch = pa.RecordBatch.from_arrays(arrays, names=list(self._heads))
         if self._open is None:
             self._open = pa.parquet.ParquetWriter(
@@ -249,7 +252,7 @@ class _Parquet:
 
     def finish(self) -> None:
         if self._open is None:
-            raise DataRefused("There is no row to predict.")
+            raise DataRefused("predict.no_row")
         self._open.close()
 
     def abandon(self) -> None:

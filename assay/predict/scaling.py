@@ -1,4 +1,4 @@
-"""Numeric columns on one scale, as fitted: filled, drawn in at the ends, shaped, centred and divided."""
+"""A fitted scaling of numeric columns: impute, clip, transform, centre and divide."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -147,5 +147,5 @@ def normal_deviates(shares: Array) -> Array:
 
 
 def _ratio(terms: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -> Array:
-    above, below = (np.polyval(np.array(one), x) for one in terms)
+    above, below = (np.polyval(np.array(powers), x) for powers in terms)
     return np.asarray(above / below)

@@ -1,7 +1,7 @@
-"""The form of a study's rows: all that prediction knows of a table, as JSON values and arrays.
+"""The form of a study's rows: everything that prediction needs about a table, as JSON values and arrays.
 
 ``prep.json`` and ``prep.npz`` of a bundle hold one :class:`Form`: which columns a table must have, how
-their cells are read, what training saw in them, and how they become a network's inputs.
+their cells are read, which values training saw in them, and how they become a network's inputs.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ class Dated:
 
 @dataclass(frozen=True)
 class Seen:
-    """What training rows held: what lies outside is predicted all the same, and marked.
+    """The range of values in training rows: a row outside of it is predicted all the same, and marked.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Form:
-    """All that prediction knows of a table.
+    """Everything that prediction needs about a table.
 
     Attributes
     ----------
@@ -145,8 +145,8 @@ class Form:
             **plain,
             "n_inputs": self.preparation.n_inputs,
             "read": asdict(self.read),
-            "columns": [_said(one) for one in self.columns],
-            "dates": [asdict(one) for one in self.dates],
+            "columns": [_without_defaults(column) for column in self.columns],
+            "dates": [asdict(date) for date in self.dates],
             "copied": self.copied,
             "pixels": self.pixels,
             "images": None if self.images is None else asdict(self.images),
@@ -173,11 +173,11 @@ class Form:
                 f"its format is {version!r}, and this program reads {VERSION}"
             )
         try:
-            known = cls._of(form, arrays)
+            read = cls._of(form, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"it is not complete ({error!r})") from None
-        _check(known, form["n_inputs"])
-        return known
+        _check(read, form["n_inputs"])
+        return read
 
     @classmethod
     def _of(cls, form: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
@@ -193,8 +193,8 @@ class Form:
             ),
             columns=tuple(map(_column, form["columns"])),
             dates=tuple(
-                Dated(one["column"], tuple(one["parts"]), one["since"])
-                for one in form["dates"]
+                Dated(date["column"], tuple(date["parts"]), date["since"])
+                for date in form["dates"]
             ),
             copied=tuple(form["copied"]),
             pixels=tuple(form["pixels"]),
@@ -202,14 +202,14 @@ class Form:
             seen=Seen(
                 numbers={k: (low, high) for k, (low, high) in seen["numbers"].items()},
                 gaps=tuple(seen["gaps"]),
-                levels={k: tuple(known) for k, known in seen["levels"].items()},
+                levels={k: tuple(levels) for k, levels in seen["levels"].items()},
             ),
             preparation=Preparation.of(form["preparation"], arrays),
         )
 
 
-def _said(column: Column) -> dict[str, Any]:
-    """Return a column without what is not said of it; thousands of pixels are then short."""
+def _without_defaults(column: Column) -> dict[str, Any]:
+    """Return a column without its empty attributes; thousands of pixels are then short."""
     return {
         key: value
         for key, value in asdict(column).items()
@@ -230,22 +230,24 @@ def _check(form: Form, n_inputs: int) -> None:
     ValueError
         If arrays have not the sizes that the form needs, or a number is not finite.
     """
-    known, p = form.preparation, len(form.preparation.numeric)
-    for name, array in known.arrays().items():
+    preparation, p = form.preparation, len(form.preparation.numeric)
+    for name, array in preparation.arrays().items():
         if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
             raise ValueError(f"its array {name} is {array.dtype} of {array.ndim} axes")
         if name not in ("low", "high") and not np.isfinite(array).all():
-            raise ValueError(f"its array {name} holds what is no number")
+            raise ValueError(f"its array {name} holds NaN or infinity")
     for name in ("fill", "low", "high", "centre", "scale"):
-        if getattr(known.scaling, name).shape != (p,):
-            raise ValueError(f"its array {name} has not {p} numbers")
+        if getattr(preparation.scaling, name).shape != (p,):
+            raise ValueError(f"its array {name} does not have {p} numbers")
     if (
-        known.indicated.size
-        and not 0 <= known.indicated.min() <= known.indicated.max() < p
+        preparation.indicated.size
+        and not 0 <= preparation.indicated.min() <= preparation.indicated.max() < p
     ):
         raise ValueError("it indicates gaps of columns that it does not have")
-    for one in known.texts:
-        if one.projection.shape != (len(one.terms), len(one.centre)):
-            raise ValueError(f"the text {one.column} has another number of terms")
-    if known.n_inputs != n_inputs:
-        raise ValueError(f"it makes {known.n_inputs} inputs, but says {n_inputs}")
+    for text in preparation.texts:
+        if text.projection.shape != (len(text.terms), len(text.centre)):
+            raise ValueError(f"the text {text.column} has another number of terms")
+    if preparation.n_inputs != n_inputs:
+        raise ValueError(
+            f"it makes {preparation.n_inputs} inputs, but declares {n_inputs}"
+        )

@@ -6,13 +6,13 @@ _ROWS_AT_ONCE = 8_192
 
 
 @dataclass(frozen=True)
-class Found:
-    """What is known of reading a file: nothing but names that its study gave to a file without a header.
+class Undeclared:
+    """How a file is read that no study declares; its names are those that a study gave to a file without a header.
 
     Attributes
     ----------
     sample
-        Rows that are held at once: what readers take at most rests on it.
+        Rows that are held at once: the limits of the readers rest on it.
     """
 
     names: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class TableFile:
 
     name: str
     path: str
-    read: Found = field(default_factory=Found)
+    read: Undeclared = field(default_factory=Undeclared)
 
     @property
     def in_a_study(self) -> bool:

@@ -1,4 +1,4 @@
-"""Texts as numbers, as fitted: pieces of words, weighted by how rare they are, along a few axes."""
+"""Texts as numbers, as fitted: TF-IDF of character n-grams, projected on a few axes (latent semantic analysis)."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -63,17 +63,17 @@ class Text:
         """
         texts = list(cells)
         places = np.zeros((len(texts), self.projection.shape[1]))
-        known = [row for row, text in enumerate(texts) if isinstance(text, str)]
-        if known:
-            projected = self.projected(words_of(texts[row] for row in known))
-            places[known] = (projected - self.centre) / self.scale
+        there = [row for row, text in enumerate(texts) if isinstance(text, str)]
+        if there:
+            projected = self.projected(words_of(texts[row] for row in there))
+            places[there] = (projected - self.centre) / self.scale
         return places
 
     def projected(self, texts: Sequence[list[str]]) -> NDArray[np.float64]:
         """Return texts, given as their words, along the axes: terms counted, weighted, scaled to length 1."""
         numbers = {term: number for number, term in enumerate(self.terms)}
         of_words: dict[str, list[int]] = {}
-        found = np.zeros((len(texts), self.projection.shape[1]))
+        places = np.zeros((len(texts), self.projection.shape[1]))
         for row, words in enumerate(texts):
             for word in words:
                 if word not in of_words:
@@ -84,8 +84,8 @@ class Text:
                 terms, counts = np.unique(every, return_counts=True)
                 weights = counts * self.idf[terms]
                 along = weights @ self.projection[terms]
-                found[row] = along / np.sqrt((weights**2).sum())
-        return found
+                places[row] = along / np.sqrt((weights**2).sum())
+        return places
 
     def arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the fitted numbers."""
@@ -106,12 +106,12 @@ class Text:
 
 
 def words_of(texts: Iterable[Any]) -> list[list[str]]:
-    """Return the words of each text; a letter is the same however it was composed."""
+    """Return the words of each text in lower case and Unicode form NFC."""
     return [unicodedata.normalize("NFC", text.lower()).split() for text in texts]
 
 
 def grams(word: str) -> list[str]:
-    """Return the pieces of a word between two spaces, as scikit-learn's ``char_wb`` has them.
+    """Return the character n-grams of a word between two spaces, as scikit-learn's ``char_wb`` has them.
 
     Examples
     --------

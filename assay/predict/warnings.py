@@ -1,11 +1,14 @@
-"""Remarks on single rows: what about them is outside of what training saw."""
+"""Remarks on single rows: what in them is outside of what training saw.
+
+Remarks are data, in the column ``remarks`` of the output: they are in English whatever language is chosen.
+"""
 
 from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-_MOST = 5  # said of one row
+_MOST = 5  # remarks on a row
 
 
 class Remarks:
@@ -17,25 +20,25 @@ class Remarks:
     def mark(
         self,
         rows: "NDArray[np.bool_] | Iterable[int]",
-        said: str | Callable[[int], str],
+        remark: str | Callable[[int], str],
     ) -> None:
-        """Say something of rows, given by a mask or by number: the same of all, or of each its own."""
+        """Remark on rows, given by a mask or by number: the same on all, or on each its own."""
         if isinstance(rows, np.ndarray):
             if not rows.any():
                 return
             rows = np.flatnonzero(rows).tolist()
         for row in rows:
-            known = said if isinstance(said, str) else said(row)
-            self._of.setdefault(row, []).append(known)
+            text = remark if isinstance(remark, str) else remark(row)
+            self._of.setdefault(row, []).append(text)
 
     def joined(self, n_rows: int) -> list[str]:
-        """Return the remarks of every row, parted by semicolons; empty where there is none."""
-        found = [""] * n_rows
-        for row, said in self._of.items():
-            more = len(said) - _MOST
-            shown = said[:_MOST] + [f"and {more} more"] * (more > 0)
-            found[row] = "; ".join(shown)
-        return found
+        """Return the remarks on every row, separated by semicolons; empty where there is none."""
+        joined = [""] * n_rows
+        for row, remarks in self._of.items():
+            more = len(remarks) - _MOST
+            shown = remarks[:_MOST] + [f"and {more} more"] * (more > 0)
+            joined[row] = "; ".join(shown)
+        return joined
 
     def __len__(self) -> int:
         return len(self._of)

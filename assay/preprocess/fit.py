@@ -17,12 +17,11 @@ from assay.errors import DataRefused
 from assay.predict import preparation as applied
 from assay.predict.categories import ABSENT, codes
 from assay.predict.denoise import smoothed
-from assay.preprocess import lists as items
-from assay.preprocess import scaling, text
+from assay.preprocess import lists, scaling, text
 from assay.study.plans import CleanPlan, most_levels
 
-_ROWS_AT_ONCE = 2**15  # prepared at a time: what is in between stays small
-_MAX_TREE_LEVELS = 255  # what scikit-learn's trees tell apart, "other" among them
+_BATCH_ROWS = 2**15  # prepared at a time, to bound memory
+_MAX_TREE_CATEGORIES = 255  # of scikit-learn's trees, "other" among them
 
 
 class Preparation(applied.Preparation):
@@ -38,40 +37,39 @@ class Preparation(applied.Preparation):
 
     def apply(self, features: pd.DataFrame) -> NDArray[np.float32]:
         """Return the network's inputs of a table, shape (n_rows, n_inputs)."""
-        found = np.empty((len(features), self.n_inputs), dtype=np.float32)
-        for start in range(0, len(features), _ROWS_AT_ONCE):
-            rows = features.iloc[start : start + _ROWS_AT_ONCE]
-            found[start : start + len(rows)] = self.inputs(
+        inputs = np.empty((len(features), self.n_inputs), dtype=np.float32)
+        for start in range(0, len(features), _BATCH_ROWS):
+            rows = features.iloc[start : start + _BATCH_ROWS]
+            inputs[start : start + len(rows)] = self.inputs(
                 self._columns(rows), len(rows)
             )
-        return found
+        return inputs
 
     def trees(
         self, features: pd.DataFrame, inputs: NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """Return what boosted trees are shown, shape (n_rows, n_columns).
+        """Return the inputs of boosted trees, shape (n_rows, n_columns).
 
-        Numbers within their bounds, NaN where missing; a code for each level, rare and unseen ones
-        sharing the last; of ``inputs``, which :meth:`apply` gave for the same rows, lists and texts.
+        Clipped numbers, NaN where missing; a code for each category, rare and unseen ones sharing the
+        last; lists and texts as in ``inputs``, which :meth:`apply` returned for the same rows.
         """
-        known = (
-            (*first, *more)
-            for first, more in zip(self.levels, self.further, strict=True)
-        )
         coded = [
-            codes(features[name], levels)
-            for name, levels in zip(self.categorical, known, strict=True)
+            codes(features[name], (*first, *further))
+            for name, first, further in zip(
+                self.categorical, self.levels, self.further, strict=True
+            )
         ]
-        further = inputs[:, self._n_plain : self.n_inputs]
+        lists_and_texts = inputs[:, self._n_plain : self.n_inputs]
         raw = self.raw(self._columns(features), len(features))
-        return np.column_stack([self.scaling.drawn_in(raw), *coded, further])
+        return np.column_stack([self.scaling.drawn_in(raw), *coded, lists_and_texts])
 
     def _columns(self, features: pd.DataFrame) -> dict[str, NDArray[Any]]:
         numbers = {
             name: features[name].to_numpy(dtype=np.float64) for name in self.numeric
         }
-        lists = (one.column for one in self.lists)
-        names = (*self.categorical, *lists, *(one.column for one in self.texts))
+        lists = (item.column for item in self.lists)
+        texts = (text.column for text in self.texts)
+        names = (*self.categorical, *lists, *texts)
         return numbers | {name: features[name].to_numpy(dtype=object) for name in names}
 
     def packed(self) -> dict[str, NDArray[Any]]:
@@ -93,77 +91,79 @@ def fit(features: pd.DataFrame, plan: CleanPlan, *, wide: bool = False) -> Prepa
     Parameters
     ----------
     features
-        Training rows only: numeric columns as float64 with NaN, the others as text. Which of
-        those are more than levels the plan says.
+        Training rows only: numeric columns as float64 with NaN, the others as text. The plan names
+        those that hold lists or free text; the rest are categories.
     wide
         Whether categories get many inputs, see :func:`assay.study.plans.most_levels`.
 
-    Numeric columns of three values or fewer stand last: networks cut the leading ones into pieces.
+    Numeric columns of three values or fewer come last: networks encode the leading ones piecewise.
     The pixels of an image stay in their places.
     """
-    numeric = tuple(features.select_dtypes("number").columns)
-    lists = [one for one in plan.lists if one.column in features.columns]
+    list_columns = [item for item in plan.lists if item.column in features.columns]
     texts = tuple(name for name in features.columns if name in plan.text)
-    apart = {*numeric, *texts, *(one.column for one in lists)}
-    categorical = tuple(name for name in features.columns if name not in apart)
-    if not plan.image:
-        numeric = tuple(
-            sorted(
-                numeric,
-                key=lambda name: _has_few_values(features[name].to_numpy(np.float64)),
-            )
-        )
-    image, known = plan.image, features[list(numeric)]
-    shape = None
+    numeric = _numeric(features, plan)
+    others = {*numeric, *texts, *(item.column for item in list_columns)}
+    categorical = tuple(name for name in features.columns if name not in others)
+    image, numbers, shape = plan.image, features[list(numeric)], None
     if image is not None and image.denoise == "median":
         shape = (image.height, image.width, image.channels)
-        known = pd.DataFrame(smoothed(known.to_numpy(np.float64), shape))
-    scaled, gaps = scaling.fit(known, plan)
-    n_levels = most_levels(len(categorical), wide=wide)
-    levels = [_levels(features[name], n_levels + 1) for name in categorical]
+        numbers = pd.DataFrame(smoothed(numbers.to_numpy(np.float64), shape))
+    scaled, gaps = scaling.fit(numbers, plan)
+    n_categories = most_levels(len(categorical), wide=wide)
+    common = [_common(features[name], n_categories + 1) for name in categorical]
     return Preparation(
         numeric=numeric,
         categorical=categorical,
         scaling=scaled,
         indicated=np.flatnonzero(gaps),
-        levels=tuple(levels),
+        levels=tuple(common),
         further=tuple(
-            _further(features[name], first) if len(first) == n_levels else ()
-            for name, first in zip(categorical, levels, strict=True)
+            _further(features[name], first) if len(first) == n_categories else ()
+            for name, first in zip(categorical, common, strict=True)
         ),
-        lists=tuple(items.fit(features[one.column], one) for one in lists),
+        lists=tuple(lists.fit(features[item.column], item) for item in list_columns),
         texts=tuple(text.fit(features[name], plan.text_components) for name in texts),
         bent=plan.image is None and plan.scale != "none",
         smoothed=shape,
     )
 
 
+def _numeric(features: pd.DataFrame, plan: CleanPlan) -> tuple[str, ...]:
+    """Return the numeric columns; of a table those of three values or fewer last."""
+    numeric = tuple(features.select_dtypes("number").columns)
+    if plan.image:
+        return numeric
+    few = {
+        name: _has_few_values(features[name].to_numpy(np.float64)) for name in numeric
+    }
+    return tuple(sorted(numeric, key=lambda name: few[name]))
+
+
 def _has_few_values(values: NDArray[np.float64]) -> bool:
-    """Return whether a column has three values or fewer: mostly told by its first cells."""
-    seen = values[~np.isnan(values)]
-    return all(len(np.unique(some)) <= 3 for some in (seen[:1000], seen))
+    """Return whether a column has three values or fewer; the first 1,000 cells mostly suffice."""
+    present = values[~np.isnan(values)]
+    return all(len(np.unique(cells)) <= 3 for cells in (present[:1000], present))
 
 
-def _levels(column: "pd.Series[Any]", most: int) -> tuple[str, ...]:
-    """Return the levels that get a column: seen twice or more, at most ``most`` with the one they share."""
+def _common(column: "pd.Series[Any]", most: int) -> tuple[str, ...]:
+    """Return the categories with an input of their own: in two rows or more, at most ``most`` with "other"."""
     encoder = OneHotEncoder(
         handle_unknown="infrequent_if_exist",
         min_frequency=2,
         max_categories=most,
     )
-    values = _filled(column)
-    encoder.fit(values)
+    encoder.fit(_filled(column))
     rare = encoder.infrequent_categories_[0]
     excluded = set() if rare is None else set(rare)
     return tuple(
-        str(level) for level in encoder.categories_[0] if level not in excluded
+        str(category) for category in encoder.categories_[0] if category not in excluded
     )
 
 
 def _further(column: "pd.Series[Any]", first: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the levels beyond those with a column, at most 254 with them."""
-    most = _levels(column, _MAX_TREE_LEVELS)
-    return tuple(level for level in most if level not in set(first))
+    """Return the categories that only trees tell apart: beyond ``first``, at most 254 with them."""
+    common = _common(column, _MAX_TREE_CATEGORIES)
+    return tuple(category for category in common if category not in set(first))
 
 
 def _filled(column: "pd.Series[Any]") -> NDArray[np.object_]:
@@ -175,16 +175,13 @@ def _filled(column: "pd.Series[Any]") -> NDArray[np.object_]:
 
 
 def check_classes(labels: NDArray[np.int32], rows: NDArray[np.int64]) -> None:
-    """Refuse training rows in which a class is left without any.
+    """Refuse training rows that lack a class.
 
     Raises
     ------
     DataRefused
         If the outlier rule or the folds leave none; scores of the other classes would be wrong.
     """
-    gone = np.setdiff1d(labels, labels[rows])
-    if gone.size:
-        raise DataRefused(
-            f"A training part has no row of class number {int(gone[0])}. If clean.outliers takes them, raise its "
-            f"factor or columns_needed; if the folds do (few units have it, or it comes late), lower split.folds."
-        )
+    missing = np.setdiff1d(labels, labels[rows])
+    if missing.size:
+        raise DataRefused("preprocess.class_missing", number=int(missing[0]))

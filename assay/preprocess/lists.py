@@ -8,7 +8,7 @@ import pandas as pd
 from assay.predict.lists import Items, held, log_counts
 from assay.study.plans import ListColumn
 
-_FEWEST_ROWS = 2  # with a value: what one row alone says is no use to another
+_MIN_ROWS = 2  # with a value, for it to get an input
 
 
 def fit(column: "pd.Series[Any]", plan: ListColumn) -> Items:
@@ -16,7 +16,7 @@ def fit(column: "pd.Series[Any]", plan: ListColumn) -> Items:
     cells = held(column, plan.separator)
     counts = Counter(value for cell in cells for value in cell)
     common = sorted(
-        (value for value, n in counts.items() if n >= _FEWEST_ROWS),
+        (value for value, n in counts.items() if n >= _MIN_ROWS),
         key=lambda value: (-counts[value], value),
     )
     n = log_counts(cells)

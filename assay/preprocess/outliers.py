@@ -18,22 +18,22 @@ from assay.study.plans import OutlierPlan
 
 _NORMAL_MAD = 1.4826  # standard deviations of a normal distribution in one MAD
 _FOLDS = 5
-_SEED = 0  # of the cuts and the folds: what the rows say, not chance, is to decide
+_SEED = 0  # of the forest and the folds: the same rows stay in every study
 
 
 def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
     """Return which training rows stay under the outlier rule, shape (n_rows,).
 
-    ``iqr`` (Tukey 1977): a cell is out when it lies more than ``factor`` interquartile ranges
+    ``iqr`` (Tukey 1977): a cell is an outlier when it lies more than ``factor`` interquartile ranges
     beyond the quartiles of these rows; ``mad`` (Hampel 1974): more than ``factor`` scaled median
-    absolute deviations from the median. A row goes when ``columns_needed`` of its cells are out.
-    Columns without such a range are passed over. ``isolation_forest`` (Liu et al. 2008): the
-    ``share`` of rows that random cuts separate first goes.
+    absolute deviations from the median. A row with ``columns_needed`` such cells is left out.
+    Columns without such a range are ignored. ``isolation_forest`` (Liu et al. 2008): the ``share``
+    of rows with the highest anomaly scores is left out.
 
     Raises
     ------
     StudyError
-        If the rule needs more cells than there are columns: it would take no row, whatever it holds.
+        If the rule needs more cells than there are columns, so that it could never apply.
     """
     numbers = features.select_dtypes("number").dropna(axis=1, how="all")
     if plan.rule == "none" or numbers.empty:
@@ -41,8 +41,9 @@ def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
     n_columns = features.select_dtypes("number").shape[1]
     if plan.rule != "isolation_forest" and plan.columns_needed > n_columns:
         raise StudyError(
-            f"clean.outliers.columns_needed = {plan.columns_needed}, but the table has {n_columns} columns of numbers. "
-            f"Lower it."
+            "preprocess.too_few_columns",
+            needed=plan.columns_needed,
+            n_columns=n_columns,
         )
     raw = numbers.to_numpy(dtype=np.float64)
     if plan.rule == "isolation_forest":
@@ -60,7 +61,7 @@ def kept_rows(features: pd.DataFrame, plan: OutlierPlan) -> NDArray[np.bool_]:
 
 
 def _not_isolated(raw: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
-    """Return the rows that stay, whatever the order of the rows; of equal ones all or none."""
+    """Return the rows that stay: independent of their order, equal rows alike."""
     filled = SimpleImputer(strategy="median").fit_transform(raw)
     in_order = filled[np.lexsort(filled.T)]
     forest = IsolationForest(random_state=_SEED, n_jobs=1).fit(in_order)
@@ -70,7 +71,7 @@ def _not_isolated(raw: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
 
 
 def need_rows(n_kept: int, n_rows: int) -> None:
-    """Refuse a training part of which the outlier rule leaves next to nothing.
+    """Refuse a training set that the outlier rule all but empties.
 
     Raises
     ------
@@ -78,13 +79,10 @@ def need_rows(n_kept: int, n_rows: int) -> None:
         If fewer than two rows are left.
     """
     if n_kept < 2:
-        raise DataRefused(
-            f"clean.outliers leaves {n_kept} of {n_rows} rows of a training part. "
-            f"Raise its factor or columns_needed."
-        )
+        raise DataRefused("preprocess.no_rows_left", n_kept=n_kept, n_rows=n_rows)
 
 
-def believed_labels(
+def plausible_labels(
     inputs: NDArray[np.float32],
     labels: NDArray[np.int32],
     units: NDArray[np.int32] | None = None,
@@ -92,10 +90,10 @@ def believed_labels(
     """Return the training rows whose label the others do not contradict, shape (n_rows,).
 
     Confident learning (Northcutt, Jiang & Chuang 2021): logistic regression predicts each row out
-    of fold. A class is given with confidence where its probability reaches the mean that rows
-    labelled so have; a row goes when the likeliest class given so is another than its label. A
-    class of which no row would stay keeps all of its rows, and so does one with fewer rows than
-    there are folds.
+    of fold. A class is a confident prediction where its probability reaches its mean over the rows
+    labelled so; a row is left out when its most probable confident class differs from its label. A
+    class that would lose all of its rows keeps them, and so does one with fewer rows than there are
+    folds.
 
     Parameters
     ----------
@@ -104,30 +102,47 @@ def believed_labels(
     labels : shape (n_rows,)
         Class codes.
     units : shape (n_rows,)
-        What is held out together; None: each row.
+        Rows that are held out together; None: each row by itself.
+    """
+    classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    predicted = _out_of_fold(inputs, labels, units)
+    if predicted is None:
+        return np.ones(len(labels), dtype=bool)
+    thresholds = np.array(
+        [predicted[codes == k, k].mean() for k in range(len(classes))]
+    )
+    predicted[:, counts < _FOLDS] = -1.0  # too few rows to learn such a class from
+    confident = np.where(predicted >= thresholds, predicted, -1.0)
+    contradicted = (confident.max(axis=1) > 0) & (confident.argmax(axis=1) != codes)
+    for k, n in enumerate(counts):
+        if n < _FOLDS or contradicted[codes == k].all():
+            contradicted[codes == k] = False
+    return np.asarray(~contradicted)
+
+
+def _out_of_fold(
+    inputs: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    units: NDArray[np.int32] | None,
+) -> NDArray[np.float64] | None:
+    """Return the probability of each class for each row, by models that never saw its unit.
+
+    None where there are fewer than two units a fold, or a model would see one class only.
     """
     unit = np.arange(len(labels)) if units is None else units
     unit = np.unique(unit, return_inverse=True)[1].reshape(-1)
     n_units = int(unit.max()) + 1
     if n_units < 2 * _FOLDS:
-        return np.ones(len(labels), dtype=bool)
+        return None
     fold = generator_for(_SEED, "believed").permutation(n_units)[unit] % _FOLDS
-    classes, counts = np.unique(labels, return_counts=True)
+    classes = np.unique(labels)
     predicted = np.zeros((len(labels), len(classes)))
     for number in range(_FOLDS):
-        train, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        train, held_out = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         if len(np.unique(labels[train])) < 2:
-            return np.ones(len(labels), dtype=bool)
-        line = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-        line.fit(inputs[train], labels[train])
-        at = np.searchsorted(classes, line.classes_)
-        predicted[np.ix_(held, at)] = line.predict_proba(inputs[held])
-    codes = np.searchsorted(classes, labels)
-    usual = np.array([predicted[codes == k, k].mean() for k in range(len(classes))])
-    predicted[:, counts < _FOLDS] = -1.0  # nobody knows what such a class looks like
-    given = np.where(predicted >= usual, predicted, -1.0)
-    contradicted = (given.max(axis=1) > 0) & (given.argmax(axis=1) != codes)
-    for k, n in enumerate(counts):
-        if n < _FOLDS or contradicted[codes == k].all():
-            contradicted[codes == k] = False
-    return np.asarray(~contradicted)
+            return None
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
+        model.fit(inputs[train], labels[train])
+        columns = np.searchsorted(classes, model.classes_)
+        predicted[np.ix_(held_out, columns)] = model.predict_proba(inputs[held_out])
+    return predicted

@@ -1,4 +1,4 @@
-"""Numeric columns on one scale: filled, drawn in at the ends, and scaled in the shape the study declares.
+"""Numeric columns on one scale: imputed, clipped and scaled as the study declares.
 
 scikit-learn fits; what was fitted is kept as arrays, which ``assay.predict.scaling`` applies without it.
 """
@@ -19,11 +19,11 @@ from assay.predict import scaling as applied
 from assay.predict.scaling import Array, powered
 from assay.study.plans import CleanPlan
 
-_MOST_KNOTS = 256
+_MAX_KNOTS = 256
 
 
 class Scaling(applied.Scaling):
-    """A fitted scaling, whose deviates are SciPy's: as fast, and the last bit is the fit's own."""
+    """A fitted scaling with SciPy's normal quantiles, which are the fit's own to the last bit."""
 
     @staticmethod
     def deviates(shares: Array) -> Array:
@@ -42,48 +42,48 @@ def fit(columns: pd.DataFrame, plan: CleanPlan) -> tuple[Scaling, NDArray[np.boo
         The scaling, and which columns have missing cells, shape (p,). A column without a value
         becomes 0 throughout. The pixels of an image share a centre and a spread by channel.
     """
-    known = [_column(columns[name].to_numpy(np.float64), plan) for name in columns]
-    numbers = np.array([one.numbers for one in known]).reshape(-1, 8).T
+    fits = [_column(columns[name].to_numpy(np.float64), plan) for name in columns]
+    numbers = np.array([fit.numbers for fit in fits]).reshape(-1, 8).T
     fill, low, high, *powers, centre, scale = numbers
     if plan.image and plan.scale != "none":
         centre, scale = _by_channel(centre, scale, plan.image.channels)
-    knots = np.array([one.knots for one in known])
+    knots = np.array([fit.knots for fit in fits])
     scaling = Scaling(
         fill=fill,
         low=low,
         high=high,
         powers=np.array(powers) if plan.scale == "power" else np.empty((3, 0)),
-        knots=knots.reshape(len(known), -1).T if known else np.empty((0, 0)),
+        knots=knots.reshape(len(fits), -1).T if fits else np.empty((0, 0)),
         centre=centre,
         scale=scale,
     )
-    return scaling, np.array([one.gaps for one in known], dtype=bool)
+    return scaling, np.array([fit.gaps for fit in fits], dtype=bool)
 
 
-class _Fitted(NamedTuple):
-    """Of one column: fill, bounds, middle, range and power, centre and spread; its knots; whether it has gaps."""
+class _ColumnFit(NamedTuple):
+    """One column: fill, bounds, middle, range, power, centre and spread; its knots; whether cells are missing."""
 
     numbers: tuple[float, ...]
     knots: Array
     gaps: bool
 
 
-def _column(values: Array, plan: CleanPlan) -> _Fitted:
+def _column(values: Array, plan: CleanPlan) -> _ColumnFit:
     missing = np.isnan(values)
     if missing.all():
-        return _Fitted(
+        return _ColumnFit(
             (0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0),
             _knots_of(plan, np.zeros(len(values))),
             True,
         )
-    seen = values[~missing]
+    present = values[~missing]
     low, high = -np.inf, np.inf
     if plan.clip:
-        low, high = np.quantile(seen, [plan.clip, 1 - plan.clip])
-        seen = np.clip(seen, low, high)
-    elif plan.scale == "power":  # beyond what was seen a power has no bound
-        low, high = seen.min(), seen.max()
-    fill = float(np.median(seen) if plan.impute == "median" else np.mean(seen))
+        low, high = np.quantile(present, [plan.clip, 1 - plan.clip])
+        present = np.clip(present, low, high)
+    elif plan.scale == "power":  # a power is unbounded outside the training range
+        low, high = present.min(), present.max()
+    fill = float(np.median(present) if plan.impute == "median" else np.mean(present))
     filled = np.clip(np.where(missing, fill, values), low, high)
     middle, spread, power = 0.0, 1.0, 1.0
     if plan.scale in ("none", "quantile"):
@@ -100,7 +100,7 @@ def _column(values: Array, plan: CleanPlan) -> _Fitted:
     else:
         centre, scale = _robust(filled)
     numbers = (fill, low, high, middle, spread, power, centre, scale)
-    return _Fitted(numbers, _knots_of(plan, filled), bool(missing.any()))
+    return _ColumnFit(numbers, _knots_of(plan, filled), bool(missing.any()))
 
 
 def _standard(values: Array) -> tuple[float, float]:
@@ -118,7 +118,7 @@ def _robust(values: Array) -> tuple[float, float]:
 
 
 def _power(values: Array) -> float:
-    """Return the power that makes a column most like a normal distribution; 1 where none can be told."""
+    """Return the power that makes a column most like a normal distribution; 1 where it is undefined."""
     if np.ptp(values) == 0:
         return 1.0
     with np.errstate(all="ignore"):
@@ -130,7 +130,7 @@ def _power(values: Array) -> float:
 def _knots_of(plan: CleanPlan, values: Array) -> Array:
     if plan.scale != "quantile":
         return np.empty(0)
-    n_knots = min(_MOST_KNOTS, len(values))
+    n_knots = min(_MAX_KNOTS, len(values))
     transformer = QuantileTransformer(
         n_quantiles=n_knots, output_distribution="normal", subsample=None
     )

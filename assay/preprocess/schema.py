@@ -1,7 +1,7 @@
-"""The form of a study's rows, as a bundle keeps it: what training did to a table, said so that it can be done again.
+"""The schema of a study's rows, as a bundle keeps it: how training read and prepared a table.
 
-Each column is looked up in the study's plan and in the table as it was read; :mod:`assay.predict` applies
-the form. Before it is believed, rows of the table itself go both ways and must come to the same inputs.
+Each column is described from the study's plan and the table as it was read; :mod:`assay.predict` applies
+the schema. Before it is trusted, rows of the table are prepared both ways and must give the same inputs.
 """
 
 from collections.abc import Iterator
@@ -32,11 +32,12 @@ from assay.predict.warnings import Remarks
 from assay.preprocess.fit import Preparation
 from assay.store.records import Cleaned
 from assay.study.plans import CleanPlan, LabelRule, Plan, PlanName
+from assay.wording import Sentence, render
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A plan's rows as they were read, the features they became, and what no model is shown.
+    """A plan's rows as they were read, the features they became, and the columns no model sees.
 
     ``raw`` has the columns of :func:`columns_read` or more; its rows are not those of the others, from
     which rows without a label and copies are gone.
@@ -91,17 +92,17 @@ def _images(plan: Plan) -> Images | None:
 
 def columns_needed(plan: Plan, preparation: Preparation) -> tuple[str, ...]:
     """Return the columns of a table that a preparation's inputs are made of, in a fixed order."""
-    made = {
-        name: date.column
+    date_of_part = {
+        part: date.column
         for date in plan.clean.dates
-        for name in columns.names_of_parts(date)
+        for part in columns.names_of_parts(date)
     }
     names = [*preparation.numeric, *preparation.categorical]
-    names += [one.column for one in preparation.lists]
-    names += [one.column for one in preparation.texts]
-    found = dict.fromkeys(made.get(name, name) for name in names)
+    names += [item.column for item in preparation.lists]
+    names += [text.column for text in preparation.texts]
+    needed = [date_of_part.get(name, name) for name in names]
     since = (date.since for date in _dates(plan, preparation) if date.since)
-    return tuple(dict.fromkeys([*found, *since]))
+    return tuple(dict.fromkeys([*needed, *since]))
 
 
 def columns_read(plan: Plan, preparation: Preparation) -> tuple[str, ...]:
@@ -112,10 +113,10 @@ def columns_read(plan: Plan, preparation: Preparation) -> tuple[str, ...]:
 
 def _dates(plan: Plan, preparation: Preparation) -> Iterator[Dated]:
     """Yield the dates that a preparation has a part of."""
-    known = frozenset(preparation.numeric)
+    numeric = frozenset(preparation.numeric)
     for date in plan.clean.dates:
-        names = columns.names_of_parts(date)
-        if date.column != plan.order and known & frozenset(names):
+        parts = columns.names_of_parts(date)
+        if date.column != plan.order and numeric & frozenset(parts):
             yield Dated(date.column, tuple(date.parts), date.since)
 
 
@@ -127,8 +128,8 @@ def _column(
 ) -> Column:
     kind, role = _kind(cells), _role(name, plan, preparation)
     spellings = plan.spellings.get(name, {})
-    number = next((one for one in plan.numbers if one.column == name), None)
-    date = next((one for one in plan.dates if one.column == name), None)
+    number = next((number for number in plan.numbers if number.column == name), None)
+    date = next((date for date in plan.dates if date.column == name), None)
     in_texts = number is not None and kind == "text" and number.unit is None
     return Column(
         name=name,
@@ -143,15 +144,15 @@ def _column(
 
 
 def _kind(cells: "pd.Series[Any]") -> Kind:
-    known = pd.api.types
-    if known.is_bool_dtype(cells):
+    types = pd.api.types
+    if types.is_bool_dtype(cells):
         return "boolean"
-    if known.is_numeric_dtype(cells):
-        return "whole" if known.is_integer_dtype(cells) else "number"
-    if known.is_datetime64_any_dtype(cells):
+    if types.is_numeric_dtype(cells):
+        return "whole" if types.is_integer_dtype(cells) else "number"
+    if types.is_datetime64_any_dtype(cells):
         return "moment"
-    booleans = cells.dtype == object and known.infer_dtype(cells, skipna=True)
-    return "boolean" if booleans == "boolean" else "text"
+    of_cells = cells.dtype == object and types.infer_dtype(cells, skipna=True)
+    return "boolean" if of_cells == "boolean" else "text"
 
 
 def _role(name: str, plan: CleanPlan, preparation: Preparation) -> Role:
@@ -159,32 +160,32 @@ def _role(name: str, plan: CleanPlan, preparation: Preparation) -> Role:
         return "date"
     if name in preparation.numeric:
         return "number"
-    if any(one.column == name for one in preparation.lists):
+    if any(item.column == name for item in preparation.lists):
         return "list"
-    if any(one.column == name for one in preparation.texts):
+    if any(text.column == name for text in preparation.texts):
         return "text"
     return "category"
 
 
 def _units(cells: "pd.Series[Any]") -> tuple[str, ...]:
-    """Return the units of the numbers in texts, each in one of the ways it is written."""
-    known = map(number_in, map(str, cells.dropna().unique()))
-    units = {found[1].casefold(): found[1] for found in known if found}
+    """Return the units of the numbers in texts, each in one of its spellings."""
+    numbers = map(number_in, map(str, cells.dropna().unique()))
+    units = {number[1].casefold(): number[1] for number in numbers if number}
     return tuple(sorted(units.values()))
 
 
 def _copied(plan: Plan, tables: Tables, needed: frozenset[str]) -> Iterator[str]:
-    """Yield the columns that say which row it is: the unit, the order, ids."""
+    """Yield the columns that identify a row: the unit, the order, ids."""
     for name in map(str, tables.aside.columns):
         column = tables.aside[name]
         if name not in needed and (
-            name in (plan.unit, plan.order) or _names_rows(column)
+            name in (plan.unit, plan.order) or _identifies_rows(column)
         ):
             yield name
 
 
-def _names_rows(column: "pd.Series[Any]") -> bool:
-    """Return whether a column has a value of its own, a text or a whole number, in every row."""
+def _identifies_rows(column: "pd.Series[Any]") -> bool:
+    """Return whether every row has a text or a whole number that no other row has."""
     if column.isna().any() or not column.is_unique:
         return False
     return not pd.api.types.is_numeric_dtype(column) or bool((column % 1 == 0).all())
@@ -212,12 +213,12 @@ def _seen(
     return Seen(
         numbers=bounds,
         gaps=tuple(map(str, gaps)),
-        levels={name: _levels(features[name]) for name in preparation.categorical},
+        levels={name: _categories(features[name]) for name in preparation.categorical},
     )
 
 
 def _circles(dates: tuple[Dated, ...]) -> frozenset[str]:
-    """Return the columns that are half of a place in a circle, which has no outside."""
+    """Return the columns that are a sine or cosine of a cyclic date part, which have no unusual values."""
     return frozenset(
         name
         for date in dates
@@ -227,24 +228,30 @@ def _circles(dates: tuple[Dated, ...]) -> frozenset[str]:
     )
 
 
-def _levels(column: "pd.Series[Any]") -> tuple[str, ...]:
-    known = sorted(map(str, column.dropna().unique()))
-    return (*known, *([ABSENT] if column.isna().any() else []))
+def _categories(column: "pd.Series[Any]") -> tuple[str, ...]:
+    categories = sorted(map(str, column.dropna().unique()))
+    return (*categories, *([ABSENT] if column.isna().any() else []))
 
 
 def label_in_words(plan: Plan, cleaned: Cleaned) -> str:
-    """Return what is predicted, for people."""
+    """Return what is predicted, in English: it stands in bundles and cards."""
     rule = plan.target
     if not isinstance(rule, LabelRule):
         return rule
     if rule.mapping is not None:
-        return f"{rule.column}, as one of {', '.join(cleaned.classes)}"
-    made = next(
-        (step.why for step in cleaned.log if str(step.what) == "label made"), None
+        mapped = Sentence.of(
+            "preprocess.label_mapped", column=str(rule.column), classes=cleaned.classes
+        )
+        return render(mapped, "en")
+    reason = next(
+        (step.why for step in cleaned.log if step.what.key == "data.label.made"), None
     )
-    if made is None:
-        return labels.said(plan.cleaning()).strip("'")
-    return f"{made}, else '{rule.negative}'"
+    if reason is None:
+        return labels.name_of(plan.cleaning())
+    derived = Sentence.of(
+        "preprocess.label_rule", rule=reason, negative=str(rule.negative)
+    )
+    return render(derived, "en")
 
 
 # Both ways -----------------------------------------------------------------------------------------
@@ -253,7 +260,7 @@ def label_in_words(plan: Plan, cleaned: Cleaned) -> str:
 def both_ways(
     plan: Plan, form: Form, preparation: Preparation, raw: pd.DataFrame, n_rows: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the inputs of the first rows of a table by training's way and by the form's.
+    """Return the inputs of a table's first rows, as training prepares them and as the schema does.
 
     Parameters
     ----------
@@ -263,16 +270,15 @@ def both_ways(
         All rows as they were read: how a column is read may depend on its cells together.
     """
     read = columns.read(raw, plan.clean, [])
-    shown = columns.in_parts(read, plan.clean, plan.order).iloc[:n_rows]
-    trained = preparation.apply(columns.typed(shown))
+    features = columns.in_parts(read, plan.clean, plan.order).iloc[:n_rows]
+    by_training = preparation.apply(columns.typed(features))
     rows = raw.iloc[:n_rows]
     cells = {column.name: _cells(rows[column.name]) for column in form.columns}
-    chunk, remarks = Chunk("the table", len(rows), cells), Remarks()
-    words = Words(form.read.missing)
-    values = {one.name: typed(one, chunk, words) for one in form.columns}
-    made = made_of(form, values, chunk, remarks)
-    inputs = form.preparation.inputs(made, len(rows)).astype(np.float32)
-    return trained, inputs
+    chunk, words = Chunk("the table", len(rows), cells), Words(form.read.missing)
+    values = {column.name: typed(column, chunk, words) for column in form.columns}
+    prepared = made_of(form, values, chunk, Remarks())
+    by_schema = form.preparation.inputs(prepared, len(rows)).astype(np.float32)
+    return by_training, by_schema
 
 
 def _cells(column: "pd.Series[Any]") -> Cells:
@@ -281,8 +287,8 @@ def _cells(column: "pd.Series[Any]") -> Cells:
         if getattr(column.dtype, "tz", None) is not None:
             column = column.dt.tz_convert("UTC").dt.tz_localize(None)
         return column.to_numpy().astype("datetime64[us]")
-    known = pd.api.types
-    if known.is_numeric_dtype(column) and not known.is_bool_dtype(column):
+    types = pd.api.types
+    if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
         gaps = column.isna().any()
         return (
             column.to_numpy(np.float64, na_value=np.nan) if gaps else np.asarray(column)

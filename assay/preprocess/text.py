@@ -1,4 +1,4 @@
-"""Text columns as numbers: pieces of words, weighted by how rare they are, along a few axes.
+"""Text columns as numbers: TF-IDF of character n-grams, projected onto a few axes.
 
 Latent semantic analysis (Deerwester et al. 1990) of character n-grams: they need no dictionary, take
 an inflected or misspelled word for nearly the same one, and do for Korean what they do for English.
@@ -21,21 +21,21 @@ from threadpoolctl import threadpool_limits
 from assay.predict import text as applied
 from assay.predict.text import grams, words_of
 
-_MOST_TERMS = 20_000
-_FEWEST_ROWS = 2  # with a term: what one row alone says is no use to another
-_MOST_ROWS = 20_000  # learned from, which bounds time and memory
-_AT_ONCE = 4_096  # rows whose terms are held in memory
-_LEAST_WEIGHT = 1e-6  # of the strongest axis: a weaker one is rounding
+_MAX_TERMS = 20_000
+_MIN_ROWS = 2  # with a term, for it to count
+_MAX_ROWS = 20_000  # fitted to, to bound time and memory
+_BATCH_ROWS = 4_096  # whose terms are held in memory
+_MIN_SINGULAR_VALUE = 1e-6  # of the largest: a smaller one is rounding error
 
 
 class Text(applied.Text):
-    """A fitted text column, whose texts are placed many at once, by sparse matrices."""
+    """A fitted text column that projects many texts at once, by sparse matrices."""
 
     def projected(self, texts: Sequence[list[str]]) -> NDArray[np.float64]:
         numbers = {term: number for number, term in enumerate(self.terms)}
         parts = [
-            self._projected(_counts(texts[start : start + _AT_ONCE], numbers))
-            for start in range(0, len(texts), _AT_ONCE)
+            self._projected(_counts(texts[start : start + _BATCH_ROWS], numbers))
+            for start in range(0, len(texts), _BATCH_ROWS)
         ]
         return np.concatenate(parts)
 
@@ -49,17 +49,18 @@ class Text(applied.Text):
 
 
 def fit(column: "pd.Series[Any]", n_axes: int) -> Text:
-    """Fit a text column on training rows; of more than 20,000 it looks at evenly spaced ones.
+    """Fit a text column on training rows; of more than 20,000 on evenly spaced ones.
 
-    A column that teaches nothing, having fewer than two terms, gives zeros along one axis.
+    A column with fewer than two terms becomes zeros along one axis.
     """
-    known = column[column.notna()]
-    rows = np.linspace(0, len(known) - 1, min(len(known), _MOST_ROWS)).astype(np.int64)
-    texts = words_of(known.iloc[rows])
+    present = column[column.notna()]
+    n_rows = min(len(present), _MAX_ROWS)
+    rows = np.linspace(0, len(present) - 1, n_rows).astype(np.int64)
+    texts = words_of(present.iloc[rows])
     terms = _terms(texts)
-    nothing = np.zeros(len(terms)), np.zeros((len(terms), 1)), np.zeros(1), np.ones(1)
+    zeros = np.zeros(len(terms)), np.zeros((len(terms), 1)), np.zeros(1), np.ones(1)
     idf, projection, centre, scale = (
-        _axes(texts, terms, n_axes) if len(terms) > 1 else nothing
+        _axes(texts, terms, n_axes) if len(terms) > 1 else zeros
     )
     return Text(
         column=str(column.name),
@@ -89,7 +90,7 @@ def _axes(
         np.errstate(divide="ignore", invalid="ignore"),  # variance of rows all alike
     ):
         svd.fit(weighted)
-    strong = svd.singular_values_ > _LEAST_WEIGHT * svd.singular_values_[0]
+    strong = svd.singular_values_ > _MIN_SINGULAR_VALUE * svd.singular_values_[0]
     projection = np.ascontiguousarray(svd.components_[strong].T)
     standard = StandardScaler().fit(weighted @ projection)
     return tfidf.idf_, projection, standard.mean_, standard.scale_
@@ -99,34 +100,34 @@ def _axes(
 
 
 def _terms(texts: Sequence[list[str]]) -> tuple[str, ...]:
-    """Return the terms of two rows or more, at most the 20,000 of most rows; ties go by the term."""
+    """Return the terms in two rows or more, at most the 20,000 most frequent; ties in alphabetical order."""
     words = set(chain.from_iterable(texts))
     every = sorted(set(chain.from_iterable(map(grams, words))))
     numbers, n_rows = {term: k for k, term in enumerate(every)}, np.zeros(len(every))
-    for start in range(0, len(texts), _AT_ONCE):
-        held = _counts(texts[start : start + _AT_ONCE], numbers).indices
-        n_rows += np.bincount(held, minlength=len(every))
-    order = np.argsort(-n_rows, kind="stable")[:_MOST_TERMS]
-    return tuple(every[k] for k in np.sort(order[n_rows[order] >= _FEWEST_ROWS]))
+    for start in range(0, len(texts), _BATCH_ROWS):
+        counts = _counts(texts[start : start + _BATCH_ROWS], numbers)
+        n_rows += np.bincount(counts.indices, minlength=len(every))
+    order = np.argsort(-n_rows, kind="stable")[:_MAX_TERMS]
+    return tuple(every[k] for k in np.sort(order[n_rows[order] >= _MIN_ROWS]))
 
 
 def _counts(texts: Sequence[list[str]], numbers: dict[str, int]) -> csr_array:
-    """Return how often each text holds each term, shape (n_texts, n_terms), sparse.
+    """Return how often each term occurs in each text, shape (n_texts, n_terms), sparse.
 
-    Words are few and come again: rows by words times words by terms.
+    Words are few and repeat, so it is the product of texts by words and words by terms.
     """
     words: dict[str, int] = {}
-    held = [[words.setdefault(word, len(words)) for word in text] for text in texts]
-    pieces = [
+    by_text = [[words.setdefault(word, len(words)) for word in text] for text in texts]
+    by_word = [
         [numbers[gram] for gram in grams(word) if gram in numbers] for word in words
     ]
-    counts = _tallied(held, len(words)) @ _tallied(pieces, len(numbers))
+    counts = _count_matrix(by_text, len(words)) @ _count_matrix(by_word, len(numbers))
     counts.sort_indices()
     return counts
 
 
-def _tallied(held: Sequence[list[int]], n_columns: int) -> csr_array:
-    """Return one row for each list, with a 1 in the column of each number it holds, as often as it does."""
-    ends = np.cumsum([0, *map(len, held)])
-    numbers = np.fromiter(chain.from_iterable(held), dtype=np.int64, count=ends[-1])
-    return csr_array((np.ones(ends[-1]), numbers, ends), (len(held), n_columns))
+def _count_matrix(rows: Sequence[list[int]], n_columns: int) -> csr_array:
+    """Return a row for each list of column numbers, with a 1 for each time a column occurs in it."""
+    ends = np.cumsum([0, *map(len, rows)])
+    columns = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=ends[-1])
+    return csr_array((np.ones(ends[-1]), columns, ends), (len(rows), n_columns))

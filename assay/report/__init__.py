@@ -1,9 +1,9 @@
 """The report: what a run says of itself to a person, as a page and as cards.
 
-`record` is what a page rests on, `findings` what out-of-fold predictions show; `statements` and
-`wording` put it into words of a language, `pictures`, `searching`, `curves`, `numbers`
-and `columns` draw it (on `drawing`'s canvas), `page` lays it out;
-`cards` writes the Markdown beside the model, `folder` opens a run and renders it again.
+`account` is the record that a page is drawn from, `findings` what out-of-fold predictions show; `say` renders the
+catalogue's sentences as HTML, the `draw_...` modules draw pictures on `canvas`, `page` lays everything out.
+`cards` writes the Markdown beside the model, `written_files` names all that a run leaves for people, `folder` opens a
+finished run, and `two_runs` compares two of them.
 """
 
 import logging

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from assay.report.record import Example
+from assay.report.account import Example
 from assay.study.plans import ImagePlan
 
 
@@ -32,11 +32,11 @@ def pixels_of(features: pd.DataFrame, plan: ImagePlan) -> Pixels:
 
 
 def example(
-    features: pd.DataFrame, pixels: Pixels, row: int, truth: str, said: str, by: float
+    features: pd.DataFrame, pixels: Pixels, row: int, truth: str, called: str, by: float
 ) -> Example:
-    """Return a row as an image, with its class and what was said of it."""
+    """Return a row as an image, with its class and the predicted one."""
     numbers = features.select_dtypes("number").iloc[row].to_numpy(dtype=float)
-    return Example(row=row, truth=truth, said=said, by=by, png=png(numbers, pixels))
+    return Example(row=row, truth=truth, said=called, by=by, png=png(numbers, pixels))
 
 
 def png(numbers: "np.ndarray[tuple[int], np.dtype[np.float64]]", pixels: Pixels) -> str:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from assay.data.samples import Labels
 from assay.judge.contributions import DEEP
+from assay.report.account import Bin, Curve, Findings, Wrong
 from assay.report.examples import Pixels, example
-from assay.report.record import Bin, Curve, Findings, Wrong
 from assay.store.records import Cleaned
 
 Array = NDArray[np.float64]
@@ -63,14 +63,14 @@ def predicted(
     for name, by_repeat in predictions.items():
         total = np.zeros((outer.shape[1], by_repeat[0][0].shape[1]))
         for folds, by_fold in zip(outer, by_repeat, strict=True):
-            for fold, said in enumerate(by_fold):
-                total[folds == fold] += said
+            for fold, answer in enumerate(by_fold):
+                total[folds == fold] += answer
         means[name] = total[rows] / len(outer)
     return Predicted(rows, labels[rows], means, len(outer))
 
 
 def findings(
-    found: Predicted,
+    tested: Predicted,
     cleaned: Cleaned,
     features: pd.DataFrame,
     leading: Sequence[str] = (),
@@ -91,41 +91,41 @@ def findings(
     shown += [str(name) for name in features.columns if name not in shown]
     columns = [] if pixels else shown[:_MOST_VALUES]
     common = Findings(
-        repeats=found.repeats,
-        n_rows=len(found.rows),
+        repeats=tested.repeats,
+        n_rows=len(tested.rows),
         unshown=len(features.columns) - len(columns),
     )
     if cleaned.task == "regression":
-        return common.model_copy(update=_of_numbers(found, features[columns]))
+        return common.model_copy(update=_of_numbers(tested, features[columns]))
     names = cleaned.classes
-    described = _of_classes(found, names) | {
-        "wrong": _wrong_classes(found, names, features[columns])
+    described = _of_classes(tested, names) | {
+        "wrong": _wrong_classes(tested, names, features[columns])
     }
     if pixels:
-        described |= _pictures(found, names, features, pixels)
+        described |= _pictures(tested, names, features, pixels)
     return common.model_copy(update=described)
 
 
 # Classes ---------------------------------------------------------------------------------------
 
 
-def _of_classes(found: Predicted, names: Sequence[str]) -> dict[str, object]:
+def _of_classes(tested: Predicted, names: Sequence[str]) -> dict[str, object]:
     """Return the curves: of each model where there are two classes, else of the net for each class."""
-    said = found.by_model[DEEP]
+    net = tested.by_model[DEEP]
     if len(names) == 2:
         wanted = [
-            (model, found.labels == 1, p[:, 1]) for model, p in found.by_model.items()
+            (model, tested.labels == 1, p[:, 1]) for model, p in tested.by_model.items()
         ]
-        rates = {names[1]: float(np.mean(found.labels == 1))}
+        rates = {names[1]: float(np.mean(tested.labels == 1))}
     else:
-        counts = np.bincount(found.labels, minlength=len(names))
+        counts = np.bincount(tested.labels, minlength=len(names))
         asked = sorted(np.argsort(-counts, kind="stable")[:_MOST_CLASSES])
-        wanted = [(names[k], found.labels == k, said[:, k]) for k in asked]
+        wanted = [(names[k], tested.labels == k, net[:, k]) for k in asked]
         rates = {names[k]: float(counts[k] / counts.sum()) for k in asked}
     wanted = [one for one in wanted if 0 < one[1].sum() < len(one[1])]
-    bins = {model: _bins(found.labels, p) for model, p in found.by_model.items()}
+    bins = {model: _bins(tested.labels, p) for model, p in tested.by_model.items()}
     matrix = np.zeros((len(names), len(names)), dtype=int)
-    np.add.at(matrix, (found.labels, said.argmax(axis=1)), 1)
+    np.add.at(matrix, (tested.labels, net.argmax(axis=1)), 1)
     return {
         "roc": tuple(roc(*one) for one in wanted),
         "precision": tuple(precision(*one) for one in wanted),
@@ -151,7 +151,7 @@ def _steps(
 
 
 def roc(of: str, truth: NDArray[np.bool_], score: Array) -> Curve:
-    """Return the share of members found over the share of others called one too, with the area under it.
+    """Return the true positive rate over the false positive rate, with the area under it.
 
     Examples
     --------
@@ -193,13 +193,13 @@ def _short(values: Array) -> tuple[float, ...]:
 
 
 def _bins(labels: Labels, p: Array, n_bins: int = 10) -> tuple[Bin, ...]:
-    """Return what was said and what came true: of the second of two classes, else of the likeliest one."""
-    said = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
+    """Return predicted probabilities and observed frequencies: of the second of two classes, else of the likeliest one."""
+    confidence = p[:, 1] if p.shape[1] == 2 else p.max(axis=1)
     true = labels == 1 if p.shape[1] == 2 else p.argmax(axis=1) == labels
-    place = np.minimum((said * n_bins).astype(int), n_bins - 1)
+    place = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
     return tuple(
         Bin(
-            predicted=float(said[place == k].mean()),
+            predicted=float(confidence[place == k].mean()),
             observed=float(true[place == k].mean()),
             n=int((place == k).sum()),
         )
@@ -209,19 +209,19 @@ def _bins(labels: Labels, p: Array, n_bins: int = 10) -> tuple[Bin, ...]:
 
 
 def _wrong_classes(
-    found: Predicted, names: Sequence[str], values: pd.DataFrame
+    tested: Predicted, names: Sequence[str], values: pd.DataFrame
 ) -> tuple[Wrong, ...]:
-    p = found.by_model[DEEP]
-    said, sure = p.argmax(axis=1), p.max(axis=1)
-    missed = np.flatnonzero(said != found.labels)
+    p = tested.by_model[DEEP]
+    called, sure = p.argmax(axis=1), p.max(axis=1)
+    missed = np.flatnonzero(called != tested.labels)
     worst = missed[np.argsort(-sure[missed], kind="stable")][:_MOST_WRONG]
     return tuple(
         Wrong(
-            row=int(found.rows[i]),
-            truth=names[found.labels[i]],
-            said=names[said[i]],
+            row=int(tested.rows[i]),
+            truth=names[tested.labels[i]],
+            said=names[called[i]],
             by=float(sure[i]),
-            values=_values(values, int(found.rows[i])),
+            values=_values(values, int(tested.rows[i])),
         )
         for i in worst
     )
@@ -239,22 +239,22 @@ def _text(value: object) -> str:
 
 
 def _pictures(
-    found: Predicted, names: Sequence[str], features: pd.DataFrame, pixels: Pixels
+    tested: Predicted, names: Sequence[str], features: pd.DataFrame, pixels: Pixels
 ) -> dict[str, object]:
     """Return the images that were most surely called wrong, and of each class the most surely right one."""
-    p = found.by_model[DEEP]
-    said, sure = p.argmax(axis=1), p.max(axis=1)
+    p = tested.by_model[DEEP]
+    called, sure = p.argmax(axis=1), p.max(axis=1)
     order = np.argsort(-sure, kind="stable")
-    wrong = [i for i in order if said[i] != found.labels[i]][:_MOST_EXAMPLES]
+    wrong = [i for i in order if called[i] != tested.labels[i]][:_MOST_EXAMPLES]
     right: dict[int, int] = {}
     for i in order:
-        if said[i] == found.labels[i]:
-            right.setdefault(int(said[i]), int(i))
+        if called[i] == tested.labels[i]:
+            right.setdefault(int(called[i]), int(i))
 
     def shown(i: int) -> object:
-        row = int(found.rows[i])
-        truth, called = names[found.labels[i]], names[said[i]]
-        return example(features, pixels, row, truth, called, float(sure[i]))
+        row = int(tested.rows[i])
+        truth, predicted_name = names[tested.labels[i]], names[called[i]]
+        return example(features, pixels, row, truth, predicted_name, float(sure[i]))
 
     return {
         "wrong_examples": tuple(map(shown, wrong)),
@@ -267,22 +267,22 @@ def _pictures(
 # Numbers ---------------------------------------------------------------------------------------
 
 
-def _of_numbers(found: Predicted, values: pd.DataFrame) -> dict[str, object]:
-    said = found.by_model[DEEP][:, 0]
-    error = said - found.labels
-    by_truth = np.argsort(found.labels, kind="stable")
-    some = by_truth[np.unique(np.linspace(0, len(said) - 1, 200).round().astype(int))]
+def _of_numbers(tested: Predicted, values: pd.DataFrame) -> dict[str, object]:
+    answer = tested.by_model[DEEP][:, 0]
+    error = answer - tested.labels
+    by_truth = np.argsort(tested.labels, kind="stable")
+    some = by_truth[np.unique(np.linspace(0, len(answer) - 1, 200).round().astype(int))]
     worst = np.argsort(-np.abs(error), kind="stable")[:_MOST_WRONG]
     return {
-        "points": tuple((float(found.labels[i]), float(said[i])) for i in some),
+        "points": tuple((float(tested.labels[i]), float(answer[i])) for i in some),
         "errors": tuple(map(float, np.quantile(error, [0.05, 0.25, 0.5, 0.75, 0.95]))),
         "wrong": tuple(
             Wrong(
-                row=int(found.rows[i]),
-                truth=f"{found.labels[i]:.6g}",
-                said=f"{said[i]:.6g}",
+                row=int(tested.rows[i]),
+                truth=f"{tested.labels[i]:.6g}",
+                said=f"{answer[i]:.6g}",
                 by=float(error[i]),
-                values=_values(values, int(found.rows[i])),
+                values=_values(values, int(tested.rows[i])),
             )
             for i in worst
         ),

@@ -1,4 +1,4 @@
-"""A finished run with all that its page rests on, opened from its folder alone."""
+"""A finished run with everything that its page needs, opened from its folder alone."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,14 +6,14 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from assay.errors import CorruptObject
-from assay.report.record import Account
+from assay.report.account import Account
 from assay.reproduce.rerun import open_run as open_verified
 from assay.store.verdict import Manifest, Verdict
 from assay.study.registration import Registration
 
 
 class Run(NamedTuple):
-    """What a run folder says, every file held to the digest its manifest names."""
+    """The records of a run folder, every file verified against its digest in the manifest."""
 
     folder: Path
     manifest: Manifest
@@ -33,22 +33,22 @@ def open_run(folder: Path) -> Run:
     CorruptObject
         If a file is missing, altered, or of another version; the message names the first such file.
     """
-    found = open_verified(folder)
-    if "evidence.json" not in found.manifest.files:
-        raise CorruptObject(
-            f"{folder} has no evidence.json: an earlier version left it. Check the study again."
-        )
+    opened = open_verified(folder)
+    if "evidence.json" not in opened.manifest.files:
+        raise CorruptObject("report.no_evidence", folder=str(folder))
     try:
         account = Account.model_validate_json((folder / "evidence.json").read_bytes())
     except ValidationError as error:
         raise CorruptObject(
-            f"{folder / 'evidence.json'} was left by another version: {error.error_count()} fields are not known here."
+            "report.other_version",
+            path=str(folder / "evidence.json"),
+            n=error.error_count(),
         ) from None
     return Run(
         folder=folder,
-        manifest=found.manifest,
-        registration=found.registration,
-        verdict=found.verdict,
+        manifest=opened.manifest,
+        registration=opened.registration,
+        verdict=opened.verdict,
         account=account,
         lock=(folder / "requirements.txt").read_text(encoding="utf-8"),
     )

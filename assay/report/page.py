@@ -7,30 +7,40 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
-from assay.judge.sentences import HEADLINES, figure, size
-from assay.report import columns, curves, numbers, pictures, searching
-from assay.report.drawing import Picture, drawing
-from assay.report.receipts import SHOWN, Kept, reached
-from assay.report.record import Account
-from assay.report.say import Say
-from assay.report.sentinels import STOPPED, sentinel_rows
-from assay.report.statements import (
+from assay.judge.sentences import (
+    HEADLINES,
+    METRICS,
     answers,
-    claimed,
+    bound_of,
+    cost_sentence,
+    edge_sentence,
     effect,
-    more_rows,
-    not_said,
-    own,
-    price,
-    reason,
+    figure,
+    more_rows_sentence,
+    multiverse_sentence,
+    plan_a_sentence,
+    size,
 )
-from assay.store.records import FoldResult, Hyperparameters
+from assay.report import (
+    draw_columns,
+    draw_comparison,
+    draw_curves,
+    draw_residuals,
+    draw_search,
+)
+from assay.report.account import Account
+from assay.report.canvas import Picture, drawing
+from assay.report.cards import interval_method
+from assay.report.caveats import caveats
+from assay.report.rerun_receipts import SHOWN, Kept, reached
+from assay.report.say import Say, own
+from assay.report.sentinel_rows import sentinel_rows
+from assay.store.records import FoldResult, as_text
 from assay.store.verdict import Verdict
 from assay.study.plans import LOSSES, LabelRule, Plan
 from assay.study.registration import Registration
-from assay.wording import Language
+from assay.wording import Language, Sentence, as_sentence
 
 SECTIONS = (
     "verdict",
@@ -84,7 +94,6 @@ def render(
     return _template().render(
         say=say,
         own=own,
-        recorded=partial(_recorded, language=language),
         sections=SECTIONS,
         study=study,
         plan=plan,
@@ -94,27 +103,27 @@ def render(
         evidence=evidence,
         findings=account.findings,
         behaviour=evidence.behaviour,
+        left_out=Sentence.of,
         deep=verdict.deep_learning,
         gate=None if verdict.outcome == "suspect_leak" else evidence.gate,
         sign=HEADLINES[verdict.outcome][0],
-        reason=reason(verdict, evidence, plan, say),
-        answers=answers(verdict, say),
-        price=price(verdict, say),
-        not_said=not_said(verdict, evidence, plan, say),
-        claimed=claimed(verdict.claim, say),
-        bound_of=partial(_bound, say=say),
+        plan_a=plan_a_sentence(verdict),
+        answers=answers(verdict),
+        cost=cost_sentence(verdict),
+        edges=edge_sentence(verdict),
+        multiverse=multiverse_sentence(verdict),
+        caveats=caveats(verdict, evidence, plan),
+        bound_of=_bound,
         target_of=_target,
-        effect=partial(effect, verdict.signal.statistic, say=say),
-        more_rows=more_rows(evidence.behaviour, verdict.metric, plan.margin, say),
+        effect=partial(effect, verdict.signal.statistic),
+        more_rows=more_rows_sentence(evidence.behaviour, verdict.metric, plan.margin),
         is_loss=verdict.metric in LOSSES,
-        method=say(f"comparison.{_method(verdict.deep_learning.method)}"),
+        method=say(interval_method(verdict.deep_learning.method)),
         figure=partial(figure, verdict.metric),
         size=size,
         sentinels=sentinel_rows(evidence),
-        stopped=STOPPED,
         drawn=drawn,
-        drawn_folds=_drawn(evidence.split.repeats, say),
-        hyperparameters=_hyperparameters,
+        hyperparameters=as_text,
         winners=_winners(evidence.results),
         n_failed=_failed_trials(evidence.results),
         confused=_confused(account),
@@ -123,8 +132,9 @@ def render(
         receipts=receipts,
         reached=reached(receipts or ()),
         n_receipts=SHOWN,
-        moved=_moved,
+        moved=_largest_change,
         moment=_moment,
+        as_sentence=as_sentence,
     )
 
 
@@ -141,37 +151,32 @@ def _template() -> jinja2.Template:
     return environment.get_template("page.html.jinja")
 
 
-def _recorded(text: str, *, language: Language) -> Markup:
-    """Return a sentence that a stage or a person wrote, marked as English where the page is not."""
-    return own(text, "" if language == "en" else "en")
-
-
 def _pictures(
     verdict: Verdict, account: Account, plan: Plan, say: Say
 ) -> dict[str, Any]:
     """Return every picture there are figures for, by its name."""
     evidence, deep = account.evidence, verdict.deep_learning
-    found, behaviour = account.findings, evidence.behaviour
+    findings, behaviour = account.findings, evidence.behaviour
     drawn: dict[str, Any] = dict.fromkeys(_PICTURES) | {"dependences": []}
     if verdict.outcome == "suspect_leak":
         return drawn
     if evidence.gate is not None:
-        drawn["chance"] = pictures.chance(evidence.gate, say)
+        drawn["chance"] = draw_comparison.chance(evidence.gate, say)
     places = [result.place for result in _in_order(evidence.results)]
-    drawn["leads"] = pictures.leads(deep, verdict.metric, say)
+    drawn["leads"] = draw_comparison.leads(deep, verdict.metric, say)
     drawn["pairs"] = (
-        pictures.pairs(places, account.fold_scores, verdict.metric, say)
+        draw_comparison.pairs(places, account.fold_scores, verdict.metric, say)
         if account.fold_scores
         else None
     )
-    drawn["trials"] = searching.trials(evidence.results, plan.metric, say)
-    if found is not None:
+    drawn["trials"] = draw_search.trials(evidence.results, plan.metric, say)
+    if findings is not None:
         drawn |= {
-            "roc": curves.roc(found, say),
-            "precision": curves.precision(found, say),
-            "calibration": curves.calibration(found, say),
-            "points": numbers.points(found, say),
-            "residuals": numbers.residuals(found, say),
+            "roc": draw_curves.roc(findings, say),
+            "precision": draw_curves.precision(findings, say),
+            "calibration": draw_curves.calibration(findings, say),
+            "points": draw_residuals.points(findings, say),
+            "residuals": draw_residuals.residuals(findings, say),
         }
     if behaviour is not None:
         drawn |= _of_behaviour(verdict, account, say)
@@ -183,52 +188,36 @@ def _of_behaviour(verdict: Verdict, account: Account, say: Say) -> dict[str, Any
     if behaviour is None:
         return {}
     dependences: list[Picture] = [
-        columns.dependence(one, number, say)
+        draw_columns.dependence(one, number, say)
         for number, one in enumerate(behaviour.dependences)
         if one.values
     ]
     return {
-        "importances": columns.importances(behaviour.importances, metric, say),
-        "blocks": columns.blocks(behaviour.importances, metric, say),
+        "importances": draw_columns.importances(behaviour.importances, metric, say),
+        "blocks": draw_columns.blocks(behaviour.importances, metric, say),
         "dependences": dependences,
-        "rows": columns.more_rows(behaviour.at_rows, metric, say),
-        "epochs": searching.epochs(behaviour.epochs, say),
+        "rows": draw_columns.more_rows(behaviour.at_rows, metric, say),
+        "epochs": draw_search.epochs(behaviour.epochs, say),
     }
 
 
-def _drawn(repeats: int, say: Say) -> Markup:
-    """Return how often folds were drawn."""
-    return (
-        say("data.drawn_once") if repeats == 1 else say("data.drawn_times", n=repeats)
-    )
-
-
 def _in_order(results: tuple[FoldResult, ...]) -> list[FoldResult]:
-    return sorted(results, key=lambda one: (one.place.repeat, one.place.fold))
+    return sorted(results, key=lambda result: (result.place.repeat, result.place.fold))
 
 
-def _bound(plan: Plan, alpha: float, *, say: Say) -> Markup:
+def _bound(plan: Plan, alpha: float) -> Sentence:
     """Return what a plan claims, with its margin and its alpha."""
-    bound = (
-        say("verdict.or_less", bound=f"{plan.at_most:,.10g}")
-        if plan.at_most is not None
-        else say("verdict.or_more", bound=f"{plan.at_least:,.10g}")
-    )
-    return say(
-        "hypothesis.bound",
-        metric=say(f"metric.{plan.metric}"),
-        claimed=bound,
-        margin=f"{plan.margin:g}",
-        alpha=f"{alpha:g}",
+    return Sentence.of(
+        "report.hypothesis.bound",
+        metric=METRICS[plan.metric],
+        claimed=bound_of(plan.at_least, plan.at_most),
+        margin=plan.margin,
+        alpha=alpha,
     )
 
 
 def _target(plan: Plan) -> str:
     return ", ".join(plan.target.reads) if isinstance(plan.target, LabelRule) else ""
-
-
-def _method(name: str) -> str:
-    return "clt_split" if name.startswith("CLT") else "nadeau_bengio"
 
 
 def _winners(results: tuple[FoldResult, ...]) -> list[dict[str, Any]]:
@@ -240,20 +229,13 @@ def _winners(results: tuple[FoldResult, ...]) -> list[dict[str, Any]]:
             "trial": fit.winner + 1,
             "inner": fit.trials[fit.winner].score,
             "outer": fit.score,
-            "shown": _hyperparameters(fit.trials[fit.winner].hyperparameters),
+            "shown": as_text(fit.trials[fit.winner].hyperparameters),
             "edges": "; ".join(fit.edges),
         }
         for result in _in_order(results)
         if result.place.repeat == 0
         for name, fit in result.models.items()
     ]
-
-
-def _hyperparameters(values: Hyperparameters) -> str:
-    return ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in values.items()
-    )
 
 
 def _failed_trials(results: tuple[FoldResult, ...]) -> int:
@@ -267,20 +249,20 @@ def _failed_trials(results: tuple[FoldResult, ...]) -> int:
 
 def _confused(account: Account, most: int = 12) -> list[tuple[str, str, int]]:
     """Return the pairs of classes most often confused, where there are too many for a table."""
-    found, names = account.findings, account.evidence.cleaned.classes
-    if found is None or len(names) <= most:
+    findings, names = account.findings, account.evidence.cleaned.classes
+    if findings is None or len(names) <= most:
         return []
     pairs = [
         (names[i], names[j], n)
-        for i, row in enumerate(found.confusion)
+        for i, row in enumerate(findings.confusion)
         for j, n in enumerate(row)
         if i != j and n
     ]
     return sorted(pairs, key=lambda pair: (-pair[2], pair))[:20]
 
 
-def _moved(scores: dict[str, float]) -> str:
-    """Return the largest deviation of any model's score."""
+def _largest_change(scores: dict[str, float]) -> str:
+    """Return the largest change of any model's score."""
     return f"{max(map(abs, scores.values())):.2g}"
 
 
@@ -292,13 +274,13 @@ def _moment(when: str) -> str:
     >>> _moment("2026-01-02T03:04:05+00:00"), _moment("early")
     ('2026-01-02 03:04:05 UTC', 'early')
     """
-    found = re.fullmatch(r"([0-9-]{10})T([0-9:]{8})\+00:00", when)
-    return f"{found[1]} {found[2]} UTC" if found else when
+    match = re.fullmatch(r"([0-9-]{10})T([0-9:]{8})\+00:00", when)
+    return f"{match[1]} {match[2]} UTC" if match else when
 
 
 def _packages(lock: str) -> dict[str, str]:
     """Return the locked version of each package; of one with several the first."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for name, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", lock, re.MULTILINE):
-        found.setdefault(name, version)
-    return found
+        versions.setdefault(name, version)
+    return versions

@@ -22,7 +22,7 @@ from assay.reproduce.rerun import (
     open_run,
     receipt,
 )
-from assay.store.environment import PACKAGE, data_folder
+from assay.store.places import PACKAGE, data_folder
 from assay.store.runs import store_of
 from assay.store.store import Store
 from assay.study.load import load
@@ -111,7 +111,7 @@ def _words(
 def _kept(store: Store, found: Receipt, now: datetime) -> Path:
     name = f"{now:%Y%m%dT%H%M%S}-{found.tier or 'differs'}.json"
     path = store.folder / "receipts" / found.run / name
-    store.write(path, found.model_dump_json(indent=2).encode() + b"\n")
+    store.files.write(path, found.model_dump_json(indent=2).encode() + b"\n")
     return path
 
 
@@ -201,7 +201,9 @@ def _in_container(
     known = {name: os.environ[name] for name in _KERNELS if name in os.environ}
     known |= settings | {"ASSAY_DATA": str(data_folder().resolve())}
     command = [engine, "run", "--rm", "--network", "none", "--read-only"]
-    command += ["--cap-drop", "all", "--user", f"{os.getuid()}:{os.getgid()}"]
+    command += ["--cap-drop", "all"]
+    if hasattr(os, "getuid"):  # not on Windows
+        command += ["--user", f"{os.getuid()}:{os.getgid()}"]
     command += ["--tmpfs", "/app/artifacts:mode=1777"]
     command += [word for at, how in seen.items() for word in ("-v", f"{at}:{at}:{how}")]
     command += [word for one in known.items() for word in ("-e", "=".join(one))]

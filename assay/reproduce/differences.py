@@ -1,4 +1,4 @@
-"""What two run folders have otherwise: the first difference in the order of the stages, as far down as can be told."""
+"""The first difference of two run folders, in the order of the stages, as exactly as their files tell."""
 
 import io
 import json
@@ -12,6 +12,7 @@ import pandas as pd
 
 from assay.reproduce.receipt import INPUTS, Difference
 from assay.store.verdict import Manifest
+from assay.wording import Sentence
 
 _OF_ROWS = ["repeat", "row", "fold", "label"]
 _LONGEST = 120  # characters of a value in a sentence
@@ -31,17 +32,15 @@ def first_difference(
     (old, before), (new, after) = was, now
     if before.same == after.same:
         return None
-    for name in INPUTS:
-        if before.same.get(name) != after.same.get(name):
-            return _digests(name, name, before.same, after.same)
-    for found in _in_order(old, new):
-        return found
-    name = next(
-        one
-        for one in sorted({*before.same, *after.same})
-        if before.same.get(one) != after.same.get(one)
-    )
-    return _digests(name, "its digest", before.same, after.same)
+    differing = [
+        name
+        for name in (*INPUTS, *sorted({*before.same, *after.same}))
+        if before.same.get(name) != after.same.get(name)
+    ]
+    if differing[0] in INPUTS:
+        return _of_digests(differing[0], before.same, after.same)
+    in_files = next(_in_order(old, new), None)
+    return in_files or _of_digests(differing[0], before.same, after.same)
 
 
 def _in_order(old: Path, new: Path) -> Iterator[Difference]:
@@ -54,124 +53,132 @@ def _in_order(old: Path, new: Path) -> Iterator[Difference]:
 
 
 def moved_scores(old: Path, new: Path) -> dict[str, float]:
-    """Return by how much each model's mean score over the outer folds moved, later minus earlier."""
+    """Return by how much each model's mean score over the outer folds changed, later minus earlier."""
     before, after = _mean_scores(old), _mean_scores(new)
     return {name: after[name] - before[name] for name in before if name in after}
 
 
 def _mean_scores(folder: Path) -> dict[str, float]:
-    found: dict[str, list[float]] = {}
-    for one in _json(folder / "trials.json"):
-        if one["score"] is not None:
-            found.setdefault(one["model"], []).append(one["score"])
-    return {name: float(np.mean(scores)) for name, scores in found.items()}
+    scores: dict[str, list[float]] = {}
+    for fit in _json(folder / "trials.json"):
+        if fit["score"] is not None:
+            scores.setdefault(fit["model"], []).append(fit["score"])
+    return {name: float(np.mean(of_folds)) for name, of_folds in scores.items()}
 
 
 # Stage by stage ----------------------------------------------------------------------------------
 
 
 def _of_folds(old: Path, new: Path) -> Iterator[Difference]:
-    was, now = (_table(one) for one in (old, new))
+    was, now = _table(old), _table(new)
     if was is None or now is None:
         return
     if len(was) != len(now):
-        yield _told("folds", "the number of tested rows", len(was), len(now))
+        where = Sentence.of("reproduce.where.n_rows")
+        yield _difference("folds", where, len(was), len(now))
         return
     for column in _OF_ROWS:
         differ = np.flatnonzero(was[column].to_numpy() != now[column].to_numpy())
         if differ.size:
-            place = was.iloc[differ[0]]
-            where = f"split, repeat {place['repeat'] + 1}, row {place['row']}, {column}"
-            yield _told(
-                "folds", where, *(one[column].iloc[differ[0]] for one in (was, now))
+            row = int(differ[0])
+            where = Sentence.of(
+                "reproduce.where.split", **_place(was, row), column=column
+            )
+            yield _difference(
+                "folds", where, was[column].iloc[row], now[column].iloc[row]
             )
 
 
 def _of_signal(old: Path, new: Path) -> Iterator[Difference]:
-    was, now = (_json(one / "verdict.json")["signal"] for one in (old, new))
-    yield from _in_fields("verdict", "gate", was, now)
+    was, now = (_json(folder / "verdict.json")["signal"] for folder in (old, new))
+    yield from _of_fields("verdict", Sentence.plain("gate"), was, now)
 
 
 def _of_trials(old: Path, new: Path) -> Iterator[Difference]:
-    for was, now in zip(
-        _json(old / "trials.json"), _json(new / "trials.json"), strict=False
-    ):
-        where = (
-            f"tune, repeat {was['repeat'] + 1}, fold {was['fold'] + 1}, {was['model']}"
-        )
+    fits = (_json(folder / "trials.json") for folder in (old, new))
+    for was, now in zip(*fits, strict=False):
+        place: dict[str, int | str] = {
+            "repeat": was["repeat"] + 1,
+            "fold": was["fold"] + 1,
+            "model": was["model"],
+        }
         for first, again in zip(was["trials"], now["trials"], strict=False):
-            yield from _in_fields(
-                "scores", f"{where}, trial {first['number']}", first, again
-            )
-        yield from _in_fields("scores", where, was, now, but=("trials", "score"))
+            where = Sentence.of("reproduce.where.trial", **place, trial=first["number"])
+            yield from _of_fields("scores", where, first, again)
+        where = Sentence.of("reproduce.where.fit", **place)
+        yield from _of_fields("scores", where, was, now, but=("trials", "score"))
 
 
 def _of_predictions(old: Path, new: Path) -> Iterator[Difference]:
-    was, now = (_table(one) for one in (old, new))
+    was, now = _table(old), _table(new)
     if was is None or now is None or len(was) != len(now):
         return
-    for column in was.columns.difference(_OF_ROWS, sort=False).intersection(
-        now.columns
-    ):
+    models = was.columns.difference(_OF_ROWS, sort=False)
+    for column in models.intersection(now.columns):
         apart = np.abs(was[column].to_numpy(float) - now[column].to_numpy(float))
         if apart.any():
-            place = was.iloc[int(np.flatnonzero(apart)[0])]
-            where = (
-                f"tune, repeat {place['repeat'] + 1}, fold {place['fold'] + 1}, "
-                f"prediction {column} of row {place['row']}"
+            row = int(np.flatnonzero(apart)[0])
+            where = Sentence.of(
+                "reproduce.where.prediction", **_place(was, row), column=column
             )
-            first, again = (
-                one[column].iloc[int(np.flatnonzero(apart)[0])] for one in (was, now)
-            )
+            first, again = was[column].iloc[row], now[column].iloc[row]
             largest = float(apart.max())
-            yield _told("predictions", where, first, again, largest=largest)
+            yield _difference("predictions", where, first, again, largest=largest)
 
 
 def _of_weights(old: Path, new: Path) -> Iterator[Difference]:
-    was, now = (_tensors(one / "bundle" / "model.keras") for one in (old, new))
+    was, now = (_tensors(folder / "bundle" / "model.keras") for folder in (old, new))
     for name in sorted(was.keys() | now.keys()):
+        where = Sentence.of("reproduce.where.tensor", name=name)
         first, again = was.get(name), now.get(name)
         if first is None or again is None or first.shape != again.shape:
-            form, later = (
-                "absent" if one is None else one.shape for one in (first, again)
+            before, after = (
+                "absent" if tensor is None else tensor.shape
+                for tensor in (first, again)
             )
-            yield _told("weights", f"final, tensor {name}", form, later)
+            yield _difference("weights", where, before, after)
         elif not np.array_equal(first, again):
             apart = np.abs(first.astype(float) - again.astype(float))
             place = np.unravel_index(int(apart.argmax()), apart.shape)
-            yield _told(
-                "weights",
-                f"final, tensor {name}",
-                first[place],
-                again[place],
-                largest=float(apart.max()),
+            largest = float(apart.max())
+            yield _difference(
+                "weights", where, first[place], again[place], largest=largest
             )
 
 
 def _of_verdicts(old: Path, new: Path) -> Iterator[Difference]:
-    was, now = (_json(one / "verdict.json") for one in (old, new))
-    yield from _in_fields("verdict", "judge", was, now, but=("digests", "deviations"))
+    was, now = (_json(folder / "verdict.json") for folder in (old, new))
+    but = ("digests", "deviations")
+    yield from _of_fields("verdict", Sentence.plain("judge"), was, now, but=but)
 
 
-def _in_fields(
+def _of_fields(
     what: str,
-    where: str,
+    where: Sentence,
     was: Mapping[str, Any],
     now: Mapping[str, Any],
     but: tuple[str, ...] = (),
 ) -> Iterator[Difference]:
-    """Yield the fields that differ, at any depth but times."""
+    """Yield the fields that differ, at any depth, except times."""
     for key in was:
         first, again = was[key], now.get(key)
         if key in but or first == again or _is_time(key):
             continue
+        field = Sentence.of("reproduce.where.field", place=where, name=key)
         if isinstance(first, dict) and isinstance(again, dict):
-            yield from _in_fields(what, f"{where}, {key}", first, again)
+            yield from _of_fields(what, field, first, again)
             continue
         largest = None
         if isinstance(first, int | float) and isinstance(again, int | float):
             largest = abs(float(first) - float(again))
-        yield _told(what, f"{where}, {key}", first, again, largest=largest)
+        yield _difference(what, field, first, again, largest=largest)
+
+
+def _place(table: pd.DataFrame, row: int) -> dict[str, int]:
+    """Return repeat and fold, counted from 1, and the row of a line of the predictions."""
+    line = table.iloc[row]
+    repeat, fold = int(line["repeat"]) + 1, int(line["fold"]) + 1
+    return {"repeat": repeat, "fold": fold, "row": int(line["row"])}
 
 
 def _is_time(key: str) -> bool:
@@ -196,36 +203,40 @@ def _tensors(path: Path) -> dict[str, Any]:
 
     if not path.is_file():
         return {}
-    found: dict[str, Any] = {}
+    tensors: dict[str, Any] = {}
+
+    def keep(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            tensors[name] = item[()]
+
     with (
         zipfile.ZipFile(path) as archive,
         h5py.File(io.BytesIO(archive.read(_WEIGHTS)), "r") as file,
     ):
-        file.visititems(
-            lambda name, one: (
-                found.update({name: one[()]}) if isinstance(one, h5py.Dataset) else None
-            )
-        )
-    return found
+        file.visititems(keep)
+    return tensors
 
 
-def _told(
-    what: str, where: str, was: object, now: object, largest: float | None = None
+def _difference(
+    what: str,
+    where: Sentence,
+    was: object,
+    now: object,
+    largest: float | None = None,
 ) -> Difference:
     return Difference(
         what=what, where=where, was=_shown(was), now=_shown(now), largest=largest
     )
 
 
-def _digests(
-    what: str, where: str, was: Mapping[str, str], now: Mapping[str, str]
+def _of_digests(
+    name: str, was: Mapping[str, str], now: Mapping[str, str]
 ) -> Difference:
-    before, after = (one.get(what, "absent")[:12] for one in (was, now))
-    return _told(what, where, before, after)
+    before, after = (digests.get(name, "absent")[:12] for digests in (was, now))
+    return _difference(name, Sentence.of("reproduce.where.digest"), before, after)
 
 
 def _shown(value: object) -> str:
-    said = (
-        f"{float(value):.9g}" if isinstance(value, float | np.floating) else str(value)
-    )
-    return said if len(said) <= _LONGEST else said[:_LONGEST] + "..."
+    is_float = isinstance(value, float | np.floating)
+    text = f"{float(value):.9g}" if is_float else str(value)  # type: ignore[arg-type]
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."

@@ -1,4 +1,4 @@
-"""A run to be repeated: opened, held to its digests, and laid out beside itself to be run again."""
+"""A finished run, opened with its digests verified, and laid out in another folder to be run again."""
 
 import json
 from dataclasses import dataclass
@@ -14,17 +14,12 @@ from assay.store.store import Store
 from assay.store.verdict import Manifest, Verdict
 from assay.study.registration import Registration
 from assay.study.sources import Identity
-
-_OTHERS = {
-    "study": "its study.toml does not spell the study that was registered",
-    "code": "this program is not the one that left it, so take that version",
-    "data": "this data is not what it read, so give the same files with --data",
-}
+from assay.wording import Sentence
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run folder whose files are all what its manifest says."""
+    """A run folder in which every file has the digest its manifest names."""
 
     folder: Path
     manifest: Manifest
@@ -47,16 +42,12 @@ def open_run(folder: Path) -> FinishedRun:
         If a file is missing, altered, or cannot be read by this version.
     """
     if not (folder / "manifest.json").is_file():
-        raise StudyError(
-            f"{folder} is no finished run: it has no manifest.json. Give a run folder, such as artifacts/runs/NAME."
-        )
+        raise StudyError("reproduce.no_run", folder=str(folder))
     try:
         manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
         for path, digest in manifest.files.items():
             if digest_file(folder / path) != digest:
-                raise CorruptObject(
-                    f"{folder / path} is not the file that the run left. Take the folder from where it was whole."
-                )
+                raise CorruptObject("reproduce.altered", path=str(folder / path))
         return FinishedRun(
             folder,
             manifest,
@@ -66,11 +57,12 @@ def open_run(folder: Path) -> FinishedRun:
             ),
         )
     except OSError as error:
-        raise CorruptObject(f"{folder} is not whole: {error}.") from None
+        raise CorruptObject(
+            "reproduce.incomplete", folder=str(folder), reason=str(error)
+        ) from None
     except ValidationError as error:
         raise CorruptObject(
-            f"{folder} was left by another version: {error.error_count()} fields of its records are not known here. "
-            f"Repeat it with the version that left it."
+            "reproduce.other_version", folder=str(folder), n=error.error_count()
         ) from None
 
 
@@ -88,21 +80,19 @@ def find_run(store: Store, name: str) -> Path:
     if (runs / name).is_dir():
         return runs / name
     of_study = [
-        one.parent
-        for one in runs.glob("*/manifest.json")
-        if json.loads(one.read_text(encoding="utf-8")).get("study") == name
+        manifest.parent
+        for manifest in runs.glob("*/manifest.json")
+        if json.loads(manifest.read_text(encoding="utf-8")).get("study") == name
     ]
     if not of_study:
-        raise StudyError(
-            f"{name} is no run: neither a folder, nor a name below {runs}, nor a study that has been checked."
-        )
-    return max(of_study, key=lambda one: (one / "manifest.json").stat().st_mtime)
+        raise StudyError("reproduce.unknown_run", name=name, folder=str(runs))
+    return max(of_study, key=lambda run: (run / "manifest.json").stat().st_mtime)
 
 
 def lay_out(run: FinishedRun, folder: Path) -> tuple[Path, tuple[str, ...]]:
     """Write the run's study where it can be checked again; return its file and its overrides.
 
-    A suite that the study names by a path is laid beside it.
+    A suite that the study names by a path is written where that path leads from there.
     """
     beside = folder / "study" / "of" / "the" / "run"
     study, plan = run.registration.study, run.verdict.plan
@@ -113,12 +103,13 @@ def lay_out(run: FinishedRun, folder: Path) -> tuple[Path, tuple[str, ...]]:
     if suite.suffix == ".json" and suite.is_relative_to(folder.resolve()):
         suite.parent.mkdir(parents=True, exist_ok=True)
         suite.write_bytes((run.folder / "bundle" / "suite.json").read_bytes())
-    overrides = (one for one in study.overrides if not one.startswith("data="))
-    return path, tuple(overrides)
+    return path, tuple(
+        override for override in study.overrides if not override.startswith("data=")
+    )
 
 
 def need_same_inputs(run: FinishedRun, now: Identity, scratch: Store) -> None:
-    """Refuse to spend hours on a rerun that is of something else.
+    """Refuse to spend hours on a rerun of other inputs.
 
     Raises
     ------
@@ -128,22 +119,26 @@ def need_same_inputs(run: FinishedRun, now: Identity, scratch: Store) -> None:
     from assay.data.ingest import read_source
 
     same = run.manifest.same
-    found = {"study": now.study, "code": now.program}
-    if all(same[name] == digest for name, digest in found.items()):
+    digests = {"study": now.study, "code": now.program}
+    if all(same[name] == digest for name, digest in digests.items()):
         table = read_source(now.sources[run.verdict.plan]).frame
-        found["data"] = scratch.put_table(table).digest
-    for name, digest in found.items():
+        digests["data"] = scratch.put_table(table).digest
+    for name, digest in digests.items():
         if digest != same[name]:
             raise NotReproducible(
-                f"{run.folder.name} cannot be repeated here: {_OTHERS[name]} ({name} {same[name][:12]} then, "
-                f"{digest[:12]} now)."
+                "reproduce.other_input",
+                run=run.folder.name,
+                reason=Sentence.of(f"reproduce.other.{name}"),
+                what=name,
+                before=same[name][:12],
+                now=digest[:12],
             )
 
 
 def receipt(
     run: FinishedRun, again: FinishedRun, environment: Environment, who: str, when: str
 ) -> Receipt:
-    """Compare a run with its rerun, and say what came of it."""
+    """Compare a run with its rerun."""
     moved = moved_scores(run.folder, again.folder)
     tier = tier_of(
         run.manifest,

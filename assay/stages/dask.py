@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from assay.errors import AssayError, ProcessLost, StudyError
 from assay.stages.execution import Execution, Worker
 from assay.stages.stage import Call, announce_finished
-from assay.store.environment import PACKAGE
+from assay.store.places import PACKAGE
 from assay.store.progress import Started, announce
 from assay.store.records import Record
 from assay.store.runs import for_other_machines
@@ -81,7 +81,7 @@ def _submitted(
     if elsewhere:
         for record in call.arguments[1:]:
             if isinstance(record, Record):
-                call.store.mend(record)
+                call.store.objects.mend(record)
         call = call.moved(for_other_machines(call.store))
     return client.submit(_on_worker, call, call.key, worker, pure=False, retries=0)
 

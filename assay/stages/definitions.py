@@ -4,7 +4,7 @@ What computes is imported inside, after the store has been asked; the key of a s
 text names, so that a change to one stage's code leaves the results of the others standing.
 """
 
-from assay.models.explain_budget import Scope
+from assay.models.explain_budget import ExplainBudget
 from assay.stages.stage import stage
 from assay.store.behaviour import FoldBehaviour
 from assay.store.records import (
@@ -147,10 +147,10 @@ def weigh(
 ) -> Preparations:
     """Score the gate's models with and without each declared preparation."""
     from assay.data.samples import opened
-    from assay.gate.ablation import weigh
+    from assay.gate.ablation import ablate
 
     outer, inner = store.get_array(split.outer)[0], store.get_array(split.inner)[0]
-    return weigh(opened(store, cleaned), outer, inner, plan, seed)
+    return ablate(opened(store, cleaned), outer, inner, plan, seed)
 
 
 @stage
@@ -160,7 +160,7 @@ def explain(
     split: Split,
     place: Place,
     result: FoldResult,
-    scope: Scope,
+    budget: ExplainBudget,
     plan: Tuning,
     seed: int,
 ) -> FoldBehaviour:
@@ -169,7 +169,7 @@ def explain(
     from assay.models.explain import explain_fold
 
     inner = store.get_array(split.inner)[place.repeat, place.fold]
-    return explain_fold(opened(store, cleaned), inner, result, scope, plan, seed)
+    return explain_fold(opened(store, cleaned), inner, result, budget, plan, seed)
 
 
 @stage

@@ -18,7 +18,8 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from assay.errors import AssayError, CorruptObject, NotReproducible, is_retryable
 from assay.store.canonical import canonical_json, digest_json
-from assay.store.environment import PACKAGE, code_digest, lock_digest
+from assay.store.code import code_digest, lock_digest
+from assay.store.places import PACKAGE
 from assay.store.progress import Audited, Finished, Started, announce
 from assay.store.records import Record, record_class
 from assay.store.store import Store
@@ -95,7 +96,7 @@ class Call(Generic[R]):
 
     def keep(self, record: R) -> None:
         """Store a result; the objects it refers to are stored already."""
-        self.store.put_result(self.name, encode(record))
+        self.store.results.put(self.name, encode(record))
 
     def audit(self, record: R) -> None:
         """Compute a stored result again.
@@ -181,7 +182,7 @@ def run_memoised(call: Call[R]) -> R:
         record = _with_retries(call.compute)
         call.keep(record)
     else:
-        call.store.offer(call.name, record)
+        call.store.results.offer(call.name, record)
     announce_finished(call, record, time.perf_counter() - begun, stored=is_stored)
     if is_stored and call.store.is_audited(call.key):
         call.audit(record)
@@ -241,14 +242,14 @@ def read_result(store: Store, name: str) -> Record:
         If the result or an object it refers to is missing or altered.
     """
     try:
-        record = decode(store.get_result(name))
+        record = decode(store.results.get(name))
     except (ValueError, KeyError):  # of a version that kept results in another form
         raise CorruptObject(
-            "stages.unreadable_result", path=str(store.result_path(name))
+            "stages.unreadable_result", path=str(store.results.path(name))
         ) from None
-    if not store.whole(record):
+    if not store.objects.holds_all(record):
         raise CorruptObject(
-            "stages.result_without_object", path=str(store.result_path(name))
+            "stages.result_without_object", path=str(store.results.path(name))
         )
     return record
 

@@ -5,12 +5,13 @@ chose: no score or word of a verdict rests on them. Each outer fold of the first
 itself; :func:`behaviour_of` puts the folds together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from pydantic import Field
 
-from assay.store.records import Place, Record, circumstance
+from assay.store.records import Place, Record, Text, circumstance
+from assay.wording import Sentence, as_sentence
 
 _MOST_SHOWN, _MOST_DEPENDENCES = 40, 6
 
@@ -71,13 +72,19 @@ class Behaviour(Record):
     )
     at_rows: tuple[AtRows, ...] = Field(description="From few rows to all.")
     epochs: tuple[Epochs, ...]
-    not_asked: dict[str, str] = Field(
-        default_factory=dict, description="What was left out, and why."
+    not_asked: dict[str, Text] = Field(
+        default_factory=dict,
+        description="What was left out, as a key of the wording or in words, and why.",
     )
 
-    def summary(self) -> str:
-        leading = ", ".join(one.column for one in self.importances[:3])
-        return f"looks most at {leading}" if leading else "described"
+    def summary(self) -> Sentence:
+        return _most_important([one.column for one in self.importances])
+
+
+def _most_important(columns: Sequence[str]) -> Sentence:
+    if not columns:
+        return Sentence("records.no_importances")
+    return Sentence.of("records.importances", columns=tuple(columns[:3]))
 
 
 # One outer fold ------------------------------------------------------------------------------------
@@ -106,17 +113,22 @@ class FoldBehaviour(Record):
         description="By the portion learned from, 1/8 to 1."
     )
     epochs: Epochs
-    not_asked: dict[str, str]
+    not_asked: dict[str, Text]
     seconds: float = circumstance("How long it took.")
 
-    def summary(self) -> str:
-        leading = sorted(self.drops, key=lambda name: -self.drops[name])[:3]
-        looks = f"looks most at {', '.join(leading)}" if leading else "cannot be told"
-        return f"repeat 1 fold {self.place.fold + 1}: {looks}"
+    def summary(self) -> Sentence:
+        columns = sorted(self.drops, key=lambda name: -self.drops[name])
+        return Sentence.of(
+            "records.fold_importances",
+            fold=self.place.fold + 1,
+            importances=_most_important(columns),
+        )
 
 
 def behaviour_of(
-    folds: Sequence[FoldBehaviour], classes: Sequence[str], not_asked: dict[str, str]
+    folds: Sequence[FoldBehaviour],
+    classes: Sequence[str],
+    not_asked: Mapping[str, Sentence | str],
 ) -> Behaviour:
     """Put the folds together: means, and the range over the folds.
 
@@ -128,13 +140,13 @@ def behaviour_of(
         What was asked of no fold, and why.
     """
     importances = _importances(folds)
-    left_out = not_asked | {
-        what: why for fold in folds for what, why in fold.not_asked.items()
-    }
-    if len(importances) > _MOST_SHOWN:
-        n = len(importances) - _MOST_SHOWN
-        left_out["less important columns"] = (
-            f"{n} columns whose drop is smaller than those listed"
+    left_out = {what: as_sentence(why) for what, why in not_asked.items()}
+    for fold in folds:
+        left_out |= fold.not_asked
+    n_more = len(importances) - _MOST_SHOWN
+    if n_more > 0:
+        left_out["records.less_important"] = Sentence.of(
+            "records.smaller_drops", n=n_more
         )
     return Behaviour(
         importances=tuple(importances[:_MOST_SHOWN]),
@@ -146,17 +158,17 @@ def behaviour_of(
 
 
 def _importances(folds: Sequence[FoldBehaviour]) -> list[Importance]:
-    """Return the columns that every fold which can tell has asked for, the largest mean drop first."""
-    told = [fold.drops for fold in folds if fold.drops]
-    found = []
-    for column in told[0] if told else ():
-        drops = [one[column] for one in told if column in one]
-        if len(drops) == len(told):
+    """Return the columns of which every fold that has drops has one, the largest mean first."""
+    by_fold = [fold.drops for fold in folds if fold.drops]
+    importances = []
+    for column in by_fold[0] if by_fold else ():
+        drops = [fold[column] for fold in by_fold if column in fold]
+        if len(drops) == len(by_fold):
             low, high = min(drops), max(drops)
-            found.append(
+            importances.append(
                 Importance(column=column, drop=fmean(drops), low=low, high=high)
             )
-    return sorted(found, key=lambda one: -one.drop)
+    return sorted(importances, key=lambda importance: -importance.drop)
 
 
 def _dependences(
@@ -166,23 +178,25 @@ def _dependences(
 ) -> list[Dependence]:
     by_column: dict[str, list[FoldDependence]] = {}
     for fold in folds:
-        for one in fold.dependences:
-            by_column.setdefault(one.column, []).append(one)
-    found = [
-        _dependence(by_column[one.column], classes)
-        for one in importances
-        if one.drop > 0 and len(by_column.get(one.column, ())) == len(folds)
+        for dependence in fold.dependences:
+            by_column.setdefault(dependence.column, []).append(dependence)
+    dependences = [
+        _dependence(by_column[column.column], classes)
+        for column in importances
+        if column.drop > 0 and len(by_column.get(column.column, ())) == len(folds)
     ]
-    return found[:_MOST_DEPENDENCES]
+    return dependences[:_MOST_DEPENDENCES]
 
 
-def _dependence(found: Sequence[FoldDependence], classes: Sequence[str]) -> Dependence:
+def _dependence(
+    by_fold: Sequence[FoldDependence], classes: Sequence[str]
+) -> Dependence:
     """Return the mean over folds, of the class that moves most; of two classes it is the second."""
-    first = found[0]
+    first = by_fold[0]
     n_outputs = len(first.predicted[0])
     curves = [
         [
-            fmean(one.predicted[value][output] for one in found)
+            fmean(fold.predicted[value][output] for fold in by_fold)
             for value in range(len(first.values))
         ]
         for output in range(n_outputs)
@@ -202,18 +216,22 @@ def _dependence(found: Sequence[FoldDependence], classes: Sequence[str]) -> Depe
 
 
 def _at_rows(folds: Sequence[FoldBehaviour]) -> list[AtRows]:
-    """Return the portions that every fold has, with mean scores over the folds that can tell."""
+    """Return the portions that every fold has, with mean scores over the folds that have some."""
     portions = [
         portion
         for portion in (folds[0].at_rows if folds else ())
         if all(portion in fold.at_rows for fold in folds)
     ]
-    found = []
+    means = []
     for portion in portions:
-        ones = [fold.at_rows[portion] for fold in folds]
-        told = [one.scores for one in ones if one.scores]
-        scores = {name: fmean(one[name] for one in told) for name in (told or [{}])[0]}
-        n_rows = round(fmean(one.n_rows for one in ones))
-        found.append(AtRows(n_rows=n_rows, scores=scores))
-    told_of = [one for one in found if one.scores]
-    return sorted(told_of, key=lambda one: one.n_rows)
+        by_fold = [fold.at_rows[portion] for fold in folds]
+        scores = _mean_scores([at.scores for at in by_fold if at.scores])
+        n_rows = round(fmean(at.n_rows for at in by_fold))
+        means.append(AtRows(n_rows=n_rows, scores=scores))
+    return sorted((at for at in means if at.scores), key=lambda at: at.n_rows)
+
+
+def _mean_scores(scores: Sequence[dict[str, float]]) -> dict[str, float]:
+    if not scores:
+        return {}
+    return {name: fmean(fold[name] for fold in scores) for name in scores[0]}

@@ -1,4 +1,4 @@
-"""One spelling for every value, so that equal content has equal digests everywhere."""
+"""Canonical JSON and digests: equal content has equal digests on every machine."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ def canonical_json(value: Any) -> bytes:
     Raises
     ------
     ValueError
-        If a float is not finite: such a value has no JSON spelling that others can read.
+        If a float is not finite: JSON has no spelling for it.
 
     Examples
     --------
@@ -52,9 +52,9 @@ def digest_path(path: Path) -> str:
     """Return the digest of a file, or of a folder: the names and contents of all files in it."""
     if not path.is_dir():
         return digest_file(path)
-    files = sorted(one for one in path.rglob("*") if one.is_file())
+    files = sorted(file for file in path.rglob("*") if file.is_file())
     return digest_json(
-        [[one.relative_to(path).as_posix(), digest_file(one)] for one in files]
+        [[file.relative_to(path).as_posix(), digest_file(file)] for file in files]
     )
 
 
@@ -69,7 +69,7 @@ def digest_array(array: NDArray[Any]) -> str:
         If the array holds Python objects: their bytes are addresses.
     """
     if array.dtype.hasobject:
-        raise ValueError(f"an array of {array.dtype} has no bytes of its own")
+        raise ValueError(f"cannot digest an array of {array.dtype}")
     fixed = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
     head = canonical_json({"dtype": fixed.dtype.str, "shape": list(fixed.shape)})
     return digest_bytes(head + b"\n" + fixed.tobytes())

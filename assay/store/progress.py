@@ -1,16 +1,18 @@
-"""What a stage tells whoever watches: where it is, never what it found.
+"""Progress: what stages announce to whoever watches. It never decides anything.
 
-Stages report; a terminal, a test or nobody listens. Nothing here can change a result.
+Nothing here can change a result.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from assay.wording import Sentence
+
 
 @dataclass(frozen=True)
 class Begun:
-    """A plan is taken up."""
+    """A plan begins."""
 
     plan: str
     claim: str
@@ -18,7 +20,7 @@ class Begun:
 
 @dataclass(frozen=True)
 class Ahead:
-    """So many calls of a stage lie ahead, stored ones among them."""
+    """How many calls of a stage are to come, stored ones included."""
 
     stage: str
     total: int
@@ -34,7 +36,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing done inside a stage, such as ``permutations 12 of 48``."""
+    """A step inside a stage, such as ``permutations 12 of 48``."""
 
     what: str
     done: int
@@ -43,18 +45,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Finished:
-    """A stage has ended; ``stored`` when its result was there already."""
+    """A stage has ended; ``stored`` if its result was read from the store."""
 
     stage: str
     label: str
     seconds: float
     stored: bool
-    summary: str
+    summary: Sentence | str
 
 
 @dataclass(frozen=True)
 class Audited:
-    """A stored result was computed again, and is the same."""
+    """A stored result was computed again and is equal."""
 
     stage: str
     label: str

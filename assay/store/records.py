@@ -1,6 +1,6 @@
 """What stages hand to each other and leave on disk: frozen, strict, JSON, with digests as evidence.
 
-A record says in one line what it found (:meth:`Record.summary`), names the stored objects it
+A record sums itself up in one line (:meth:`Record.summary`), names the stored objects it
 refers to (:meth:`Record.refs`), and knows which of its fields must be equal in an equal run
 (:meth:`Record.essence`): times are circumstances, scores are not.
 """
@@ -8,10 +8,17 @@ refers to (:meth:`Record.refs`), and knows which of its fields must be equal in 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    WrapSerializer,
+)
 
 from assay.store.canonical import digest_json
-from assay.wording import Sentence
+from assay.wording import Sentence, Value, render
 
 Severity = Literal["critical", "warning", "info"]
 Task = Literal["binary", "multiclass", "regression"]
@@ -33,14 +40,28 @@ Sentinel = Literal[
     "self_test",
 ]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-# What a person reads of a record: told in the language of whoever reads it. A text of an earlier version,
+
+
+def _sentence(value: Any) -> Any:
+    """Return a text as a sentence that stands for itself; of a stored sentence only what it is made of."""
+    match value:
+        case str():
+            return Sentence.plain(value)
+        case {"key": key, "values": values}:
+            return {"key": key, "values": values}
+    return value
+
+
+def _stored(sentence: Sentence, as_it_is: SerializerFunctionWrapHandler) -> Any:
+    """Return a plain text as it is, any other sentence with its English beside it for whoever reads the file."""
+    if sentence.is_plain:
+        return sentence.values["text"]
+    return as_it_is(sentence) | {"text": render(sentence, "en")}
+
+
+# What a person reads of a record, rendered in the reader's language. A text of an earlier version,
 # of a study or of a library stands for itself.
-Text = Annotated[
-    Sentence,
-    BeforeValidator(
-        lambda text: Sentence.plain(text) if isinstance(text, str) else text
-    ),
-]
+Text = Annotated[Sentence, BeforeValidator(_sentence), WrapSerializer(_stored)]
 MIN_ROWS_TO_COMPARE, MIN_CLASS_TO_COMPARE, MIN_UNITS_TO_COMPARE = 200, 30, 20
 Hyperparameters = dict[str, float | int | str | bool]
 
@@ -72,7 +93,7 @@ class Record(BaseModel):
         for name in type(self).model_fields:
             yield from _refs(getattr(self, name))
 
-    def summary(self) -> str:
+    def summary(self) -> Sentence | str:
         """Return in one line what a person should know of it."""
         return ""
 
@@ -90,6 +111,8 @@ def _essence(value: Any) -> Any:
             return {str(key): _essence(inner) for key, inner in value.items()}
         case tuple() | list():
             return [_essence(inner) for inner in value]
+        case Sentence(key="text.plain"):
+            return value.values["text"]
         case Sentence():
             return {"key": value.key, "values": _essence(value.values)}
         case _:
@@ -147,8 +170,15 @@ class Snapshot(Record):
         default=(), description="What is not the whole source, for the verdict to say."
     )
 
-    def summary(self) -> str:
-        return f"{self.source}: {self.n_rows:,} rows, {len(self.columns)} columns"
+    def summary(self) -> Sentence:
+        return Sentence(
+            "records.snapshot",
+            {
+                "source": self.source,
+                "n_rows": self.n_rows,
+                "n_columns": len(self.columns),
+            },
+        )
 
 
 class ExpectationOutcome(Record):
@@ -160,13 +190,13 @@ class ExpectationOutcome(Record):
     severity: Severity
     status: Literal["met", "failed", "unchecked"]
     why: str = Field(description="The suite's own reason for the rule.")
-    message: Text = Field(description="What was found, in words; empty when met.")
+    message: Text = Field(description="How the data breaks it; empty when met.")
     n_unexpected: int | None
     examples: tuple[str, ...]
 
 
 class ValidationReport(Record):
-    """What a suite says of a snapshot. Only data that was not refused has one."""
+    """How a snapshot meets a suite. Only data that was not refused has one."""
 
     suite: str
     suite_digest: Digest
@@ -177,14 +207,13 @@ class ValidationReport(Record):
     def warnings(self) -> tuple[ExpectationOutcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.status != "met")
 
-    def summary(self) -> str:
-        n_warnings = len(self.warnings)
-        carried = (
-            f", {n_warnings} not met and carried into the report"
-            if n_warnings
-            else ", all met"
+    def summary(self) -> Sentence:
+        counts: dict[str, Value] = {"n": len(self.outcomes), "suite": self.suite}
+        if not self.warnings:
+            return Sentence("records.suite_met", counts)
+        return Sentence(
+            "records.suite_not_met", counts | {"n_not_met": len(self.warnings)}
         )
-        return f"{len(self.outcomes)} expectations of suite {self.suite}{carried}"
 
 
 class CleanStep(Record):
@@ -234,16 +263,36 @@ class Cleaned(Record):
             and min(self.counts, default=self.n_rows) >= MIN_CLASS_TO_COMPARE
         )
 
-    def summary(self) -> str:
-        shown = ", ".join(
-            f"{name} {n:,}"
-            for name, n in zip(self.classes[:4], self.counts, strict=False)
+    def summary(self) -> Sentence:
+        n_features = len(self.numeric) + len(self.categorical)
+        key = "records.cleaned" if self.order is None else "records.cleaned_in_order"
+        return Sentence.of(
+            key,
+            rows=self._rows(),
+            n_features=n_features,
+            target=self._target(),
+            order=self.order or "",
         )
-        more = ", ..." if len(self.classes) > 4 else ""
-        n_columns = len(self.numeric) + len(self.categorical)
-        units = "" if self.units is None else f", {self.n_units:,} units ({self.unit})"
-        ordered = "" if self.order is None else f", ordered by {self.order}"
-        return f"{self.n_rows:,} rows{units}{ordered}, {n_columns} features; {shown or 'a number to predict'}{more}"
+
+    def _rows(self) -> Sentence:
+        if self.units is None:
+            return Sentence.of("records.rows", n=self.n_rows)
+        return Sentence.of(
+            "records.rows_in_units",
+            n=self.n_rows,
+            n_units=self.n_units,
+            unit=self.unit,
+        )
+
+    def _target(self) -> Sentence | tuple[Sentence, ...]:
+        """Return the first classes with their rows, or that a number is predicted."""
+        if not self.classes:
+            return Sentence("records.number_to_predict")
+        counts = [
+            Sentence.of("records.class_count", name=name, n=n)
+            for name, n in zip(self.classes[:4], self.counts, strict=False)
+        ]
+        return (*counts, *[Sentence.plain("...")] * (len(self.classes) > 4))
 
 
 class Place(Record):
@@ -251,14 +300,6 @@ class Place(Record):
 
     repeat: int
     fold: int
-
-
-_SCHEMES = {
-    "stratified": "stratified outer folds",
-    "shuffled": "shuffled outer folds",
-    "forward": "outer folds in time, each after the rows it learns from",
-    "blocks": "outer folds that are blocks of time",
-}
 
 
 class Split(Record):
@@ -286,12 +327,20 @@ class Split(Record):
             for f in range(self.folds)
         )
 
-    def summary(self) -> str:
+    def drawn(self) -> Sentence:
+        """Return how often the folds were drawn."""
+        if self.repeats == 1:
+            return Sentence("records.drawn_once")
+        return Sentence.of("records.drawn_times", n=self.repeats)
+
+    def summary(self) -> Sentence:
+        counts: dict[str, Value] = {"n": self.folds, "inner": self.inner_folds}
         if self.scheme in ("forward", "blocks"):
-            return f"{self.folds} {_SCHEMES[self.scheme]}; {self.inner_folds} inner folds in each"
-        times = f"{self.repeats} times" if self.repeats > 1 else "once"
-        kept = "" if self.unit == "row" else f" that keep each {self.unit} whole"
-        return f"{self.folds} {_SCHEMES[self.scheme]}{kept}, drawn {times}; {self.inner_folds} inner folds in each"
+            return Sentence(f"records.scheme.{self.scheme}", counts)
+        counts |= {"drawn": self.drawn()}
+        if self.unit == "row":
+            return Sentence(f"records.scheme.{self.scheme}", counts)
+        return Sentence(f"records.by_unit.{self.scheme}", counts | {"unit": self.unit})
 
 
 class Flag(Record):
@@ -323,17 +372,42 @@ class AuditReport(Record):
     def suspect(self) -> bool:
         return any(flag.accepted is None for flag in self.flags)
 
-    def summary(self) -> str:
+    def summary(self) -> Sentence:
         if not self.flags:
-            return f"no alarm ({', '.join(self.looked_for)})"
-        shown = "; ".join(
-            f"{flag.sentinel}: {', '.join(flag.columns) or 'rows'}"
-            for flag in self.flags[:3]
-        )
-        return f"{shown}{' (accepted in the study)' if not self.suspect else ' (unanswered)'}"
+            names = tuple(map(sentinel_name, self.looked_for))
+            return Sentence.of("records.no_alarm", sentinels=names)
+        key = "records.unanswered" if self.suspect else "records.accepted"
+        return Sentence.of(key, alarms=tuple(map(_alarm, self.flags[:3])))
 
 
-STATISTICS = {"auc": "AUC", "spearman": "Spearman correlation"}
+def _alarm(flag: Flag) -> Sentence:
+    name = sentinel_name(flag.sentinel)
+    if not flag.columns:
+        return Sentence.of("records.alarm_rows", sentinel=name)
+    return Sentence.of("records.alarm", sentinel=name, columns=flag.columns)
+
+
+def sentinel_name(word: str) -> Sentence:
+    """Return the name of a sentinel, or of a part of one."""
+    return Sentence.named("records.sentinel_name", word)
+
+
+def model_name(word: str) -> Sentence:
+    """Return the name of a family of models."""
+    return Sentence.named("records.model", word)
+
+
+def scores_of(scores: dict[str, float]) -> tuple[Sentence, ...]:
+    """Return each model with its score, to be listed."""
+    return tuple(
+        Sentence.of("records.model_score", model=model_name(name), score=score)
+        for name, score in scores.items()
+    )
+
+
+STATISTICS: dict[str, Sentence] = {
+    name: Sentence(f"records.statistic.{name}") for name in ("auc", "spearman")
+}
 
 
 class PreparationWorth(Record):
@@ -354,11 +428,11 @@ class Preparations(Record):
     )
     worth: tuple[PreparationWorth, ...]
 
-    def summary(self) -> str:
-        named = (
-            ", ".join(one.what for one in self.worth) or "none changes these columns"
-        )
-        return f"scores with and without each preparation ({named})"
+    def summary(self) -> Sentence:
+        if not self.worth:
+            return Sentence("records.no_preparation")
+        what = tuple(preparation.what for preparation in self.worth)
+        return Sentence.of("records.preparations", what=what)
 
 
 class GateResult(Record):
@@ -394,13 +468,17 @@ class GateResult(Record):
         default=None, description="Why it was not tested; None where it was."
     )
 
-    def summary(self) -> str:
+    def summary(self) -> Sentence:
         if self.score is None or self.p_value is None:
-            return f"not tested: {self.remark}"
-        beat = "beats chance" if self.passed else f"does not beat chance ({self.word})"
-        return (
-            f"{STATISTICS[self.statistic]} {self.score:.3f} {beat} {self.chance_level:.2f}: "
-            f"p = {self.p_value:.3g} after {self.permutations} permutations, alpha {self.alpha:g}"
+            return Sentence.of("records.not_tested", remark=self.remark or "")
+        return Sentence.of(
+            f"records.gate_{self.word}",
+            statistic=STATISTICS[self.statistic],
+            score=self.score,
+            chance=self.chance_level,
+            p=self.p_value,
+            n=self.permutations,
+            alpha=self.alpha,
         )
 
 
@@ -412,7 +490,7 @@ class Trial(Record):
     score: float | None = Field(
         description="Mean score over the inner folds used; None when it failed."
     )
-    message: str = ""
+    message: Text | None = None
 
 
 class ModelFit(Record):
@@ -453,13 +531,18 @@ class FoldResult(Record):
         """Return how long all families together took."""
         return sum(fit.fit_s + fit.predict_s for fit in self.models.values())
 
-    def summary(self) -> str:
-        shown = ", ".join(
-            f"{name} {fit.score:.3f}"
+    def summary(self) -> Sentence:
+        scores = {
+            name: fit.score
             for name, fit in self.models.items()
             if fit.score is not None
+        }
+        return Sentence.of(
+            "records.fold",
+            repeat=self.place.repeat + 1,
+            fold=self.place.fold + 1,
+            scores=scores_of(scores),
         )
-        return f"repeat {self.place.repeat + 1} fold {self.place.fold + 1}: {shown}"
 
 
 class SelfTest(Record):
@@ -474,13 +557,10 @@ class SelfTest(Record):
     chance_level: float
     flag: Flag | None
 
-    def summary(self) -> str:
-        shown = ", ".join(
-            f"{name} {sum(scores) / len(scores):.3f}"
-            for name, scores in self.scores.items()
-        )
-        word = "no alarm" if self.flag is None else "alarm"
-        return f"{word}: permuted labels score {shown}; chance {self.chance_level:g}"
+    def summary(self) -> Sentence:
+        means = {name: sum(s) / len(s) for name, s in self.scores.items()}
+        key = "records.self_test" if self.flag is None else "records.self_test_alarm"
+        return Sentence.of(key, scores=scores_of(means), chance=self.chance_level)
 
 
 class FinalFit(Record):
@@ -495,16 +575,19 @@ class FinalFit(Record):
     )
     weights_digest: Digest
 
-    def summary(self) -> str:
+    def summary(self) -> Sentence:
+        winner = self.model.trials[self.model.winner]
         n_trials = len(set(self.model.picks))
-        won = self.model.trials[self.model.winner].hyperparameters
-        return (
-            f"final model on all rows: {len(self.model.picks)} networks of {n_trials} trial"
-            f"{'s' if n_trials > 1 else ''}, most with {_shown(won)}"
+        return Sentence.of(
+            "records.final_of_one_trial" if n_trials == 1 else "records.final",
+            n=len(self.model.picks),
+            n_trials=n_trials,
+            hyperparameters=as_text(winner.hyperparameters),
         )
 
 
-def _shown(hyperparameters: Hyperparameters) -> str:
+def as_text(hyperparameters: Hyperparameters) -> str:
+    """Return hyperparameters with their values, numbers to three digits."""
     return ", ".join(
         f"{name} {value if isinstance(value, str) else format(value, '.3g')}"
         for name, value in hyperparameters.items()

@@ -1,12 +1,12 @@
-"""What stages came to, where several machines find it: in a bucket, or in a folder that all of them mount.
+"""The store that several machines share: a bucket, or a folder that all of them mount.
 
-Everything has the name that it has in a store's folder, and who reads it holds it to its digest. It
-appears in one step: an object storage shows no upload before its end, in several parts or in one, and
-in a folder a file is moved to its name. Of two writers of one name the last one's stays; both wrote the
-same, for names are digests of content, or of all that decides a result.
+Every object and result has the same name as in a store's folder, and whoever reads it verifies its digest.
+It appears in one step: object storage shows an upload only when it is complete, and in a folder a file is
+moved to its name. When two machines write one name, the last write stays; both wrote the same, because
+names are digests of the content or of everything that decides a result.
 
-Where the storage is and who may use it say the environment and files of its library
-(``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and so on). No sentence here repeats what a library said.
+The environment variables and files of the storage's own library hold its address and credentials
+(``AWS_ENDPOINT_URL``, ``AWS_ACCESS_KEY_ID`` and so on). No message repeats a library's text: it may hold them.
 """
 
 import secrets
@@ -27,11 +27,11 @@ DELAYS_S = (1.0, 2.0, 4.0, 8.0, 16.0)  # before each further try, once work is u
 _CONNECTED_S, _OPENING_S, _WORKING_S = 5.0, 15.0, 30.0  # until a try has failed
 _SLOWEST = 1e6  # bytes a second of an upload, the least there may be
 _MARK, _MARKED = "assay-store", b"What stages of Assay came to. See docs/scale.md.\n"
-_FINAL = (PermissionError, FileNotFoundError)  # no further try will do
+_FINAL = (PermissionError, FileNotFoundError)  # trying again cannot help
 
 
 class Shared:
-    """Named bytes behind an address: put whole, never listed, never deleted."""
+    """Named bytes at an address: put whole, never listed, never deleted."""
 
     def __init__(self, address: str) -> None:
         self.address = as_address(address)
@@ -45,12 +45,12 @@ class Shared:
         return f"Shared({self.address!r})"
 
     def open(self) -> None:
-        """Make sure, within seconds, that something can be kept there and read back.
+        """Make sure, within seconds, that something can be written there and read back.
 
         Raises
         ------
         StudyError
-            If there is no such place, it lets nobody in, or its library is not installed.
+            If there is no such place, access is denied, or its library is not installed.
         Unreachable
             If nothing answers.
         """
@@ -68,38 +68,38 @@ class Shared:
         return f"{self.address}/{name}"
 
     def put(self, name: str, content: bytes) -> None:
-        """Keep ``content`` under ``name``, whatever was there.
+        """Write ``content`` under ``name``, over what was there.
 
         Raises
         ------
         Unreachable
-            If the storage did not take it, each time it was tried.
+            If the storage did not accept it in any try.
         """
         patience_s = _WORKING_S + len(content) / _SLOWEST
         self._tried(lambda files: self._put(files, name, content, patience_s))
         self._whole.add(name)
 
     def get(self, name: str, right: Callable[[bytes], bool]) -> bytes | None:
-        """Return what is kept under ``name``, or None if nothing is or it is not ``right``.
+        """Return the bytes under ``name``, or None if there are none or ``right`` is false of them.
 
         Raises
         ------
         Unreachable
-            If the storage did not answer, each time it was tried.
+            If the storage did not answer in any try.
         """
-        found = self._tried(lambda files: _read(files, self.place(name)))
-        if found is None or not right(found):
+        content = self._tried(lambda files: _read(files, self.place(name)))
+        if content is None or not right(content):
             self._whole.discard(name)
             return None
         self._whole.add(name)
-        return found
+        return content
 
     def is_whole(self, name: str) -> bool:
-        """Return whether this process has put it or seen it to be right."""
+        """Return whether this process has written or verified it."""
         return name in self._whole
 
     def has(self, name: str, size: int) -> bool:
-        """Return whether something of that many bytes is kept under ``name``; it is not read."""
+        """Return whether ``name`` has that many bytes; they are not read."""
         if self.is_whole(name):
             return True
         return size == self._tried(lambda files: _size(files, self.place(name)))
@@ -120,17 +120,16 @@ class Shared:
         files.mv(unfinished, place)
 
     def _tried(self, do: Callable[["AbstractFileSystem"], T]) -> T:
-        """Do it, and again after a while where it fails; once that was for nothing, no more time is given."""
+        """Call ``do``, again after each delay if it fails; without delays once the storage has failed every try."""
         files = _files(self.address, _WORKING_S)
         for delay_s in (*(() if self._gone else DELAYS_S), None):
             try:
                 done = do(files)
-            except Exception as error:  # any library's: only its kind is told
+            except Exception as error:  # any library's: only its kind is shown
                 if delay_s is None or isinstance(error, _FINAL):
                     self._gone = True
                     raise Unreachable(
-                        f"The store {self.address} no longer takes or gives what it should ({_kind(error)}). What was "
-                        f"finished is kept; run again when it answers."
+                        "store.gone", address=self.address, kind=_kind(error)
                     ) from None
                 time.sleep(delay_s)
             else:
@@ -141,7 +140,7 @@ class Shared:
 
 @lru_cache
 def shared_at(address: str) -> Shared:
-    """Return the one shared store that this process has at an address."""
+    """Return this process's shared store at an address, the same object each time."""
     return Shared(address)
 
 
@@ -151,7 +150,7 @@ def as_address(word: str) -> str:
     Raises
     ------
     StudyError
-        If it is none that can be used, or holds what is none of its business.
+        If it is not a usable address, or holds a password or options.
 
     Examples
     --------
@@ -163,22 +162,17 @@ def as_address(word: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if "@" in word or parts.query or parts.fragment:
-        raise StudyError(
-            "The address of a shared store holds a password or options. Leave them to the environment "
-            "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL), and give s3://BUCKET/PREFIX alone."
-        )
+        raise StudyError("store.address_secret")
     named = parts.netloc if parts.scheme == "s3" else parts.netloc + parts.path
     absolute = parts.scheme != "file" or (not parts.netloc and parts.path != "/")
     if parts.scheme not in ("s3", "file", "memory") or not named or not absolute:
-        raise StudyError(
-            f"--store {word}: it is s3://BUCKET/PREFIX, or file:///FOLDER of a folder that all machines mount."
-        )
+        raise StudyError("store.address_form", address=word)
     return word.rstrip("/")
 
 
 @lru_cache
 def _files(address: str, patience_s: float) -> "AbstractFileSystem":
-    """Return the library's way to an address.
+    """Return the library's file system for an address.
 
     Raises
     ------
@@ -190,18 +184,15 @@ def _files(address: str, patience_s: float) -> "AbstractFileSystem":
     scheme = urlsplit(address).scheme
     if scheme != "s3":
         return fsspec.filesystem(scheme)
-    asked: dict[str, Any] = {
+    options: dict[str, Any] = {
         "connect_timeout": _CONNECTED_S,
         "read_timeout": patience_s,
         "retries": {"total_max_attempts": 1},  # we try again ourselves
     }
     try:
-        files = fsspec.filesystem("s3", use_listings_cache=False, config_kwargs=asked)
+        files = fsspec.filesystem("s3", use_listings_cache=False, config_kwargs=options)
     except ImportError:
-        raise StudyError(
-            f"--store {address}: the package s3fs is not installed here. Install it with `make storage`, or "
-            f"python -m pip install --require-hashes -r requirements-s3.txt -c requirements.txt"
-        ) from None
+        raise StudyError("store.no_s3fs", address=address) from None
     files.retries = 1
     return files
 
@@ -223,25 +214,19 @@ def _size(files: "AbstractFileSystem", place: str) -> int | None:
 
 
 def _unopened(address: str, error: Exception) -> AssayError:
-    """Return in words why an address could not be opened."""
-    said = f"--store {address}: "
+    """Return the error that tells a person why an address could not be opened."""
+    kind = _kind(error)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return StudyError(f"{said}there is no such bucket or folder. Make it first.")
-    if isinstance(error, PermissionError) or "Credentials" in _kind(error):
-        return StudyError(
-            f"{said}it may not be written to and read ({_kind(error)}). Set AWS_ACCESS_KEY_ID and "
-            f"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, to those of someone who may."
-        )
-    if _kind(error) == "ParamValidationError":
-        return StudyError(f"{said}no bucket can have that name.")
-    return Unreachable(
-        f"The store {address} does not answer ({_kind(error)}). See to AWS_ENDPOINT_URL and the network, or "
-        f"leave --store out."
-    )
+        return StudyError("store.no_bucket", address=address)
+    if isinstance(error, PermissionError) or "Credentials" in kind:
+        return StudyError("store.no_access", address=address, kind=kind)
+    if kind == "ParamValidationError":
+        return StudyError("store.bucket_name", address=address)
+    return Unreachable("store.no_answer", address=address, kind=kind)
 
 
 def _kind(error: BaseException) -> str:
-    """Return a word for an error: the storage's own code, or the name of its class; never its text."""
+    """Return the storage's own code for an error, or the name of the error's class; never its text."""
     cause = error.__cause__ or error
     answer = getattr(cause, "response", None)
     code = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None

@@ -9,10 +9,12 @@ from pydantic import ValidationError
 
 from assay.errors import NotReproducible, StudyError
 from assay.store.canonical import digest_bytes, digest_file
-from assay.store.environment import artifacts_folder, circumstances, shown
+from assay.store.machine import circumstances
+from assay.store.places import artifacts_folder, shown
 from assay.store.remote import shared_at
 from assay.store.store import Store
 from assay.store.verdict import Bundle, Manifest, Verdict
+from assay.wording import Sentence
 
 
 def store_of(
@@ -24,13 +26,19 @@ def store_of(
 ) -> Store:
     """Open the store in ``artifacts``, or in the default folder.
 
-    ``fresh``: trust no stored result; ``audit``: the share of them to be computed again and compared;
-    ``shared``: the address where other machines find what stages come to. It is not asked anything yet.
+    Parameters
+    ----------
+    fresh
+        Whether results of earlier runs are computed again and written over.
+    audit
+        Share of the stored results that are computed again and compared.
+    shared
+        Address of the store that other machines use too. Nothing is sent there yet.
 
     Raises
     ------
     StudyError
-        If nothing can be written there, or ``shared`` is no address.
+        If the folder cannot be written to, or ``shared`` is not an address.
     """
     store = Store(
         artifacts or artifacts_folder(),
@@ -39,16 +47,18 @@ def store_of(
         shared=shared_at(shared) if shared else None,
     )
     try:
-        store.scratch()
+        store.files.scratch()
     except OSError as error:
         raise StudyError(
-            f"{shown(store.folder)} cannot hold what a run leaves: {error.strerror}. Choose another with --artifacts."
+            "store.not_writable",
+            folder=shown(store.folder),
+            reason=error.strerror or type(error).__name__,
         ) from None
     return store
 
 
 class Roaming(Store):
-    """A store that another machine opens in its own artifacts folder; what is shared is the same."""
+    """A store that, once pickled, opens in the artifacts folder of the machine that receives it."""
 
     def __reduce__(self) -> tuple[Callable[[], Store], tuple[()]]:
         assert self.shared is not None
@@ -64,7 +74,7 @@ class Roaming(Store):
 
 
 def for_other_machines(store: Store) -> Store:
-    """Return a store as machines with folders of their own open it; one that shares nothing stays as it is."""
+    """Return a store for machines with artifacts folders of their own; one that shares nothing is returned as it is."""
     if store.shared is None:
         return store
     return Roaming(
@@ -108,10 +118,14 @@ def publish(
             key for key in bundle.same if earlier.same.get(key) != bundle.same[key]
         ]
         if different:
+            what = different[0]
+            before = earlier.same.get(what)
             raise NotReproducible(
-                f"This run does not repeat {folder.name}: the digest of its {different[0]} was "
-                f"{earlier.same.get(different[0], 'absent')[:12]} and is {bundle.same[different[0]][:12]}. "
-                f"The earlier run was left as it is."
+                "store.not_repeated",
+                run=folder.name,
+                what=what,
+                before=before[:12] if before else Sentence.of("store.absent"),
+                now=bundle.same[what][:12],
             )
         return folder
     files = {path: store.get(ref) for path, ref in bundle.files.items()}
@@ -121,7 +135,7 @@ def publish(
         files={path: digest_bytes(content) for path, content in files.items()},
         circumstances=circumstances(seconds),
     )
-    store.publish(
+    store.files.publish(
         files | {"manifest.json": manifest.model_dump_json(indent=2).encode() + b"\n"},
         folder,
     )

@@ -24,6 +24,7 @@ from assay.store.records import (
     ValidationReport,
     circumstance,
 )
+from assay.wording import Sentence
 
 OutcomeWord = Literal[
     "no_signal",
@@ -169,9 +170,9 @@ class Verdict(Record):
     def among(self, universes: tuple[Universe, ...]) -> "Verdict":
         """Return the verdict with what it would have been under the alternatives of cleaning."""
         mine = (self.outcome, self.claim.answer)
-        stands = sum((one.outcome, one.claim) == mine for one in universes)
-        found = Multiverse(stands=stands, of=len(universes), universes=universes)
-        return self.model_copy(update={"multiverse": found})
+        stands = sum((other.outcome, other.claim) == mine for other in universes)
+        multiverse = Multiverse(stands=stands, of=len(universes), universes=universes)
+        return self.model_copy(update={"multiverse": multiverse})
 
     def as_universe(self, name: str) -> Universe:
         """Return the verdict as one of several universes."""
@@ -184,12 +185,12 @@ class Verdict(Record):
             delta=self.deep_learning.delta,
         )
 
-    def summary(self) -> str:
-        return f"plan {self.plan}: {self.outcome}"
+    def summary(self) -> Sentence:
+        return Sentence.of("records.verdict", plan=self.plan, outcome=self.outcome)
 
 
 class Opened(Record):
-    """A plan's data: as read, as its suite found it, and as samples."""
+    """A plan's data: the snapshot, how it meets its suite, and the cleaned samples."""
 
     snapshot: Snapshot
     report: ValidationReport
@@ -210,28 +211,28 @@ class Evidence(Opened):
 
     def predictions(self) -> dict[str, list[list[Ref]]]:
         """Return where each model's class probabilities lie, by repeat and fold."""
-        found: dict[str, list[list[Ref]]] = {}
+        by_model: dict[str, list[list[Ref]]] = {}
         for result in sorted(
             self.results, key=lambda result: (result.place.repeat, result.place.fold)
         ):
             for name, fit in result.models.items():
-                repeats = found.setdefault(
+                repeats = by_model.setdefault(
                     name, [[] for _ in range(self.split.repeats)]
                 )
                 if fit.predictions is not None:
                     repeats[result.place.repeat].append(fit.predictions)
-        return found
+        return by_model
 
 
 def edges(results: tuple[FoldResult, ...]) -> tuple[str, ...]:
     """Return what more than half of the outer folds' winners have at an edge of their search space."""
-    found = Counter(
+    counts = Counter(
         f"{name}: {edge}"
         for result in results
         for name, fit in result.models.items()
         for edge in fit.edges
     )
-    return tuple(sorted(one for one, n in found.items() if 2 * n > len(results)))
+    return tuple(sorted(edge for edge, n in counts.items() if 2 * n > len(results)))
 
 
 class Judgement(Record):
@@ -243,16 +244,16 @@ class Judgement(Record):
     )
     scores: dict[str, float] = Field(description="Mean outer-fold score of each model.")
     fold_scores: dict[str, tuple[float | None, ...]] = Field(
-        description="None: the metric cannot be told on that fold."
+        description="None: the metric is undefined on that fold."
     )
 
     def remarked(self, remarks: tuple[Text, ...]) -> "Judgement":
-        """Return the judgement whose verdict says more, in words that follow "this study"."""
+        """Return the judgement with further deviations, in words that follow "this study"."""
         verdict = self.verdict
-        told = verdict.after(verdict.plan_a, (*verdict.deviations, *remarks))
-        return self.model_copy(update={"verdict": told})
+        remarked = verdict.after(verdict.plan_a, (*verdict.deviations, *remarks))
+        return self.model_copy(update={"verdict": remarked})
 
-    def summary(self) -> str:
+    def summary(self) -> Sentence:
         return self.verdict.summary()
 
 
@@ -292,5 +293,6 @@ class Bundle(Record):
     same: dict[str, str]
     verdict: Verdict = Field(description="As the files tell it.")
 
-    def summary(self) -> str:
-        return f"{len(self.files)} files, {sum(ref.size for ref in self.files.values()) / 1e6:.1f} MB"
+    def summary(self) -> Sentence:
+        megabytes = sum(ref.size for ref in self.files.values()) / 1e6
+        return Sentence.of("records.bundle", n=len(self.files), megabytes=megabytes)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from assay.errors import StudyError
-from assay.store.environment import project_folder, shipped
+from assay.store.places import project_folder, shipped
 from assay.store.records import Record
 from assay.study.invalid import reason_of
 from assay.study.plans import Study

@@ -43,7 +43,7 @@ def register(store: Store, study: Study) -> tuple[Registration, tuple[Sentence, 
                 digest=digest,
                 order=1 + max((entry.order for entry in earlier), default=-1),
             )
-            store.write_checked(
+            store.files.write_checked(
                 folder / f"{digest}.json", canonical_json(own.model_dump(mode="json"))
             )
     before = [
@@ -62,7 +62,7 @@ def register(store: Store, study: Study) -> tuple[Registration, tuple[Sentence, 
 def begin(store: Store, registration: Registration) -> None:
     """Note that the registered study is about to look at scores."""
     folder = store.folder / "registrations" / registration.study.name
-    store.write(_mark(folder, registration), b"")
+    store.files.write(_mark(folder, registration), b"")
 
 
 def _mark(folder: Path, registration: Registration) -> Path:
@@ -73,7 +73,7 @@ def _registrations(store: Store, folder: Path) -> list[Registration]:
     registrations = []
     for path in sorted(folder.glob("*.json")):
         try:
-            text = store.read_checked(path)
+            text = store.files.read_checked(path)
             registrations.append(Registration.model_validate_json(text))
         except (CorruptObject, ValidationError):
             continue  # written by another version or damaged: it cannot testify

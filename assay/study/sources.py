@@ -8,15 +8,8 @@ from pydantic import Field
 
 from assay.errors import DataRefused, StudyError
 from assay.store.canonical import digest_json, digest_path
-from assay.store.environment import (
-    data_folder,
-    lock_digest,
-    package_file,
-    program_digest,
-    project_folder,
-    shipped,
-    shown,
-)
+from assay.store.code import lock_digest, program_digest
+from assay.store.places import data_folder, package_file, project_folder, shipped, shown
 from assay.store.records import Digest, Record, circumstance
 from assay.study.load import locate
 from assay.study.plans import ImageSource, Plan, ReadPlan, Study

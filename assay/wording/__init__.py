@@ -1,10 +1,9 @@
-"""Every sentence that a user can meet, once, in English and in Korean.
+"""The wording catalogue: every sentence that a user can meet, once, in English and in Korean.
 
-A file a package and language holds them (``en/study.toml``, ``ko/study.toml``); a sentence's key is its file's
-name and its own, as ``study.unknown_key``. What a record keeps, and what an error carries, is a
-:class:`Sentence`: the key and the values, so that it can be told in either language whenever it is shown.
-Templates are those of :meth:`str.format`, numbers are formatted there: ``{n_rows:,} rows``. A Korean particle
-that depends on the word before it stands as ``{name}(은/는)``.
+Each package has one file per language (``en/study.toml``, ``ko/study.toml``); a key is the file's name and the
+sentence's own, as ``study.unknown_key``. Records and errors carry a :class:`Sentence`, a key with its values, which
+is rendered in a language only where it is shown. Templates are those of :meth:`str.format` and format the numbers:
+``{n_rows:,} rows``. A Korean particle that depends on the word before it is written ``{name}(은/는)``.
 """
 
 import locale
@@ -12,7 +11,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +24,7 @@ Value = Union[str, int, float, "Sentence", tuple[Item, ...]]
 
 _KEY = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
 _PARTICLE = re.compile(
-    r"(\S)((?:<[^>]*>|['\"’”)\]])*)\((은/는|이/가|을/를|과/와|으로/로)\)"
+    r"(\S)((?:<[^>]*>|&#3[49];|['\"’”)\]])*)\((은/는|이/가|을/를|과/와|으로/로)\)"
 )
 _spoken: list[Language] = ["en"]  # of the whole process, its threads too
 
@@ -62,9 +61,36 @@ class Sentence:
         """Return a text that stands for itself in every language."""
         return cls("text.plain", {"text": text})
 
+    @classmethod
+    def named(cls, group: str, word: str) -> "Sentence":
+        """Return the catalogue's name for a word of a record, as ``records.metric`` for ``auc``, or the word."""
+        key = f"{group}.{word}"
+        return cls(key) if key in catalogue("en") else cls.plain(word)
 
-def render(sentence: Sentence | str, language: Language | None = None) -> str:
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a text that stands for itself: of a study, a library, or an earlier version."""
+        return self.key == "text.plain"
+
+
+def as_sentence(text: Sentence | str) -> Sentence:
+    """Return a text as a sentence that stands for itself, and a sentence as it is."""
+    return Sentence.plain(text) if isinstance(text, str) else text
+
+
+def render(
+    sentence: Sentence | str,
+    language: Language | None = None,
+    *,
+    foreign: Callable[[str], str] = str,
+    ours: Callable[[str], str] = str,
+) -> str:
     """Return a sentence in a language; by default in the one that was chosen with :func:`speak`.
+
+    Parameters
+    ----------
+    foreign, ours
+        What is done to texts among the values, and to our templates, before they are put together: an escape.
 
     Raises
     ------
@@ -74,18 +100,20 @@ def render(sentence: Sentence | str, language: Language | None = None) -> str:
     if isinstance(sentence, str):
         return sentence
     chosen = language or _spoken[0]
-    values = {name: _shown(value, chosen) for name, value in sentence.values.items()}
-    text = catalogue(chosen)[sentence.key].format(**values)
+
+    def shown(value: Value) -> Any:
+        match value:
+            case Sentence():
+                return render(value, chosen, foreign=foreign, ours=ours)
+            case tuple() | list():
+                return ", ".join(str(shown(item)) for item in value)
+            case str():
+                return foreign(value)
+        return value
+
+    values = {name: shown(value) for name, value in sentence.values.items()}
+    text = ours(catalogue(chosen)[sentence.key]).format(**values)
     return particles(text) if chosen == "ko" else text
-
-
-def _shown(value: Value, language: Language) -> Any:
-    match value:
-        case Sentence():
-            return render(value, language)
-        case tuple() | list():
-            return ", ".join(str(_shown(item, language)) for item in value)
-    return value
 
 
 @lru_cache
@@ -155,8 +183,8 @@ def particles(text: str) -> str:
     return _PARTICLE.sub(_with_particle, text)
 
 
-def _with_particle(found: re.Match[str]) -> str:
-    last, closing, pair = found.groups()
+def _with_particle(match: re.Match[str]) -> str:
+    last, closing, pair = match.groups()
     after_consonant, after_vowel = pair.split("/")
     final = _final(last)
     is_open = not final or (pair == "으로/로" and final == "ㄹ")

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
 from sklearn.metrics import roc_auc_score
 
+from assay.audit.sentinel import Case
 from assay.audit.single_column import (
     column_aucs,
     correlation_p_value,
+    detect,
     honest_correlation,
     leak_p_value,
-    look,
     rank_correlation,
 )
 from assay.study.plans import AuditPlan
@@ -34,7 +35,7 @@ def of_correlation(rho: float, labels, seed: int = 0):
 
 def named(labels, **columns) -> list[str]:
     """Return the columns that alarm."""
-    flags = look(make_samples(labels, **columns), AuditPlan(), SEED).flags
+    flags = detect(Case.of(make_samples(labels, **columns), AuditPlan(), SEED)).flags
     return [column for flag in flags for column in flag.columns]
 
 
@@ -104,13 +105,12 @@ def test_a_column_that_leaks_by_being_empty_is_seen():
 
 def test_evidence_and_answer_name_the_column_and_its_strength():
     labels = make_labels(100, 100)
-    (flag,) = look(
-        make_samples(labels, copy=labels.astype(float)), AuditPlan(), SEED
-    ).flags
+    samples = make_samples(labels, copy=labels.astype(float))
+    (flag,) = detect(Case.of(samples, AuditPlan(), SEED)).flags
 
-    assert "AUC 1.0000" in flag.evidence
-    assert "columns = ['copy']" in flag.answer
-    assert "clean.drop" in flag.answer
+    assert "AUC 1.0000" in str(flag.evidence)
+    assert "columns = ['copy']" in str(flag.answer)
+    assert "clean.drop" in str(flag.answer)
 
 
 @given(st.integers(10, 60), st.integers(10, 60), st.data())

@@ -93,7 +93,7 @@ def test_what_an_alarm_says_can_be_written_into_the_study():
 
     assert {flag.sentinel for flag in report.flags} == {"single_column", "row_order"}
     for flag in report.flags:
-        (written,) = re.findall(r"\{sentinel.*?\}", flag.answer)
+        (written,) = re.findall(r"\{sentinel.*?\}", str(flag.answer))
         accept = tomllib.loads(f"accept = [{written}]")["accept"]
         answered = audit(labels[order], accepting(*accept), **sorted_columns)
         assert [one.accepted is not None for one in answered.flags] == [

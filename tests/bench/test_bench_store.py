@@ -13,7 +13,7 @@ from tests.factories import make_split
 def put(store: Store, name: str, record: object) -> int:
     """Keep a record as a stage does; return how many bytes lie in the store then."""
     frame = encode(record)
-    store.put_result(name, frame)
+    store.results.put(name, frame)
     return len(frame) + 65  # the line with its digest
 
 

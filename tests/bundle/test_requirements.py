@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from assay.bundle.requirements import PACKAGES, subset
-from assay.store.environment import shipped
+from assay.store.code import core_lock
 from tests.bundle_factories import make_bundle
 from tests.conftest import ROOT
 from tests.factories import make_table
@@ -34,7 +34,7 @@ def test_the_packages_are_those_that_onnxruntime_and_pyarrow_ask_for():
 
 
 def test_each_is_pinned_as_in_the_lock_with_every_hash_and_marker():
-    lock = shipped("requirements.txt").read_text(encoding="utf-8")
+    lock = core_lock().read_text(encoding="utf-8")
     kept = subset(lock)
     lines = [line for line in kept.splitlines() if not line.startswith("#")]
     pins = [line for line in lines if not line.startswith(" ")]
@@ -72,7 +72,7 @@ def installed(folder, requirements) -> str:
 @pytest.mark.slow
 def test_a_new_environment_with_nothing_else_predicts_what_training_does(tmp_path):
     (tmp_path / "requirements.txt").write_text(
-        subset(shipped("requirements.txt").read_text(encoding="utf-8"))
+        subset(core_lock().read_text(encoding="utf-8"))
     )
     python = installed(tmp_path / "venv", tmp_path / "requirements.txt")
     frame = make_table(80)

@@ -19,21 +19,16 @@ from assay.bundle.stage import (
     same_digests,
 )
 from assay.judge.stage import judge_evidence
-from assay.networks.spec import (
-    Net,
-    Shape,
-    first_weights,
-    nets_digest,
-    pack_nets,
-    unpack_nets,
-)
+from assay.networks.net import Net, nets_digest, pack_nets, unpack_nets
+from assay.networks.predict import predict
+from assay.networks.spec import Shape, first_weights
 from assay.networks.to_keras import from_archive
-from assay.networks.train import predict
 from assay.preprocess import fit as preprocess
 from assay.preprocess.schema import Tables
-from assay.store.environment import shipped
+from assay.store.code import core_lock
 from assay.store.records import FinalFit, ModelFit, Trial
 from assay.store.store import Store
+from assay.store.verdict import Verdict
 from assay.study.load import load
 from assay.study.plans import CleanPlan, LabelRule, SplitPlan, Study, TunePlan
 from assay.study.sources import Suite
@@ -69,7 +64,9 @@ ALWAYS = {
     "requirements.txt",
     "bundle/suite.json",
     "bundle/DATA_SHEET.md",
+    "bundle/DATA_SHEET.ko.md",
     "bundle/REFORMS.md",
+    "bundle/REFORMS.ko.md",
 }
 OF_A_MODEL = {
     "bundle/manifest.json",
@@ -245,7 +242,7 @@ def whole(case):
 def test_a_whole_run_leaves_verdict_report_predictions_and_model(whole):
     assert set(whole) == ALWAYS | OF_A_MODEL | {"predictions.parquet"}
     assert all(isinstance(content, bytes) and content for content in whole.values())
-    assert whole["requirements.txt"] == shipped("requirements.txt").read_bytes()
+    assert whole["requirements.txt"] == core_lock().read_bytes()
     assert whole["bundle/suite.json"].decode() == SUITE.text
 
 
@@ -414,10 +411,10 @@ def test_a_saved_model_that_does_not_predict_what_was_trained_is_not_exported(
     left = run_files(registration(), SUITE, evidence, judged(case), None, model)
 
     assert not {"bundle/model.keras", "bundle/net.onnx"} & left.files.keys()
-    assert "exports no model, for model.keras differs" in left.verdict.deviations[0]
-    assert json.loads(left.files["verdict.json"])["deviations"] == [
-        *left.verdict.deviations
-    ]
+    deviation = str(left.verdict.deviations[0])
+    assert deviation.startswith("exports no model (model.keras differs")
+    written = Verdict.model_validate_json(left.files["verdict.json"])
+    assert written.deviations == left.verdict.deviations
     assert "exports no model" in left.files["report.html"].decode()
 
 

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from assay.calibrate.rates import Calibration, as_json, as_markdown, rate, rates
+from assay.calibrate.page import as_json, as_markdown
+from assay.calibrate.rates import Calibration, rate, rates
 from assay.calibrate.repetitions import Bounds, Repetition
 from assay.calibrate.worlds import WORLDS
+from assay.wording import LANGUAGES, Sentence, render, speak
 
 
 def make_repetition(
@@ -83,7 +85,7 @@ def test_a_gate_counts_only_where_it_was_tested():
         make_repetition(2, passed={}, outcome="suspect_leak", fired=("row_order",)),
     ]
 
-    found = {one.what: one for one in rates(WORLDS["null-balanced"], done)}
+    found = {str(one.what): one for one in rates(WORLDS["null-balanced"], done)}
 
     assert (found["gate passes"].hits, found["gate passes"].n) == (1, 2)
     assert (found["row_order fires"].hits, found["row_order fires"].n) == (1, 3)
@@ -99,7 +101,7 @@ def test_a_family_errs_if_either_plan_does():
         make_repetition(3, "family", passed={"a": False, "b": False}, plan="b"),
     ]
 
-    found = {one.what: one for one in rates(WORLDS["family"], done)}
+    found = {str(one.what): one for one in rates(WORLDS["family"], done)}
 
     assert found["plan A or plan B passes"].rate == 0.5
     assert found["plan A passes"].nominal == pytest.approx(0.035)
@@ -121,11 +123,12 @@ def test_an_interval_holds_if_the_mean_of_all_estimates_lies_in_it():
         for n, one in enumerate(leads)
     ]
 
-    found = {one.what: one for one in rates(WORLDS["linear"], done)}
+    found = {str(one.what): one for one in rates(WORLDS["linear"], done)}
 
-    assert found["90% interval of the gain over logistic holds"].rate == 0.25
-    assert found["95% interval of the gain over logistic holds"].rate == 0.5
-    assert found["deep learning earns"].nominal == 0.05
+    gain = "interval of the gain over logistic contains its mean"
+    assert found[f"90% {gain}"].rate == 0.25
+    assert found[f"95% {gain}"].rate == 0.5
+    assert found["deep learning earns its cost"].nominal == 0.05
 
 
 def test_a_planted_leak_is_counted_by_its_own_sentinel():
@@ -136,7 +139,7 @@ def test_a_planted_leak_is_counted_by_its_own_sentinel():
 
     (found,) = rates(WORLDS["leak-unit"], done)
 
-    assert (found.what, found.hits, found.n) == ("undeclared_unit fires", 1, 2)
+    assert (str(found.what), found.hits, found.n) == ("undeclared_unit fires", 1, 2)
 
 
 # Telling ---------------------------------------------------------------------------------------------
@@ -162,22 +165,45 @@ def test_the_page_says_whether_every_promise_holds():
         "null-balanced", "gate passes", [True] * 60 + [False] * 440, "at most", 0.05
     )
 
-    assert "All 1 promised rates are where they should be" in as_markdown(
+    assert "All 1 promised rates are within their range" in as_markdown(
         make_calibration(good)
     )
     page = as_markdown(make_calibration(bad))
     assert "1 of 1 promised rates are outside their range" in page
     assert "| 0.120 | 500 | at most 0.05 | 0.026 to 0.076 | **outside** |" in page
-    assert WORLDS["null-balanced"].truth in page
+    assert str(WORLDS["null-balanced"].truth) in page
 
 
 def test_where_nothing_is_promised_nothing_is_claimed():
     found = rate("leak-unit", "undeclared_unit fires", [True, True])
 
-    assert "Nothing is promised of these rates." in as_markdown(make_calibration(found))
+    assert "Nothing is promised about these rates." in as_markdown(
+        make_calibration(found)
+    )
 
 
 def test_a_calibration_is_read_back_from_its_json():
     calibration = make_calibration(rate("null-balanced", "gate passes", [False, True]))
 
     assert Calibration.model_validate(json.loads(as_json(calibration))) == calibration
+
+
+@pytest.fixture
+def korean():
+    speak("ko")
+    yield
+    speak("en")
+
+
+def test_the_page_is_written_in_the_language_that_was_chosen(korean):
+    passes = Sentence.of("calibrate.rate.gate_passes")
+    counted = rate("null-balanced", passes, [False] * 500, "at most", 0.05)
+    page = as_markdown(make_calibration(counted))
+
+    assert page.startswith("# 보정")
+    assert "| null-balanced | 관문 통과 | 0.000 | 500 | 0.05 이하 |" in page
+
+
+def test_every_world_says_what_is_true_in_both_languages():
+    for world in WORLDS.values():
+        assert all(render(world.truth, language) for language in LANGUAGES)

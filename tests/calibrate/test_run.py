@@ -52,12 +52,12 @@ def test_a_calibration_counts_every_table_and_leaves_a_page(
     undisturbed: tuple[Path, dict[str, Any]],
 ):
     folder, found = undisturbed
-    rates = {one["what"]: one for one in found["rates"]}
+    rates = {one["what"]["key"]: one for one in found["rates"]}
     (page,) = folder.glob("calibrations/*/calibration.md")
 
     assert found["repetitions"] == {"null-small": 6}
-    assert rates["gate passes"]["n"] <= 6
-    assert rates["gate passes"]["nominal"] == 0.05
+    assert rates["calibrate.rate.gate_passes"]["n"] <= 6
+    assert rates["calibrate.rate.gate_passes"]["nominal"] == 0.05
     assert "python -m assay calibrate --world null-small" in page.read_text()
     assert json.loads((page.parent / "calibration.json").read_text()) == found
 
@@ -148,11 +148,11 @@ def test_a_table_of_ones_own_is_calibrated_with_labels_that_mean_nothing(
     found = calibrate(
         tmp_path / "artifacts", str(workplace.study), *where, "--repetitions", "4"
     )
-    rates = {one["what"]: one for one in found["rates"]}
+    rates = {one["what"]["key"]: one for one in found["rates"]}
 
     assert found["repetitions"] == {"own-small": 4}
-    assert rates["gate passes"]["n"] == 4
-    assert rates["gate passes"]["hits"] < 4
+    assert rates["calibrate.rate.gate_passes"]["n"] == 4
+    assert rates["calibrate.rate.gate_passes"]["hits"] < 4
 
 
 def test_a_world_that_is_not_there_is_named_with_those_that_are(tmp_path: Path):

@@ -34,7 +34,7 @@ def test_an_unknown_data_set_is_a_usage_error():
     run = run_program(["fetch", "iris"])
 
     assert (run.code, run.out) == (2, "")
-    assert run.err.startswith("There is no data set 'iris' in the catalogue")
+    assert run.err.startswith("The catalogue has no data set 'iris'")
 
 
 def test_what_has_to_be_done_by_hand_says_what_and_where_and_is_then_verified(tmp_path):
@@ -47,6 +47,6 @@ def test_what_has_to_be_done_by_hand_says_what_and_where_and_is_then_verified(tm
     assert f"Put it at {place}" in images
     place.parent.mkdir()
     place.write_bytes(b"another")
-    assert "is another file: it holds 7 bytes instead of 47,022,080" in str(
+    assert "is another file: it has 7 bytes instead of 47,022,080" in str(
         by_hand(entry, tmp_path)[1]
     )

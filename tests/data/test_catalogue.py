@@ -56,7 +56,7 @@ def test_a_licence_that_forbids_commercial_use_says_so():
     found = licence_of("skin-cancer/HAM10000_metadata.csv")
 
     assert found.commercial == "forbidden"
-    assert "CC BY-NC 4.0, commercial use is forbidden" in found.terms()
+    assert "CC BY-NC 4.0, commercial use is forbidden" in str(found.terms())
     assert licence_of("builtin:digits") is None
 
 
@@ -85,5 +85,5 @@ def test_a_catalogue_that_is_none_is_said_and_an_absent_one_is_empty(tmp_path):
     bad = tmp_path / "bad.toml"
     bad.write_text("[a]\ntitle = 3\n")
 
-    with pytest.raises(AssayError, match="is no catalogue"):
+    with pytest.raises(AssayError, match="is not a catalogue"):
         catalogue(bad)

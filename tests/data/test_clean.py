@@ -165,7 +165,7 @@ def test_rows_without_a_target_go_and_are_counted():
     samples = clean(table)
 
     assert len(samples.features) == len(samples.labels) == len(table) - 2
-    assert [step.n for step in samples.log if step.what == "rows left out"] == [2]
+    assert [step.n for step in samples.log if str(step.what) == "rows left out"] == [2]
 
 
 def test_dropped_and_constant_columns_go_with_their_reasons():
@@ -176,7 +176,7 @@ def test_dropped_and_constant_columns_go_with_their_reasons():
     samples = clean(table, make_cleaning(clean=plan))
 
     assert list(samples.features.columns) == ["height", "town"]
-    assert [(step.what, step.why) for step in samples.log] == [
+    assert [(str(step.what), str(step.why)) for step in samples.log] == [
         ("column 'weight' left out", "measured after the answer"),
         ("columns left out: unit, nothing", "one value only"),
     ]
@@ -253,9 +253,8 @@ def test_what_validation_carried_stands_in_the_log():
         examples=(),
     )
 
-    assert (
-        clean(make_table(), report=make_report(outcome)).log[0].why == "Too many rows"
-    )
+    (step,) = clean(make_table(), report=make_report(outcome)).log
+    assert str(step.why) == "Too many rows."
 
 
 @given(st.integers(0, 99))
@@ -271,7 +270,7 @@ def test_cleaning_leaves_the_table_it_was_handed(seed):
 
 
 def steps(samples) -> dict[str, int]:
-    return {step.what: step.n for step in samples.log}
+    return {str(step.what): step.n for step in samples.log}
 
 
 @pytest.mark.parametrize(
@@ -516,7 +515,7 @@ def test_gaps_in_time_are_told():
     _, samples = timed([*range(30), *range(400, 430)])
 
     assert steps(samples)["gaps in time"] == 1
-    assert "371 times the usual one" in samples.log[-1].why
+    assert "371 times the median step" in str(samples.log[-1].why)
 
 
 @pytest.mark.parametrize("times", [range(60), pd.bdate_range("2024", periods=60)])

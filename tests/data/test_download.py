@@ -134,7 +134,7 @@ def test_what_an_earlier_command_left_is_used(server, tmp_path):
     server.cut_after = [1000] * 3
     file = catalogued(server)
 
-    assert "could not be fetched in 3 tries" in refusal(Unreachable, file, tmp_path)
+    assert "could not be downloaded in 3 tries" in refusal(Unreachable, file, tmp_path)
     assert part_of(tmp_path / file.path).read_bytes() == CONTENT[:3000]
     assert state_of(file, tmp_path) == "partial"
     assert fetched(file, tmp_path) == CONTENT
@@ -205,7 +205,7 @@ def test_a_file_of_another_size_or_digest_is_refused_and_not_kept(
 def test_a_file_that_never_ends_is_cut_off(server, tmp_path):
     server.content, server.lengths = CONTENT * 3, False
 
-    assert "more than the 262,144 bytes" in refusal(
+    assert "more than the expected 262,144 bytes" in refusal(
         DataRefused, catalogued(server), tmp_path
     )
 
@@ -251,7 +251,7 @@ def test_a_silent_server_is_given_up_and_what_came_is_kept(server, tmp_path):
     file = catalogued(server)
 
     said = refusal(Unreachable, file, tmp_path, timeout_s=0.2)
-    assert "nothing came for too long" in said
+    assert "no data arrived for too long" in said
     assert part_of(tmp_path / file.path).stat().st_size >= 1000
 
 
@@ -284,7 +284,7 @@ def test_a_packed_file_is_known_by_what_is_in_it(server, tmp_path):
     (tmp_path / file.path).write_bytes(gzip.compress(CONTENT, 1, mtime=0))
     assert state_of(file, tmp_path) == "there"
     (tmp_path / file.path).write_bytes(packed[:-9])
-    assert "cannot be read" in fault_of(file, tmp_path / file.path)
+    assert "cannot be read" in str(fault_of(file, tmp_path / file.path))
 
 
 def test_ctrl_c_leaves_a_part_only(server, tmp_path):
@@ -312,7 +312,9 @@ def test_two_fetches_of_one_file_do_not_write_into_each_other(server, tmp_path):
             messages.append(str(refused.value))
 
     fetch_file(file, tmp_path, second)
-    assert messages == [f"Another fetch of {file.path} is running. Wait for it."]
+    assert messages == [
+        f"{file.path} is already being downloaded. Wait for that download to end."
+    ]
     assert (tmp_path / file.path).read_bytes() == CONTENT
 
 

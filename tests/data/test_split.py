@@ -142,9 +142,9 @@ def test_few_rows_are_split_more_often(n_rows, repeats):
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ((40, 4), "'class 1' is in 4 rows, too few for 5 outer and as many inner"),
-        ((40, 6), "'class 1' is in 6 rows, too few for 5 outer and as many inner"),
-        ((3, 3), "There are 6 rows, too few for 5 outer and as many inner folds"),
+        ((40, 4), "'class 1' is in 4 rows, too few for 5 outer and 5 inner"),
+        ((40, 6), "'class 1' is in 6 rows, too few for 5 outer and 5 inner"),
+        ((3, 3), "There are 6 rows, too few for 5 outer and 5 inner folds"),
     ],
 )
 def test_a_class_too_small_for_the_folds_is_refused_with_the_numbers(counts, said):

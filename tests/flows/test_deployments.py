@@ -1,5 +1,6 @@
 """prefect.yaml and automations.yaml name real studies, flows and parameters, and a server takes them."""
 
+import asyncio
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import yaml
 from prefect import Flow
 from prefect.events.schemas.automations import AutomationCore
+from prefect.server.schemas.schedules import CronSchedule
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 
@@ -98,6 +101,19 @@ def test_what_is_called_offline_needs_no_file_and_what_is_scheduled_is_offline()
     assert names(offline) == needing_none == scheduled
 
 
+def test_every_schedule_names_its_next_runs():
+    """Locked together, some versions of Prefect and `whenever` make no run of any schedule."""
+    schedules = [one for each in DEPLOYMENTS for one in each.get("schedules", [])]
+    start = datetime(2026, 11, 30, tzinfo=UTC)
+
+    assert schedules
+    for one in schedules:
+        cron = CronSchedule(cron=one["cron"], timezone=one["timezone"])
+        runs = asyncio.run(cron.get_dates(2, start=start))
+        assert [run.isoweekday() for run in runs] == [7, 7]
+        assert (runs[1] - runs[0]).days == 7
+
+
 def test_a_container_looks_for_the_code_where_the_image_has_it():
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     (folder,) = {
@@ -163,12 +179,12 @@ def test_serving_registers_everything_and_ctrl_c_ends_it(tmp_path: Path):
             stderr=out,
         )
     for _ in range(N_TRIES):
-        if b"Ctrl-C ends everything" in said.read_bytes() or serving.poll() is not None:
+        if b"Ctrl-C" in said.read_bytes() or serving.poll() is not None:
             break
         time.sleep(BETWEEN_S)
     serving.send_signal(signal.SIGINT)
 
     assert serving.wait(timeout=N_TRIES * BETWEEN_S) == 130, said.read_text()
-    assert b"Registered pools" in said.read_bytes()
+    assert b"Registered the pools" in said.read_bytes()
     with pytest.raises(Unreachable):
         need_server(f"http://127.0.0.1:{port}/api", None)

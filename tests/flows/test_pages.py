@@ -1,11 +1,13 @@
+import base64
 import json
 import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
 from assay.judge.stage import judge_evidence
-from assay.store.behaviour import AtRows, Behaviour, Importance
-from flows.pages import fold_rows, plain, trial_rows, unlinked, verdict_page
+from flows.pages import model_rows, picture_of, plain, unlinked, verdict_page
 from tests.model_factories import (
     evidence_of,
     flag,
@@ -20,129 +22,147 @@ HOSTILE = (
     "<img src=x onerror=alert(1)> [x](javascript:alert(2)) ![i](http://evil.example/x)"
     " **b** __b__ ~~s~~ `c` | www.evil.example a@b.example &lt;i&gt;\n# head\n| a |\u202eab\x07"
 )
+STYLE = "<style>:root { --page: #fff; --ink: #111 } @media print { :root { --page: #000 } }</style>"
+CHART = (
+    '<svg class="chart" viewBox="0 0 360 {height}" role="img" aria-label="{alternative}">'
+    '<text style="fill: var(--ink)">AUC &amp; more</text></svg>'
+)
+IN_THE_GATE = CHART.format(height=180, alternative="Permuted scores")
+IN_THE_COMPARISON = CHART.format(height=154, alternative="Gain of the net &lt;b&gt;")
 
 
-def judged(case, **plan):
+def judged(case, evidence=None, **plan):
     return judge_evidence(
-        *(case.evidence, case.samples, case.folds, case.predictions),
+        *(evidence or case.evidence, case.samples, case.folds, case.predictions),
         *(judging(**plan), identity()),
     )
 
 
-def page(case, judgement, claim="A claim", behaviour=None):
-    evidence = case.evidence.model_copy(update={"behaviour": behaviour})
-    return verdict_page(judgement, evidence, claim, 0.02, "runs/toy-1/report.html")
+def report(folder: Path, *parts: str) -> Path:
+    path = folder / "report.html"
+    path.write_text(f"{STYLE}{''.join(parts)}", encoding="utf-8")
+    return path
+
+
+def drawn(picture: str) -> ET.Element:
+    """The SVG inside a Markdown image."""
+    return ET.fromstring(base64.b64decode(picture.split("base64,")[1][:-1]))
 
 
 @pytest.fixture(scope="module")
 def scored():
-    case = scored_case({"logistic": 1.0, "boosting": 0.9, "net": 1.0})
-    return case, judged(case, at_least=0.6)
-
-
-def test_a_page_has_the_words_the_answers_the_scores_and_the_report(scored):
-    case, judgement = scored
-    shown = page(case, judgement)
-
-    assert shown.startswith("# ")
-    assert f"`{judgement.verdict.outcome}`" in shown
-    for asked in ("Does anything beat chance?", "Is the claim right?", "worth it?"):
-        assert asked in shown
-    for name, score in judgement.scores.items():
-        assert f"| {name} | {score:.4f} |" in shown
-    assert shown.count("data:image/svg+xml;base64,") == 3
-    assert "`runs/toy-1/report.html`" in shown
-    assert len(shown) < 50_000
-
-
-def test_a_page_tells_what_the_network_looks_at_and_whether_more_rows_would_help(
-    scored,
-):
-    behaviour = Behaviour(
-        importances=(Importance(column="x0", drop=0.1, low=0.05, high=0.2),),
-        dependences=(),
-        at_rows=tuple(
-            AtRows(n_rows=n, scores={"net": score, "logistic": 0.9})
-            for n, score in ((160, 0.85), (320, 0.9))
-        ),
-        epochs=(),
+    return judged(
+        scored_case({"logistic": 1.0, "boosting": 0.9, "net": 1.0}), at_least=0.6
     )
-    shown = page(*scored, behaviour=behaviour)
-
-    assert "## What the network looks at" in shown
-    assert "Learning from 320 rows instead of 160" in shown
-    assert shown.count("data:image/svg+xml;base64,") == 4
 
 
-def test_a_loss_of_a_number_is_told_in_its_units():
+def test_a_page_has_the_verdict_one_picture_and_the_place_of_the_report(
+    scored, tmp_path
+):
+    path = report(tmp_path, IN_THE_GATE)
+    page = verdict_page(scored.verdict, path)
+
+    assert page.startswith("# ")
+    assert f"`{scored.verdict.outcome}`" in page
+    assert page.count("](data:image/svg+xml;base64,") == 1
+    assert f"`{path.as_uri()}`" in page
+
+
+def test_the_picture_is_that_of_the_models_or_else_the_first_there_is():
+    """Of the report's pictures the comparison's answers most; a run that ended earlier has only the gate's."""
+    heading = '<h2 id="comparison">The models</h2>'
+    early = STYLE + IN_THE_GATE
+    whole = early + heading + IN_THE_COMPARISON + CHART
+
+    assert drawn(picture_of(early)).attrib["viewBox"] == "0 0 360 180"
+    assert drawn(picture_of(whole)).attrib["viewBox"] == "0 0 360 154"
+    assert picture_of(whole).startswith("![Gain of the net <\u2060b>](data:image")
+
+
+def test_a_picture_has_the_light_colours_that_its_page_gave_it():
+    svg = drawn(picture_of(STYLE + IN_THE_GATE))
+    background, text = svg
+
+    assert background.attrib["fill"] == "#fff"
+    assert text.attrib["style"] == "fill: #111"
+
+
+@pytest.mark.parametrize("page", ["", STYLE, IN_THE_GATE])
+def test_a_report_without_a_picture_or_its_colours_gives_none(page):
+    assert picture_of(page) == ""
+
+
+def test_the_table_has_a_row_per_model_with_score_gain_bounds_and_cost(scored):
+    rows = {row["model"]: row for row in model_rows(scored)}
+    gain = scored.verdict.deep_learning.against["boosting"]
+
+    assert set(rows) == {"logistic", "boosting", "net"}
+    assert rows["net"]["AUC"] == f"{scored.scores['net']:.4f}"
+    assert rows["net"]["net's gain"] == ""
+    assert rows["boosting"]["net's gain"] == f"{gain.delta:+.4f}"
+    assert rows["boosting"]["gain at least"] == f"{gain.lower:+.4f}"
+    assert rows["boosting"]["gain at most"] == f"{gain.upper:+.4f}"
+    assert all(row["seconds per fold"] and row["size"] for row in rows.values())
+    assert len({tuple(row) for row in rows.values()}) == 1
+    json.dumps(list(rows.values()))
+
+
+def test_a_loss_of_a_number_is_named():
     case = number_case({"linear": 3.0, "net": 2.9})
-    judgement = judged(case, metric="squared_error", at_least=None, at_most=20.0)
+    rows = model_rows(judged(case, metric="squared_error", at_least=None, at_most=20.0))
 
-    assert "mean squared error (lower is better)" in page(case, judgement)
+    assert "mean squared error" in rows[0]
 
 
 @pytest.mark.parametrize("word", ["no_signal", "underpowered", "untested"])
-def test_a_plan_that_stopped_has_a_page_without_scores_and_no_tables(word):
+def test_a_plan_that_stopped_has_a_page_and_no_rows(word, tmp_path):
     case = scored_case({"net": 1.0})
-    evidence = evidence_of(gate=gate_result(word))
     judgement = judge_evidence(
-        evidence, case.samples, case.folds, {}, judging(), identity()
+        evidence_of(gate=gate_result(word)),
+        *(case.samples, case.folds, {}, judging(), identity()),
     )
-    shown = verdict_page(judgement, evidence, "A claim", 0.02, "report.html")
 
-    assert "## The models" not in shown
-    assert ("## Against chance" in shown) == (word != "untested")
-    assert fold_rows(evidence, judgement.verdict) == []
-    assert trial_rows(evidence, judgement.verdict) == []
+    assert model_rows(judgement) == []
+    assert verdict_page(judgement.verdict, report(tmp_path)).startswith("# ○")
 
 
-def test_a_suspected_leak_shows_no_score():
+def test_a_suspected_leak_shows_no_score(tmp_path):
     case = scored_case({"net": 1.0})
     evidence = evidence_of(gate=None, flags=(flag(),))
     judgement = judge_evidence(
         evidence, case.samples, case.folds, {}, judging(), identity()
     )
-    shown = verdict_page(judgement, evidence, "A claim", 0.02, "report.html")
 
-    assert "A leak is suspected" in shown
-    assert "data:image" not in shown
-
-
-# Words of others -----------------------------------------------------------------------------------
+    assert verdict_page(judgement.verdict, report(tmp_path)).startswith("# ▲")
+    assert model_rows(judgement) == []
 
 
-def test_words_of_others_are_text_and_nothing_else(scored):
+# Text of others ----------------------------------------------------------------------------------
+
+
+def test_text_of_others_is_text_and_nothing_else(scored, tmp_path):
     """No tag, link, image, address, heading, table cell or line of theirs survives on the page."""
-    case, judgement = scored
-    behaviour = Behaviour(
-        importances=(Importance(column=HOSTILE, drop=0.1, low=0.0, high=0.2),),
-        dependences=(),
-        at_rows=(),
-        epochs=(),
-    )
-    verdict = judgement.verdict.model_copy(
-        update={"reason": HOSTILE, "deviations": (HOSTILE,)}
-    )
-    hostile = judgement.model_copy(update={"verdict": verdict})
-    ours, shown = page(case, judgement), page(case, hostile, HOSTILE, behaviour)
+    path = report(tmp_path, IN_THE_GATE.replace("Permuted", "&lt;img src=x&gt;"))
+    changes = {"reason": HOSTILE, "deviations": (HOSTILE,), "study": HOSTILE}
+    hostile = scored.verdict.model_copy(update=changes)
+    ours, theirs = verdict_page(scored.verdict, path), verdict_page(hostile, path)
 
-    assert "<img" not in shown
-    assert not re.search(r"https?://", shown)
-    assert not re.search(r"www\.", shown)
-    assert not re.search(r"\w@\w", shown)
-    assert not re.search(r"&\w", shown)
-    assert not re.search(r"(?<!\\)\]\((?!data:image/svg)", shown)
-    assert "\u202e" not in shown
-    assert [line for line in shown.splitlines() if line.startswith("# ")] == [
-        line for line in ours.splitlines() if line.startswith("# ")
+    assert "<img" not in theirs
+    assert not re.search(r"https?://", theirs)
+    assert not re.search(r"www\.", theirs)
+    assert not re.search(r"\w@\w", theirs)
+    assert not re.search(r"&\w", theirs)
+    assert not re.search(r"(?<!\\)\]\((?!data:image/svg)", theirs)
+    assert "\u202e" not in theirs
+    assert [line for line in theirs.splitlines() if line.startswith(("# ", "|"))] == [
+        line for line in ours.splitlines() if line.startswith(("# ", "|"))
     ]
-    assert shown.count("\n| ") == ours.count("\n| ")
 
 
 def test_plain_text_stays_as_it_is_read():
-    assert plain("An AUC of 0.93, 5 % more: 'yes' (really)?") == (
-        "An AUC of 0.93, 5 % more: 'yes' (really)?"
-    )
+    text = "An AUC of 0.93, 5 % more: 'yes' (really)?"
+
+    assert plain(text) == text
     assert plain("한국어 Größe") == "한국어 Größe"
     assert plain("x" * 500, 10) == "x" * 9 + "…"
     assert unlinked("learning_rate 0.1") == "learning_rate 0.1"
@@ -150,66 +170,3 @@ def test_plain_text_stays_as_it_is_read():
 
 def test_a_backslash_of_theirs_cannot_free_the_sign_behind_it():
     assert plain("\\[x](y)") == "\\\\\\[x\\](y)"
-
-
-# Tables --------------------------------------------------------------------------------------------
-
-
-def test_the_table_of_folds_has_a_line_for_each_and_their_means(scored):
-    case, judgement = scored
-    lines = fold_rows(case.evidence, judgement.verdict)
-
-    assert len(lines) == 16
-    assert lines[0] | {"seconds": ""} == {
-        "repeat": 1,
-        "fold": 1,
-        "logistic": "0.5000",
-        "boosting": "0.5000",
-        "net": "0.5000",
-        "seconds": "",
-    }
-    assert lines[-1]["fold"] == "mean"
-    json.dumps(lines)
-
-
-def test_the_table_of_trials_says_which_were_used_the_best_first(scored):
-    case, judgement = scored
-    result = case.evidence.results[0]
-    fit = result.models["net"]
-    trials = tuple(
-        fit.trials[0].model_copy(update={"number": number, "score": score})
-        for number, score in enumerate((0.7, None, 0.9))
-    )
-    fit = fit.model_copy(update={"trials": trials, "winner": 2, "picks": (2, 2, 0)})
-    changed = result.model_copy(update={"models": {"net": fit}})
-    evidence = case.evidence.model_copy(update={"results": (changed,)})
-    lines = trial_rows(evidence, judgement.verdict)
-
-    assert [line["trial"] for line in lines] == [3, 1, 2]
-    assert [line["used"] for line in lines] == [
-        "2 of 3 networks",
-        "1 of 3 networks",
-        "",
-    ]
-    assert [line["score"] for line in lines] == ["0.9000", "0.7000", None]
-
-
-def test_of_very_many_trials_the_best_of_each_search_are_shown(scored):
-    case, judgement = scored
-    fit = case.evidence.results[0].models["net"]
-    many = tuple(
-        fit.trials[0].model_copy(update={"number": n, "score": n / 1000})
-        for n in range(300)
-    )
-    results = tuple(
-        one.model_copy(
-            update={"models": {"net": fit.model_copy(update={"trials": many})}}
-        )
-        for one in case.evidence.results
-    )
-    lines = trial_rows(
-        case.evidence.model_copy(update={"results": results}), judgement.verdict
-    )
-
-    assert len(lines) == 15 * 33
-    assert lines[0]["trial"] == 300

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.integrate import quad
 
 from assay.gate.betting import (
+    _wealth,
     betting_wealth,
     next_batch,
     permutation_p_value,
@@ -131,17 +132,13 @@ def test_scores_that_chance_often_reaches_are_accepted_early():
 @given(arrays(np.bool_, st.integers(1, 300)), st.sampled_from(ALPHAS))
 def test_the_test_stops_where_the_wealth_first_leaves_its_bounds(exceeds, alpha):
     number, p_value = stopping_point(0.5, exceeds.astype(float), alpha)
-    path = [
-        betting_wealth(t, int(n), alpha)
-        for t, n in enumerate(np.cumsum(exceeds), start=1)
-    ]
-    left = [t for t, w in enumerate(path, start=1) if w >= 1 / alpha or w < alpha]
+    path = _wealth(np.arange(1, len(exceeds) + 1), np.cumsum(exceeds), alpha)
+    left = 1 + np.flatnonzero((path >= 1 / alpha) | (path < alpha))
+    until = path[:number]
 
-    assert number == (left[0] if left else None)
-    assert p_value == pytest.approx(1 / max(1.0, *path[: number or len(path)]))
-    assert (p_value <= alpha) == any(
-        w >= 1 / alpha for w in path[: number or len(path)]
-    )
+    assert number == (left[0] if len(left) else None)
+    assert p_value == pytest.approx(1 / max(1.0, *until))
+    assert (p_value <= alpha) == (until >= 1 / alpha).any()
 
 
 @steady
@@ -159,26 +156,17 @@ def test_how_many_are_drawn_at_once_does_not_move_the_stop(exceeds, data):
 
 def chances_of_stopping(alpha, most):
     """Probability of rejecting and expected number of permutations, by summation over all paths."""
-    alive, rejected, expected = {0: 1.0}, 0.0, 0.0
+    weights, rejected, expected = np.ones(1), 0.0, 0.0  # by the number of exceedances
     for t in range(1, most + 1):
-        expected += sum(alive.values())
-        reached = dict.fromkeys(range(max(alive) + 2), 0.0)
-        for n, weight in alive.items():
-            p = (n + 1) / (
-                t + 1
-            )  # Laplace's rule: t scores so far, the observed one among them
-            reached[n + 1] += weight * p
-            reached[n] += weight * (1 - p)
-        alive = {}
-        for n, weight in reached.items():
-            if weight == 0:
-                continue
-            wealth = betting_wealth(t, n, alpha)
-            if wealth >= 1 / alpha:
-                rejected += weight
-            elif wealth >= alpha:
-                alive[n] = weight
-        if not alive:
+        expected += weights.sum()
+        # Laplace's rule: t scores so far, the observed one among them
+        p = (np.arange(len(weights)) + 1) / (t + 1)
+        weights = np.append(weights * (1 - p), 0.0) + np.append(0.0, weights * p)
+        wealth = _wealth(np.array(t), np.arange(len(weights)), alpha)
+        rejected += weights[wealth >= 1 / alpha].sum()
+        weights[(wealth >= 1 / alpha) | (wealth < alpha)] = 0.0
+        weights = np.trim_zeros(weights, "b")
+        if not len(weights):
             break
     return rejected, expected
 
@@ -205,6 +193,22 @@ def test_simulated_chance_is_rejected_at_most_as_often_as_alpha_says():
     rejected = [stopping_point(row[0], row[1:], 0.05)[1] <= 0.05 for row in scores]
 
     assert 0.02 <= np.mean(rejected) <= 0.07
+
+
+@pytest.mark.parametrize(
+    ("shift", "rate", "drawn"), [(2, 0.617, 95), (3, 0.897, 65), (4, 0.985, 39)]
+)
+def test_the_bet_finds_an_effect_as_often_and_as_soon_as_the_protocol_says(
+    shift, rate, drawn
+):
+    """PROTOCOL T4: a normal statistic, shifted by so many standard deviations; at most 999."""
+    generator = np.random.default_rng(shift)
+    observed = shift + generator.normal(size=1500)
+    found = [stopping_point(one, generator.normal(size=999), 0.05) for one in observed]
+
+    error = 3 * np.sqrt(rate * (1 - rate) / 1500)
+    assert np.mean([p <= 0.05 for _, p in found]) == pytest.approx(rate, abs=error)
+    assert np.mean([n or 999 for n, _ in found]) == pytest.approx(drawn, rel=0.15)
 
 
 # Batches -----------------------------------------------------------------------------------------

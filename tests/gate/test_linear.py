@@ -114,12 +114,14 @@ def test_few_axes_are_those_along_which_rows_lie_farthest_apart():
     )
 
 
-def test_rare_classes_take_few_turns(monkeypatch):
+def test_rare_classes_take_few_steps_of_conjugate_gradients(monkeypatch):
     """They took 44,000 while the outputs were scaled one by one."""
-    turns = []
-    curved = linear._Softmax.curved
+    steps = []
+    product = linear._Softmax.hessian_product
     monkeypatch.setattr(
-        linear._Softmax, "curved", lambda *a: turns.append(1) or curved(*a)
+        linear._Softmax,
+        "hessian_product",
+        lambda *arguments: steps.append(1) or product(*arguments),
     )
     inputs, unseen = rows_of(400, 40)
     classes = np.minimum(np.random.default_rng(1).geometric(0.5, 400) - 1, 9)
@@ -127,4 +129,4 @@ def test_rare_classes_take_few_turns(monkeypatch):
     inputs, unseen = inputs * np.logspace(0, 3, 40), unseen * np.logspace(0, 3, 40)
     logistic(inputs, classes[None].astype(np.int32), unseen, 10)
 
-    assert len(turns) < 4_000
+    assert len(steps) < 4_000

@@ -1,6 +1,10 @@
 import pytest
 
-from assay.models.explain_budget import Scope, best_baseline, scope_of
+from assay.models.explain_budget import (
+    ExplainBudget,
+    best_baseline,
+    explain_budget,
+)
 from assay.store.records import FoldResult, ModelFit, Place, Trial
 
 EVERY = ("1/8", "1/4", "1/2", "1")
@@ -39,46 +43,44 @@ def results(repeats: int = 3, **how: object) -> list[FoldResult]:
     return [result(j, f, **how) for j in range(repeats) for f in range(5)]  # type: ignore[arg-type]
 
 
-def trainings(scope: Scope) -> float:
-    shares = {"1/8": 0.4, "1/4": 0.4, "1/2": 0.5, "1": 1.0}
-    return scope.folds * scope.networks * sum(shares[one] for one in scope.portions)
+def trainings(budget: ExplainBudget) -> float:
+    costs = {"1/8": 0.4, "1/4": 0.4, "1/2": 0.5, "1": 1.0}
+    return budget.folds * budget.networks * sum(costs[share] for share in budget.shares)
 
 
-def test_a_usual_search_leaves_room_for_every_fold_and_portion():
+def test_a_usual_search_leaves_room_for_every_fold_and_share():
     """8 trials and 16 networks of 8 trials: 16 trainings a fold, 240 in three repeats of five folds."""
-    scope = scope_of(results(), "auc")
+    budget = explain_budget(results(), "auc")
 
-    assert (scope.folds, scope.portions) == (5, EVERY)
-    assert 2 <= scope.networks < 16
-    assert trainings(scope) <= 240 / 4
-    assert [*scope.not_asked(5, 16)] == ["whole ensemble"]
+    assert (budget.folds, budget.shares) == (5, EVERY)
+    assert 2 <= budget.networks < 16
+    assert trainings(budget) <= 240 / 4
+    assert [*budget.not_asked(5, 16)] == ["whole ensemble"]
 
 
 def test_a_larger_search_asks_of_more_networks_but_never_more_than_there_are():
-    assert scope_of(results(n_trials=60), "auc").networks == 8
-    assert scope_of(results(n_trials=60, picks=(0, 0, 1)), "auc").networks == 3
+    assert explain_budget(results(n_trials=60), "auc").networks == 8
+    assert explain_budget(results(n_trials=60, picks=(0, 0, 1)), "auc").networks == 3
 
 
 @pytest.mark.parametrize(
-    ("how", "folds", "n_portions"),
+    ("how", "folds", "n_shares"),
     [
         ({"n_trials": 3, "picks": (0, 0, 1, 2)}, 5, 2),
         ({"repeats": 1, "n_trials": 2, "picks": (0, 0, 0, 1)}, 2, 2),
     ],
 )
-def test_a_small_search_leaves_out_portions_then_folds_and_says_so(
-    how, folds, n_portions
-):
+def test_a_small_search_leaves_out_shares_then_folds_and_says_so(how, folds, n_shares):
     found = results(**how)
-    scope = scope_of(found, "auc")
-    said = scope.not_asked(5, 4)
+    budget = explain_budget(found, "auc")
+    left_out = budget.not_asked(5, 4)
 
-    assert (scope.folds, len(scope.portions)) == (folds, n_portions)
-    assert "1/8 and 1/4 of the rows" in said["fewer rows"]
-    assert ("other folds" in said) == (folds < 5)
+    assert (budget.folds, len(budget.shares)) == (folds, n_shares)
+    assert left_out["fewer rows"].values == {"shares": ("1/8", "1/4")}
+    assert ("other folds" in left_out) == (folds < 5)
 
 
-def test_the_scope_depends_on_no_clock():
+def test_the_budget_depends_on_no_clock():
     slow = [
         one.model_copy(
             update={
@@ -91,7 +93,7 @@ def test_the_scope_depends_on_no_clock():
         for one in results()
     ]
 
-    assert scope_of(slow, "auc") == scope_of(results(), "auc")
+    assert explain_budget(slow, "auc") == explain_budget(results(), "auc")
 
 
 def test_the_simple_model_is_the_best_by_mean_and_the_first_of_equals():

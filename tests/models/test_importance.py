@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.models.importance import MOST_COLUMNS, drops, groups_of, leading
+from assay.models.importance import MAX_COLUMNS, drops, groups_of, most_informative
 from assay.study.plans import CleanPlan
 from tests.factories import make_samples
 from tests.model_factories import as_probabilities
@@ -140,9 +140,9 @@ def test_the_parts_of_a_date_and_the_pixels_of_a_block_go_together():
 
 def test_of_very_many_columns_those_stay_that_say_most_and_all_that_are_no_numbers():
     groups = alone(*(f"x{i}" for i in range(500)), "town")
-    kept = leading(groups, {f"x{i}": float(i) for i in range(500)})
+    kept = most_informative(groups, {f"x{i}": float(i) for i in range(500)})
 
-    assert len(kept) == MOST_COLUMNS
+    assert len(kept) == MAX_COLUMNS
     assert "town" in kept
     assert "x499" in kept
     assert "x100" not in kept

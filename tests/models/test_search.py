@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from assay.errors import TrainingFailed
 from assay.models.search import at_edge, full_trainings, search
 from assay.study.plans import BoostingSpace, ImageSpace, LogisticSpace, NetSpace
+from assay.wording import Sentence
 from tests.model_factories import steady
 
 pytestmark = pytest.mark.slow
@@ -16,7 +17,7 @@ SPACES = [NetSpace(), ImageSpace(), LogisticSpace(), BoostingSpace()]
 def by_rate(asked):
     """Score a trial by its rate or penalty, so that the best one is known."""
     known = [one.get("learning_rate", one.get("inverse_penalty")) for one in asked]
-    return [(float(rate), "") for rate in known]
+    return [(float(rate), None) for rate in known]
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -85,7 +86,9 @@ def test_the_winner_is_the_first_of_the_best_and_never_a_failed_one(scores):
         LogisticSpace(),
         4,
         1,
-        lambda _: [(s, "" if s is not None else "NaN") for s in scores],
+        lambda _: [
+            (s, None if s is not None else Sentence.plain("NaN")) for s in scores
+        ],
     )
     best = max(s for s in scores if s is not None)
 
@@ -100,7 +103,9 @@ def test_when_every_trial_fails_the_search_says_why():
             NetSpace(),
             3,
             1,
-            lambda asked: [(None, "the loss was never finite")] * len(asked),
+            lambda asked: (
+                [(None, Sentence.plain("the loss was never finite"))] * len(asked)
+            ),
         )
 
 

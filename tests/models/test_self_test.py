@@ -6,7 +6,7 @@ import pytest
 
 from assay.data.split import draw_folds
 from assay.errors import DataRefused
-from assay.models.ensemble import portfolio
+from assay.models.dense_nets import portfolio
 from assay.models.self_test import _light, tune_permuted
 from assay.preprocess import fit as preprocess
 from assay.preprocess.fit import Preparation
@@ -95,12 +95,12 @@ def wide(table):
 )
 def test_an_honest_pipeline_scores_chance_on_permuted_labels(table, prepare):
     """PROTOCOL section 5.5: neither the clean pipeline alarms nor one whose scaler saw all rows."""
-    tested = permuted(wide(table), prepare, vectors=20)
+    tested = permuted(wide(table), prepare, vectors=12)
 
     assert tested.flag is None
     assert len(tested.scores) == 3
     for name, scores in tested.scores.items():
-        assert len(scores) == 20
+        assert len(scores) == 12
         assert np.mean(scores) == pytest.approx(tested.chance_level, abs=0.1), name
         assert 0.003 < tested.p_values[name] <= 1
 
@@ -114,7 +114,7 @@ def test_large_units_that_keep_their_share_of_a_class_are_no_leak():
     labels = (rng.random(len(units)) < rates[units]).astype(np.int32)
     features = pd.DataFrame({"x0": units + rng.normal(0, 0.05, len(units))})
     features["x1"] = rates[units] + rng.normal(0, 0.05, len(units))
-    tested = permuted(samples_of((features, labels), units=units), vectors=20)
+    tested = permuted(samples_of((features, labels), units=units), vectors=12)
 
     assert tested.flag is None
     assert max(map(np.mean, tested.scores.values())) < 0.53
@@ -138,7 +138,7 @@ def test_a_target_encoding_on_all_rows_is_caught(table):
     tested = permuted(towns(samples_of(table(200, 1))), encoded_on_all_rows)
 
     assert tested.flag is not None
-    assert "permuted" in tested.flag.evidence
+    assert "permuted" in str(tested.flag.evidence)
 
 
 def test_an_alarm_that_the_study_accepts_carries_its_reason():

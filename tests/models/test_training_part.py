@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,6 +8,7 @@ from assay.errors import DataRefused
 from assay.metrics import goodness
 from assay.models.training_part import Fitted, Part
 from assay.study.plans import CleanPlan, OutlierPlan, TunePlan, Tuning
+from assay.wording import Sentence
 from tests.model_factories import line_table, number_table, samples_of, shuffled_folds
 
 
@@ -17,7 +20,7 @@ def tuning(metric="auc", clean=None, **changed):
 def inner_of(n=120):
     """Three inner folds, a test part, and a gap between them."""
     inner = np.arange(n, dtype=np.int16) % 3
-    inner[90:110], inner[110:] = -2, -1
+    inner[n - 30 : n - 10], inner[n - 10 :] = -2, -1
     return inner
 
 
@@ -89,7 +92,7 @@ def test_a_class_that_a_training_part_lacks_is_refused_and_a_number_cannot_lack(
     inner = inner_of()
     labels[inner >= 0], labels[inner == -1] = 0, 1
 
-    with pytest.raises(DataRefused, match="no row of class number 1"):
+    with pytest.raises(DataRefused, match="no rows of class number 1"):
         Part(samples_of((features, labels)), inner, tuning())
     Part(samples_of((features, labels.astype(float))), inner, tuning("r2"))
 
@@ -113,7 +116,7 @@ def test_a_trial_scores_its_mean_goodness_over_the_inner_folds(metric, table):
         for fold, p in zip(part.trial_folds, predictions, strict=True)
     ]
 
-    assert part.scored(predictions) == (pytest.approx(np.mean(expected)), "")
+    assert part.scored(predictions) == (pytest.approx(np.mean(expected)), None)
     assert part.n_outputs == (1 if part.regression else 2)
 
 
@@ -123,7 +126,7 @@ def test_a_trial_whose_predictions_are_not_finite_has_failed():
     bad = [good[0], np.full_like(good[1], np.nan)]
 
     assert part.scored(good)[0] is not None
-    assert part.scored(bad) == (None, "training gave nothing finite")
+    assert part.scored(bad) == (None, Sentence.of("models.trial.not_finite"))
     assert part.scored([good[0], None]) == part.scored(bad)
 
 
@@ -145,7 +148,7 @@ def test_where_no_inner_fold_can_tell_the_metric_the_loss_ranks_the_trials(
     (better, why), (worse, _) = part.scored(close), part.scored(far)
 
     assert worse < better <= 0
-    assert why == f"minus the {loss}: no inner fold can tell {metric}"
+    assert why == Sentence.of("models.trial.other_metric", metric=loss, declared=metric)
 
 
 def test_inner_folds_that_cannot_tell_the_metric_leave_it_to_those_that_can():
@@ -160,7 +163,7 @@ def test_inner_folds_that_cannot_tell_the_metric_leave_it_to_those_that_can():
     ]
 
     assert len(np.unique(labels[first])) == 2
-    assert part.scored(perfect) == (1.0, "")
+    assert part.scored(perfect) == (1.0, None)
 
 
 def test_a_trial_whose_errors_overflow_has_failed_and_keeps_its_worst_fold():
@@ -169,7 +172,7 @@ def test_a_trial_whose_errors_overflow_has_failed_and_keeps_its_worst_fold():
     good = [np.zeros((len(fold.validation), 1)) for fold in part.trial_folds]
     absurd = [good[0], np.full_like(good[1], 1e200)]
 
-    assert part.scored(absurd) == (None, "its errors are beyond all numbers")
+    assert part.scored(absurd) == (None, Sentence.of("models.trial.overflow"))
 
 
 def test_folds_of_rows_are_drawn_by_others_and_taken_as_they_are():
@@ -179,3 +182,20 @@ def test_folds_of_rows_are_drawn_by_others_and_taken_as_they_are():
     part = Part(samples, inner - 1, tuning())
 
     assert np.array_equal(part.test, np.flatnonzero(inner == 0))
+
+
+def test_classes_of_equal_say_weigh_as_much_in_all():
+    part = Part(
+        samples_of(line_table(160, seed=3)),
+        inner_of(160),
+        tuning(balanced=True),
+    )
+    rare = dataclasses.replace(
+        samples_of(line_table(160, seed=3)),
+        labels=(np.arange(160) % 8 == 0).astype(np.int32),
+    )
+    other = Part(rare, part.inner, part.plan)
+    counts = np.bincount(rare.labels[other.whole.train])
+
+    assert np.array(other.class_weights()) * counts == pytest.approx(counts.sum() / 2)
+    assert Part(rare, part.inner, tuning()).class_weights() == ()

@@ -8,7 +8,7 @@ import pytest
 from assay.errors import TrainingFailed
 from assay.metrics import auc, score
 from assay.models.tune import fold_result, tune_all, tune_fold
-from assay.networks.spec import nets_digest, unpack_nets
+from assay.networks.net import nets_digest, unpack_nets
 from assay.store.canonical import digest_array
 from assay.store.records import Place
 from assay.study.plans import (
@@ -42,11 +42,11 @@ def parts_of(labels, seed=1):
     return inner
 
 
-def said(found):
+def essence(fits):
     """Everything that must be equal in an equal run."""
     return {
         name: (one.trials, one.winner, digest_array(one.predictions), one.size)
-        for name, one in found.items()
+        for name, one in fits.items()
     }
 
 
@@ -92,8 +92,8 @@ def test_the_same_place_twice_gives_the_same_bits_and_another_place_does_not(tun
     again = tune_fold(samples, inner, tuning(), PLACE, 7)
     elsewhere = tune_fold(samples, inner, tuning(), Place(repeat=1, fold=0), 7)
 
-    assert said(again) == said(found)
-    assert said(elsewhere)["net"] != said(found)["net"]
+    assert essence(again) == essence(found)
+    assert essence(elsewhere)["net"] != essence(found)["net"]
 
 
 def test_rows_of_the_test_part_never_influence_what_is_fitted(tuned):
@@ -125,7 +125,7 @@ def test_rows_in_neither_part_influence_nothing_and_are_not_predicted(tuned):
     )
     marked = np.concatenate([inner, np.full(30, -2, dtype=np.int16)])
 
-    assert said(tune_fold(more, marked, tuning(), PLACE, 7)) == said(found)
+    assert essence(tune_fold(more, marked, tuning(), PLACE, 7)) == essence(found)
 
 
 def test_outliers_are_left_out_of_training_and_still_predicted():
@@ -178,7 +178,7 @@ def test_an_inner_fold_of_one_class_ranks_trials_by_their_log_loss_and_says_so()
     found = tune_fold(samples, inner, tuning(), PLACE, 7)
 
     for one in found.values():
-        assert "minus the log_loss" in one.trials[one.winner].message
+        assert "minus the log_loss" in str(one.trials[one.winner].message)
         assert np.isfinite(one.predictions).all()
         assert all(trial.score <= 0 for trial in one.trials)
 
@@ -220,7 +220,7 @@ def test_trials_say_a_loss_as_people_read_it_and_the_least_wins(tuned_number):
 def test_the_same_numbers_twice_give_the_same_bits(tuned_number):
     samples, inner, plan, found = tuned_number
 
-    assert said(tune_fold(samples, inner, plan, PLACE, 7)) == said(found)
+    assert essence(tune_fold(samples, inner, plan, PLACE, 7)) == essence(found)
 
 
 # Records ---------------------------------------------------------------------------------------

@@ -2,17 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.networks.conv_spec import GROUPS, ImageShape, Moves, forward
+from assay.networks.conv_spec import Augmentation, ImageShape
 from assay.predict.denoise import smoothed
 from assay.preprocess import fit as preprocess
 from assay.study.plans import CleanPlan, ImagePlan
-from tests.net_factories import IMAGES, inputs_of
 
 DIGIT = ImagePlan(height=8, width=8, channels=1)
-
-
-def relu(hidden):
-    return np.maximum(hidden, 0.0)
 
 
 # Shapes ----------------------------------------------------------------------------------------
@@ -49,54 +44,11 @@ def test_first_weights_belong_to_the_seed_and_normalisation_starts_as_it_is():
     assert one[3].var() == pytest.approx(2 / (9 * 64), rel=0.05)
 
 
-# What they compute -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", IMAGES)
-def test_an_image_brighter_or_of_more_contrast_gives_the_same_outputs(shape):
-    """After a kernel without a sum, normalisation of each image takes both away, but for its epsilon."""
-    weights = list(shape.first_weights(3))
-    weights[0] -= weights[0].mean(axis=(0, 1, 2))
-    inside = inputs_of(shape).astype(np.float64)
-    inside[:, : shape.n_pixels] = 0.0
-    form = (len(inside), shape.height, shape.width, shape.channels)
-    image = np.zeros(form)
-    image[:, 3:-3, 3:-3] = np.random.default_rng(0).normal(
-        size=image[:, 3:-3, 3:-3].shape
-    )
-    one, other = inside.copy(), inside.copy()
-    one[:, : shape.n_pixels] = 1e3 * image.reshape(len(inside), -1)
-    other[:, : shape.n_pixels] = 2e3 * image.reshape(len(inside), -1)
-
-    assert forward(shape, weights, other, relu) == pytest.approx(
-        forward(shape, weights, one, relu), abs=1e-4
-    )
-
-
-def test_a_network_is_computed_as_by_hand():
-    """One block whose filters pass the middle pixel on, up or down: maxima of 2 x 2, then the groups."""
-    shape = ImageShape(8, 8, 1, 64, 1, filters=(4,))
-    image = np.random.default_rng(1).normal(size=(8, 8))
-    kernel = np.zeros((3, 3, 1, 4))
-    kernel[1, 1, 0] = [1, -1, 2, 0]
-    weights = (kernel, np.full(4, 2.0), np.full(4, 0.5), np.ones((4, 1)), np.zeros(1))
-    expected = 0.0
-    for times in kernel[1, 1, 0]:
-        blocks = (times * image).reshape(4, 2, 4, 2).max(axis=(1, 3))
-        spread = np.sqrt(blocks.var() + 1e-3)
-        expected += relu(2 * (blocks - blocks.mean()) / spread + 0.5).mean()
-
-    assert GROUPS == 4
-    assert forward(shape, weights, image.reshape(1, -1), relu) == pytest.approx(
-        expected
-    )
-
-
-def test_moves_are_told_in_pixels():
+def test_augmentation_is_expressed_in_pixels():
     shape = ImageShape(8, 28, 1, 224, 2, filters=(4,))
 
-    assert Moves(shift=0.125).numbers(shape) == (1.0, 4.0, 0.0, 0.0)
-    assert Moves(flip=True, rotate=True).numbers(shape) == (0.0, 0.0, 1.0, 1.0)
+    assert Augmentation(shift=0.125).numbers(shape) == (1.0, 4.0, 0.0, 0.0)
+    assert Augmentation(flip=True, rotate=True).numbers(shape) == (0.0, 0.0, 1.0, 1.0)
 
 
 # Preparation -----------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import f_oneway, linregress
 
+from assay.networks.encoding import encoding
 from assay.networks.screening import emphasis, f_statistics
-from assay.networks.spec import encoding
 from assay.preprocess.fit import fit
 from assay.study.plans import CleanPlan
 

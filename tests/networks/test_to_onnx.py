@@ -4,9 +4,9 @@ import onnx
 import onnxruntime
 import pytest
 
+from assay.networks.predict import predict
 from assay.networks.spec import Shape
 from assay.networks.to_onnx import as_onnx
-from assay.networks.train import predict
 from tests.net_factories import IMAGES, SHAPES, inputs_of, members_of
 
 pytestmark = pytest.mark.slow

@@ -7,11 +7,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from assay.networks.conv_spec import ImageShape, Moves
-from assay.networks.spec import Net, Shape, encoding, first_weights
+from assay.networks.conv_spec import Augmentation, ImageShape
+from assay.networks.encoding import encoding
+from assay.networks.job import Job, Schedule
+from assay.networks.net import Net
+from assay.networks.predict import predict
+from assay.networks.spec import Shape, first_weights
 from assay.networks.to_keras import as_keras
-from assay.networks.train import Job, Schedule, predict, train
-from assay.store.environment import pin
+from assay.networks.train import train
+from assay.store.machine import pin
 from assay.store.seeds import generator_for
 
 pin()
@@ -47,7 +51,7 @@ def job_of(
     loss=None,
     smoothing=0.0,
     class_weights=(),
-    moves=None,
+    augmentation=None,
     scaled=False,
 ):
     inputs, labels = data
@@ -67,7 +71,7 @@ def job_of(
         encoding=encoding_of(shape, inputs),
         smoothing=smoothing,
         class_weights=class_weights,
-        moves=moves,
+        augmentation=augmentation,
         emphasis=emphasis_of(shape, seed) if scaled else None,
     )
 
@@ -132,7 +136,7 @@ IMAGE, NUMBER_OF_IMAGE = SHAPES[8], SHAPES[10]
 NUMBERS = [shape for shape in SHAPES if shape.n_outputs == 1]
 
 
-SHIFT, BOTH = Moves(shift=0.13), Moves(shift=0.2, flip=True)
+SHIFT, BOTH = Augmentation(shift=0.13), Augmentation(shift=0.2, flip=True)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -145,9 +149,9 @@ def test_a_network_alone_has_the_bits_it_has_in_any_stack(shape, n_train):
     scaled = n_train == 30 and isinstance(shape, Shape)
     job = partial(job_of, shape, n_train=n_train, scaled=scaled)
     jobs = [
-        job(data, 1, dropout=0.3, smoothing=0.1, moves=BOTH),
+        job(data, 1, dropout=0.3, smoothing=0.1, augmentation=BOTH),
         job(turned, 2, rate=1e-3, n_stop=11, class_weights=weights),
-        job(other, 3, dropout=0.15, n_stop=50, moves=SHIFT),
+        job(other, 3, dropout=0.15, n_stop=50, augmentation=SHIFT),
         job(data, 4, rate=3e-2),
         job(other, 5, dropout=0.5, n_stop=1),
     ]
@@ -222,7 +226,7 @@ def test_training_epoch_by_epoch_ends_where_training_in_one_go_does(shape):
 OTHER_PROCESS = """
 from tests.networks.test_train import BOTH, IMAGE, SHAPES, SHORT, data_of, fingerprint, job_of, train
 shapes = SHAPES[1], SHAPES[5], IMAGE
-jobs = [job_of(s, data_of(s), seed, dropout=0.2, moves=BOTH) for s in shapes for seed in range(3)]
+jobs = [job_of(s, data_of(s), seed, dropout=0.2, augmentation=BOTH) for s in shapes for seed in range(3)]
 print(fingerprint(train(jobs, SHORT)))
 """
 
@@ -231,7 +235,7 @@ print(fingerprint(train(jobs, SHORT)))
 def test_another_process_with_other_threads_gives_the_same_bits(threads, pytestconfig):
     shapes = SHAPES[1], SHAPES[5], IMAGE
     here = [
-        job_of(shape, data_of(shape), seed, dropout=0.2, moves=BOTH)
+        job_of(shape, data_of(shape), seed, dropout=0.2, augmentation=BOTH)
         for shape in shapes
         for seed in range(3)
     ]
@@ -267,7 +271,7 @@ def test_a_training_that_pauses_ends_with_the_bits_of_one_that_does_not(shape):
     schedule = Schedule(epochs=9, patience=3, batch_size=32)
     data = data_of(shape)
     jobs = [
-        job_of(shape, data, seed, dropout=0.2, rate=rate, moves=SHIFT)
+        job_of(shape, data, seed, dropout=0.2, rate=rate, augmentation=SHIFT)
         for seed, rate in [(1, 1e-2), (2, 3e-3), (3, 0.0)]
     ]
     whole = fingerprint(train(jobs, schedule))

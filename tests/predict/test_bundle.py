@@ -140,7 +140,9 @@ def test_a_missing_file_and_a_file_cut_short_are_found(made, name):
     with pytest.raises(DataRefused, match=f"{name} is not the file that the manifest names"):  # fmt: skip
         made.opened()
     (made.folder / name).unlink()
-    with pytest.raises((DataRefused, StudyError), match=f"{name} is missing|no bundle"):
+    with pytest.raises(
+        (DataRefused, StudyError), match=f"{name} is missing|not a bundle"
+    ):
         made.opened()
 
 
@@ -150,13 +152,13 @@ def test_a_file_too_many_a_folder_and_a_link_are_found(made, tmp_path):
         made.opened()
     (made.folder / "extra.py").unlink()
     (made.folder / "more").mkdir()
-    with pytest.raises(DataRefused, match="holds 'more', which is no plain file"):
+    with pytest.raises(DataRefused, match="holds 'more', which is not a regular file"):
         made.opened()
     (made.folder / "more").rmdir()
     net = made.folder / "net.onnx"
     net.rename(tmp_path / "net.onnx")
     net.symlink_to(tmp_path / "net.onnx")
-    with pytest.raises(DataRefused, match=r"'net.onnx', which is no plain file"):
+    with pytest.raises(DataRefused, match=r"'net.onnx', which is not a regular file"):
         made.opened()
 
 
@@ -167,7 +169,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(made, name):
     manifest["files"][name] = manifest["files"]["net.onnx"]
     path.write_text(json.dumps(manifest))
 
-    with pytest.raises(DataRefused, match="which is no file of the bundle"):
+    with pytest.raises(DataRefused, match="which cannot be a file of the bundle"):
         made.opened()
 
 
@@ -177,7 +179,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(made, name):
         ("{", "is damaged"),
         ("[]", "is damaged"),
         ('{"format": 1, "files": {"net.onnx": {"size": "1", "sha256": ""}}}', "is damaged"),
-        ('{"format": 2, "files": {}}', "is of format 2, and this program reads 1"),
+        ('{"format": 2, "files": {}}', "has format 2, and this program reads format 1"),
     ],
 )  # fmt: skip
 def test_a_manifest_that_is_none_is_refused(made, content, said):
@@ -191,7 +193,7 @@ def test_a_run_without_a_model_says_so(tmp_path):
     (tmp_path / "run" / "bundle").mkdir(parents=True)
     with pytest.raises(StudyError, match="its check ended without a model"):
         Bundle.open(tmp_path / "run")
-    with pytest.raises(StudyError, match="is no bundle"):
+    with pytest.raises(StudyError, match="is not a bundle"):
         Bundle.open(tmp_path)
 
 
@@ -207,11 +209,11 @@ def form_with(made, **changed):
     ("changed", "said"),
     [
         ({"format": 9}, "its format is 9, and this program reads 1"),
-        ({"n_inputs": 99}, "but says 99"),
+        ({"n_inputs": 99}, "but declares 99"),
         ({"columns": [{"name": "height"}]}, "not complete"),
         ({"preparation": {}}, "not complete"),
         ({"seen": None}, "not complete"),
-        ({"classes": ["only"]}, "does not fit together"),
+        ({"classes": ["only"]}, "do not fit together"),
     ],
 )
 def test_a_form_that_does_not_fit_is_refused(made, changed, said):
@@ -226,12 +228,12 @@ def test_arrays_of_objects_of_wrong_sizes_and_beyond_their_file_are_refused(made
     huge = packed(arrays)
     at = huge.index(b"'shape': (2,)")
     for content, said in (
-        (packed(arrays | {"fill": np.array([1.0])}), "has not 2 numbers"),
-        (packed(arrays | {"fill": np.array([np.nan, 1.0])}), "is no number"),
+        (packed(arrays | {"fill": np.array([1.0])}), "does not have 2 numbers"),
+        (packed(arrays | {"fill": np.array([np.nan, 1.0])}), "holds NaN or infinity"),
         (packed({k: v for k, v in arrays.items() if k != "fill"}), "not complete"),
         (huge[:at] + b"'shape': (9" + huge[at + 11 :], "cannot be read|announces"),
         (b"no archive", "cannot be read"),
-        (pickled(arrays), "no plain numbers"),
+        (pickled(arrays), "does not hold plain numbers"),
     ):
         rewrite(made, lambda files, content=content: files | {"prep.npz": content})
         with pytest.raises(DataRefused, match=said):
@@ -308,7 +310,7 @@ def test_a_network_that_leads_elsewhere_is_refused_before_any_runtime_sees_it(
 def test_a_plain_network_of_another_size_or_name_is_refused(made):
     check_graph(graph().SerializeToString(), "net.onnx")
     rewrite(made, lambda files: files | {"net.onnx": graph().SerializeToString()})
-    with pytest.raises(DataRefused, match="does not fit together: its network has 3 inputs"):  # fmt: skip
+    with pytest.raises(DataRefused, match="do not fit together: its network has 3 inputs"):  # fmt: skip
         made.opened()
     other = graph()
     other.graph.input[0].name = other.graph.node[0].input[0] = "x"
@@ -331,5 +333,5 @@ def test_predictions_that_are_no_numbers_are_refused(made):
     content = graph(n_inputs, 3e38).SerializeToString()
     rewrite(made, lambda files: files | {"net.onnx": content})
 
-    with pytest.raises(DataRefused, match="its numbers are so large"):
+    with pytest.raises(DataRefused, match="its numbers are too large"):
         made.opened().predict(columns())

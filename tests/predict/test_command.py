@@ -20,9 +20,15 @@ from assay.cli.app import app
 from assay.errors import DataRefused, StudyError
 from assay.predict.__main__ import main
 from assay.predict.command import predict_file
+from assay.wording import speak
 from tests.bundle_factories import make_bundle
 from tests.conftest import ROOT
 from tests.factories import make_table
+
+
+@pytest.fixture(autouse=True)
+def _english_machine(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
 
 def rows(n: int = 80) -> pd.DataFrame:
@@ -126,7 +132,7 @@ def test_a_row_refused_late_leaves_no_file_and_an_earlier_one_as_it_was(made, tm
     [
         ("out.txt", "predictions are written as .csv, .jsonl, .parquet"),
         ("out", "Give the file one of these endings"),
-        ("nowhere/out.csv", "there is no folder"),
+        ("nowhere/out.csv", "nowhere does not exist"),
         ("folder.csv", "that is a folder"),
         ("t.csv", "that is the table itself"),
     ],
@@ -186,7 +192,43 @@ def test_both_command_lines_write_the_same_and_say_what_came_of_it(
     assert ours.keys() == theirs.keys()
     assert (ours["rows"], ours["marked"], ours["plan"]) == (80, 0, "a")
     assert "80 rows predicted" in said.err
-    assert "rules of the suite were asked" in said.err
+    assert "rules of the suite asked" in said.err
+
+
+def test_messages_are_in_the_language_that_is_asked_for_and_data_is_in_english(
+    made, tmp_path, capfd
+):
+    rows().assign(height=1e9).to_csv(tmp_path / "t.csv", index=False)
+    words = [str(made.folder), str(tmp_path / "t.csv"), "--json", "-v", "-o"]
+    try:
+        assert main([*words, str(tmp_path / "en.csv"), "--lang", "en"]) == 0
+        english = capfd.readouterr()
+        assert main([*words, str(tmp_path / "ko.csv"), "--lang", "ko"]) == 0
+        korean = capfd.readouterr()
+        assert main([*words, str(tmp_path / "nowhere" / "o.csv"), "--lang=ko"]) == 2
+        refusal = capfd.readouterr().err
+    finally:
+        speak("en")
+    records = [json.loads(said.out) for said in (english, korean)]
+
+    assert "80 rows predicted" in english.err
+    assert "80행을" in korean.err
+    assert "없습니다" in refusal
+    assert records[0]["notes"] == records[1]["notes"]
+    assert (tmp_path / "en.csv").read_bytes() == (tmp_path / "ko.csv").read_bytes()
+    assert "is above" in (tmp_path / "ko.csv").read_text()
+
+
+def test_without_an_option_messages_are_in_the_language_of_the_machine(
+    made, table, capfd, monkeypatch
+):
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    try:
+        assert main([str(made.folder), str(table)]) == 0
+    finally:
+        speak("en")
+
+    assert "표준 출력" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["-o", "-"]])

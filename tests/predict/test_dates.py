@@ -1,4 +1,7 @@
-"""Dates as prediction reads them, held to what pandas makes of them in training."""
+"""Dates as training and prediction read them, compared with pandas."""
+
+import re
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -18,27 +21,31 @@ FORMATS = (
 
 
 def by_pandas(cells, format_):
-    """What training makes of the cells of a date column."""
+    """What pandas makes of the cells, to the microsecond; words whose date depends on today are none."""
+    cells = [re.sub(r"(\.\d{6})\d+", r"\1", cell.strip()) for cell in cells]
+    cells = ["" if cell.casefold() in ("now", "today") else cell for cell in cells]
+    texts = pd.Series(cells, dtype=object)
+    dates = pd.to_datetime(texts, format=format_ or "ISO8601", errors="coerce", utc=True)  # fmt: skip
+    return dates.dt.tz_localize(None).to_numpy().astype("datetime64[us]")
+
+
+def by_training(cells, format_):
+    """What training makes of the cells of a date column, at least half of which are dates."""
     plan = {"column": "x", "format": format_, "parts": ["year"]}
-    column = pd.Series(cells, dtype="str")
-    filler = pd.Series(["2001-02-03"] * len(cells), dtype="str")
+    filler = "2001-02-03"
     if format_ is not None:
-        filler = pd.Series(["2001-02-03T04:05:06+0000"]).astype("datetime64[us, UTC]")
-        filler = filler.dt.strftime(format_).repeat(len(cells))
-    frame = pd.DataFrame({"x": pd.concat([column, filler], ignore_index=True)})
-    found = read(frame, CleanPlan(dates=[plan]), [])["x"].to_numpy()
-    return found[: len(cells)].astype("datetime64[us]")
+        filler = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC).strftime(format_)
+    frame = pd.DataFrame({"x": pd.Series([*cells, *[filler] * len(cells)], dtype="str")})  # fmt: skip
+    dates = read(frame, CleanPlan(dates=[plan]), [])["x"].to_numpy()
+    return dates[: len(cells)].astype("datetime64[us]")
 
 
 def assert_same(cells, format_):
-    ours, theirs = moments(cells, format_), by_pandas(cells, format_)
-    different = (ours != theirs) & ~(np.isnat(ours) & np.isnat(theirs))
-    told = [
-        (cell, mine, other)
-        for cell, mine, other, bad in zip(cells, ours, theirs, different, strict=True)
-        if bad
-    ]
-    assert told == []
+    ours = moments(cells, format_)
+    for theirs in (by_pandas(cells, format_), by_training(cells, format_)):
+        different = (ours != theirs) & ~(np.isnat(ours) & np.isnat(theirs))
+        at = np.flatnonzero(different)
+        assert [(cells[row], ours[row], theirs[row]) for row in at] == []
 
 
 numbers = st.integers(0, 99).map(str) | st.integers(0, 99).map(lambda n: f"{n:02}")
@@ -139,3 +146,39 @@ def test_the_parts_of_a_date_are_those_that_pandas_tells(said):
     np.testing.assert_allclose(ours["y cosine in year"], np.cos(turn), atol=1e-12)
     elapsed = (frame["y"] - pd.Timestamp("2000-01-01")).dt.total_seconds() / 86400
     np.testing.assert_allclose(ours["y days"], elapsed, rtol=1e-14)
+
+
+@settings(max_examples=100)
+@given(
+    st.sampled_from(["%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f"]),
+    st.lists(st.lists(st.integers(0, 70), min_size=7, max_size=7), min_size=1, max_size=9),
+)  # fmt: skip
+def test_numbers_that_are_no_day_or_time_are_read_as_pandas_reads_them(format_, rows):
+    names = ("m", "d", "H", "M", "S", "f")
+    cells = []
+    for year, *others in rows:
+        cell = format_.replace("%Y", f"{1960 + year}")
+        for name, number in zip(names, others, strict=True):
+            cell = cell.replace(f"%{name}", f"{number % 40}")
+        cells.append(cell)
+
+    assert_same(cells, format_)
+
+
+@pytest.mark.parametrize(
+    "format_", ["%d %d", "%G-%V", "%Y-%V-%u", "%", "%Y-%G-%V-%u", "%Q"]
+)
+def test_what_is_no_format_is_refused(format_):
+    with pytest.raises(ValueError, match=r"\w"):
+        moments(["2026"], format_)
+    with pytest.raises((ValueError, re.error)):
+        pd.to_datetime(pd.Series(["2026"]), format=format_, errors="coerce")
+
+
+@pytest.mark.parametrize(
+    "format_", [None, "%Y", "%Y-%m-%d", "%Y/%m/%d", "%Y-%m-%d %H:%M:%S", "%Y%m%d", "%Y%m", "%Y-%j"]
+)  # fmt: skip
+def test_years_before_1_are_read_where_pandas_reads_them(format_):
+    cells = ["-200", "-2", "-2026", "-0000", "0000", "-12345", "-200-01-05", "-4-02-29", "-400-02-29", "-100-02-29",
+             "-200/01/05", "-2026-01-05 08:00:05", "0000-02-29", "-20260101", "--1", "-200.13"]  # fmt: skip
+    assert_same(cells, format_)

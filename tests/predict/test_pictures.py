@@ -68,7 +68,7 @@ def test_images_that_are_not_told_of_missing_or_none_are_refused(made, tmp_path)
     bundle, frame = made
     images = bundle.folder.parent / "images"
     written(tmp_path, frame[["image"]])
-    with pytest.raises(DataRefused, match=r"has no pixels.*say with --images"):
+    with pytest.raises(DataRefused, match=r"has no pixels.*archive with --images"):
         predict_file(bundle.folder, tmp_path / "t.csv", tmp_path / "o.csv")
     written(tmp_path, frame[["image"]].replace("i7", "i99"))
     with pytest.raises(DataRefused, match=r"has no image for 1 of 40 rows: 'i99' \(line 9\)"):  # fmt: skip
@@ -87,7 +87,7 @@ def test_images_for_a_model_of_none_and_images_that_are_not_there_are_refused(
     bundle, _ = made
     plain = make_bundle(tmp_path / "b", make_table(60))
 
-    with pytest.raises(StudyError, match="looks at no image files"):
+    with pytest.raises(StudyError, match="does not read image files"):
         Pictures(tmp_path, plain.form)
-    with pytest.raises(StudyError, match="is not there"):
+    with pytest.raises(StudyError, match="there is no such file"):
         Pictures(tmp_path / "none", bundle.form)

@@ -135,7 +135,7 @@ def test_rows_come_in_order_and_few_at_a_time_and_know_their_lines(bundle, tmp_p
     assert max(chunk.n_rows for chunk in chunks) <= bundle.rows_at_once()
     assert [cell for chunk in chunks for cell in chunk.cells["id"]] == list(long["id"])
     assert chunks[2].first == chunks[0].n_rows + chunks[1].n_rows
-    line = int(chunks[2].place(5).removeprefix("line "))
+    line = int(str(chunks[2].place(5)).removeprefix("line "))
     assert chunks[2].cells["said"][5] in text[line - 1]
 
 
@@ -148,7 +148,7 @@ def test_a_file_without_a_header_takes_the_names_that_the_study_gives(tmp_path):
     one, read = predicted(bare, made.opened())
     other, _ = predicted(named, made.opened())
     np.testing.assert_array_equal(one, other)
-    assert "no header" in read.notes[1]
+    assert "no header" in str(read.notes[1])
 
 
 def test_a_declared_encoding_and_separator_are_tried_where_others_do_not_fit(tmp_path):
@@ -210,18 +210,18 @@ def with_cell(name, cell, row=4) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("name", "cell", "said"),
     [
-        ("height", "1,72", "line 6: column height holds '1,72', which is no number"),
-        ("height", "tall", "line 6: column height holds 'tall', which is no number"),
-        ("height", "1_000", "'1_000', which is no number"),
-        ("height", "１７２", "which is no number"),
-        ("height", "NAN", "'NAN', which is no number"),
-        ("height", " ", "' ', which is no number"),
+        ("height", "1,72", "line 6: column height holds '1,72', which is not a number"),
+        ("height", "tall", "line 6: column height holds 'tall', which is not a number"),
+        ("height", "1_000", "'1_000', which is not a number"),
+        ("height", "１７２", "which is not a number"),
+        ("height", "NAN", "'NAN', which is not a number"),
+        ("height", " ", "' ', which is not a number"),
         ("height", "inf", "'inf', beyond 1e+38"),
         ("height", "1e39", "'1e39', beyond 1e+38. Leave it empty instead"),
-        ("age", "True", "'True', which is no number"),
+        ("age", "True", "'True', which is not a number"),
         ("member", "1", "column member holds '1', which is neither true nor false"),
         ("member", "yes", "'yes', which is neither true nor false"),
-        ("price", "5 lb", "'5 lb', but the unit of its numbers was $ in training"),
+        ("price", "5 lb", "'5 lb', but in training the units of its numbers were: $"),
         ("town", "Bu\x07san", "column town holds a control character (U+0007)"),
     ],
 )
@@ -238,8 +238,8 @@ def test_a_cell_of_another_kind_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("name", "cell", "said"),
     [
-        ("height", "tall", "line 5: column height holds 'tall', which is no number"),
-        ("height", True, "True, which is no number"),
+        ("height", "tall", "line 5: column height holds 'tall', which is not a number"),
+        ("height", True, "True, which is not a number"),
         ("height", 10**400, "beyond 1e+38"),
         ("member", 1, "1, which is neither true nor false"),
         ("town", ["Busan"], "the key 'town' holds a list"),
@@ -291,9 +291,9 @@ def test_a_text_table_that_cannot_be_read_exactly_is_refused(
         ("t.doc", b"x", "the ending is not one of"),
         ("t.jsonl", b"\n", "is empty"),
         ("t.jsonl", b'{"height": 1}\n', "has no column 'age' and 8 more"),
-        ("t.jsonl", b"[1]\n", "no object"),
-        ("t.jsonl", b'{"a": 1, "a": 2}\n', "stands twice"),
-        ("t.jsonl", b"{\n", "no JSON object"),
+        ("t.jsonl", b"[1]\n", "not an object"),
+        ("t.jsonl", b'{"a": 1, "a": 2}\n', "duplicate key"),
+        ("t.jsonl", b"{\n", "not a JSON object"),
         ("t.parquet", b"PAR1", "not a readable Parquet file"),
         ("t.parquet", as_parquet(table().head(0)), "has a header and no rows"),
         ("t.parquet", as_parquet(table().drop(columns="age")), "has no column 'age'"),
@@ -380,9 +380,9 @@ def test_columns_that_are_not_needed_are_passed_over_with_one_remark(bundle, tmp
     read = open_table(path, bundle)
     list(read.chunks)
 
-    assert sum("passed over" in note for note in read.notes) == 1
-    assert "answer, new 0" in read.notes[1]
-    assert "and 4 more" in read.notes[1]
+    assert sum("does not use" in str(note) for note in read.notes) == 1
+    assert "answer, new 0" in str(read.notes[1])
+    assert "and 4 more" in str(read.notes[1])
 
 
 def test_many_remarks_on_one_row_are_cut_short(tmp_path):

@@ -196,7 +196,7 @@ def test_outlier_rules_that_take_a_whole_class_are_refused():
     labels = np.array([0, 0, 1, 1], dtype=np.int32)
 
     check_classes(labels, np.array([0, 3]))
-    with pytest.raises(DataRefused, match="no row of class number 1"):
+    with pytest.raises(DataRefused, match="no rows of class number 1"):
         check_classes(labels, np.array([0, 1]))
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import StudyError
-from assay.preprocess.outliers import believed_labels, kept_rows
+from assay.preprocess.outliers import kept_rows, plausible_labels
 from assay.study.plans import OutlierPlan
 from tests.preprocess.test_fit import features, matrices, numbers
 
@@ -115,16 +115,16 @@ def planted(n_wrong: int, seed: int = 0):
 
 def test_labels_that_the_other_rows_contradict_are_found():
     inputs, labels, wrong = planted(20)
-    believed = believed_labels(inputs, labels)
+    plausible = plausible_labels(inputs, labels)
 
-    assert (~believed[wrong]).sum() >= 14
-    assert (~believed).sum() <= 26
+    assert (~plausible[wrong]).sum() >= 14
+    assert (~plausible).sum() <= 26
 
 
-def test_labels_that_agree_with_their_rows_are_believed():
+def test_labels_that_agree_with_their_rows_are_plausible():
     inputs, labels, _ = planted(0)
 
-    assert believed_labels(inputs, labels).mean() > 0.97
+    assert plausible_labels(inputs, labels).mean() > 0.97
 
 
 @pytest.mark.parametrize("n_rare", [1, 3, 4])
@@ -132,15 +132,15 @@ def test_a_class_of_few_rows_keeps_them(n_rare):
     inputs, labels, _ = planted(0)
     labels[:n_rare] = 2
 
-    believed = believed_labels(inputs, labels)
-    without = believed_labels(inputs[n_rare:], labels[n_rare:])
-    assert believed[:n_rare].all()
-    assert believed[n_rare:].sum() >= without.sum() - 3  # and takes no others with it
+    plausible = plausible_labels(inputs, labels)
+    without = plausible_labels(inputs[n_rare:], labels[n_rare:])
+    assert plausible[:n_rare].all()
+    assert plausible[n_rare:].sum() >= without.sum() - 3  # and takes no others with it
 
 
 @pytest.mark.parametrize("n_rows", [1, 3, 9])
-def test_too_few_rows_to_hold_any_out_are_believed(n_rows):
-    assert believed_labels(
+def test_too_few_rows_to_hold_any_out_are_plausible(n_rows):
+    assert plausible_labels(
         np.zeros((n_rows, 2), np.float32), np.arange(n_rows) % 2
     ).all()
 
@@ -155,4 +155,4 @@ def test_units_that_are_labelled_wrongly_throughout_are_found_when_held_out_whol
     wrong = np.isin(units, [3, 8, 21, 30])
     labels = np.where(wrong, 1 - truth[units], truth[units]).astype(np.int32)
 
-    assert (~believed_labels(inputs, labels, units))[wrong].mean() > 0.7
+    assert (~plausible_labels(inputs, labels, units))[wrong].mean() > 0.7

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from assay.report.cards import cards, markdown
-from assay.report.files import account_of, report_files
-from assay.store.environment import shipped
+from assay.report.written_files import account_of, report_files
+from assay.store.places import shipped
 from assay.store.records import CleanStep, Column, FinalFit, ModelFit, Trial
 from assay.study.registration import Registration
 from tests.model_factories import (
@@ -100,7 +100,9 @@ def test_a_model_card_and_a_data_sheet_have_their_sections():
 def test_a_run_without_a_model_has_no_card_of_one(outcome):
     assert set(cards_of(case_of(outcome), finished=False)) == {
         "DATA_SHEET.md",
+        "DATA_SHEET.ko.md",
         "REFORMS.md",
+        "REFORMS.ko.md",
     }
 
 
@@ -156,10 +158,32 @@ def test_what_is_predicted_is_said_in_words_and_pixels_are_no_columns_of_a_card(
 
     assert "'yes' where dx is one of mel, else 'no'" in written["MODEL_CARD.md"]
     assert "('mel',)" not in "".join(written.values())
-    assert "of the others only across units" in written["DATA_SHEET.md"]
+    assert "independent only across units" in written["DATA_SHEET.md"]
     assert "| dx |" in written["DATA_SHEET.md"]
     assert "pixel" not in written["DATA_SHEET.md"].partition("further")[0]
     assert "2 further columns of pixels are not listed" in written["DATA_SHEET.md"]
+
+
+def test_cards_have_the_same_lines_in_both_languages():
+    """So that neither has an answer, a table or a row that the other lacks."""
+    written = cards_of(case_of("dl_earns"))
+    for name in ("MODEL_CARD", "DATA_SHEET", "REFORMS"):
+        english, korean = (
+            [
+                re.match(r"[#\-|☐ ]*", line)[0]
+                for line in written[f"{name}{ending}.md"].splitlines()
+            ]
+            for ending in ("", ".ko")
+        )
+
+        assert english == korean
+    assert "딥러닝은 비용만큼의 가치가 있습니다" in written["MODEL_CARD.ko.md"]
+
+
+def test_every_table_of_a_card_is_whole():
+    """A blank line between its head and its rows would end it."""
+    for text in cards_of(case_of("dl_earns")).values():
+        assert not re.search(r"^\|[-|]+\|\n\n\|", text, flags=re.MULTILINE)
 
 
 def test_markdown_keeps_a_text_on_one_line():

@@ -8,10 +8,10 @@ import pytest
 
 from assay.report.folder import Run, open_run
 from assay.report.page import render
-from assay.report.receipts import Kept, reached, receipts_of
+from assay.report.rerun_receipts import Kept, reached, receipts_of
 from assay.reproduce.receipt import Difference, Receipt
 from assay.reproduce.signatures import Signature
-from assay.wording import LANGUAGES, Language
+from assay.wording import LANGUAGES, Language, Sentence
 from bench.program import run_program
 from tests.report.test_page import HOSTILE
 from tests.report_factories import (
@@ -147,7 +147,7 @@ def test_a_damaged_file_is_no_receipt(run, tmp_path, content):
     (found,) = read(run, tmp_path)
 
     assert found.fault == "unreadable"
-    assert "damaged: the file is no receipt" in text_of(sameness(run, (found,)))
+    assert "damaged: the file is not a receipt" in text_of(sameness(run, (found,)))
 
 
 # Signed --------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_a_receipt_that_is_not_the_text_that_was_signed_counts_for_nothing(
     assert found.tier is None
     shown = text_of(sameness(run, (found,)))
     assert (
-        "✗ what it claims (R1) counts for nothing: it is not what was signed" in shown
+        "✗ its claim (R1) does not count: it is not the text that was signed" in shown
     )
     assert shown.count("– none") == 4
 
@@ -208,7 +208,7 @@ def test_each_tier_has_its_receipts_and_each_receipt_its_line(run, tmp_path):
     assert "✓ 1; signed: 0" in text
     assert text.count("– none") == 3
     assert "✓ R1: every digest is equal, on the same kind of machine" in text
-    assert "✗ does not repeat weights differ first at final, net, tensor 3" in text
+    assert "✗ does not repeat Weights: first difference at final, net, tensor 3" in text
     assert "Scores moved by 0.03 at most" in text
     assert text.count("whoever can write the file could have written this") == 2
 
@@ -236,7 +236,9 @@ def test_texts_of_a_receipt_are_shown_and_never_run(run, tmp_path, text, languag
         update={"host": text, "system": text, "python": text, "settings": {"cpu": text}}
     )
     again = run.manifest.same | {"weights": text}
-    difference = DIFFERENCE.model_copy(update={"where": text, "was": text})
+    difference = DIFFERENCE.model_copy(
+        update={"where": Sentence.plain(text), "was": text}
+    )
     told = receipt_of(
         run,
         where=where,

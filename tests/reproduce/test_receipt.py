@@ -1,8 +1,9 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from assay.reproduce.receipt import Receipt, tier_of
+from assay.reproduce.receipt import Difference, Receipt, tier_of
 from assay.store.verdict import Circumstances, Manifest, Verdict
 from tests.store.test_runs import make_verdict
 
@@ -107,5 +108,23 @@ def test_a_receipt_says_what_came_of_it():
         first=circumstances(),
     )
 
-    assert found.summary().startswith("table-1 repeats (R1): every digest is equal")
-    assert "does not repeat" in found.model_copy(update={"tier": None}).summary()
+    assert found.summary().startswith(
+        "table-1 is reproduced (R1): every digest is equal"
+    )
+    assert "is not reproduced" in found.model_copy(update={"tier": None}).summary()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"key": "reproduce.where.nowhere", "values": {}},
+        {"key": "reproduce.where.tensor", "values": {}},
+        {"key": "reproduce.difference_up_to", "values": {"largest": "much"}},
+    ],
+)
+def test_a_sentence_that_cannot_be_shown_is_refused(where):
+    facts = {"what": "weights", "was": "1", "now": "2"}
+
+    assert str(Difference.model_validate({**facts, "where": "final"}).where) == "final"
+    with pytest.raises(ValidationError, match="not a sentence"):
+        Difference.model_validate({**facts, "where": where})

@@ -72,7 +72,7 @@ def test_a_run_of_other_data_is_not_repeated(workplace: Workplace):
     run = asked(workplace, "reproduce", "small")
 
     assert run.code == 4
-    assert "this data is not what it read" in run.err.splitlines()[-1]
+    assert "this is not the data that it read" in run.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", ["verdict.json", "bundle/net.onnx", "study.toml"])
@@ -90,7 +90,7 @@ def test_what_is_no_run_is_said_so(workplace: Workplace, name: str):
     run = asked(workplace, "reproduce", name)
 
     assert run.code == 2
-    assert "is no run" in run.err
+    assert "There is no run" in run.err
 
 
 def test_the_first_thing_that_differs_is_named(workplace: Workplace):
@@ -102,7 +102,7 @@ def test_the_first_thing_that_differs_is_named(workplace: Workplace):
     run = asked(workplace, "reproduce", folder.name)
 
     assert run.code == 4
-    assert f"{folder.name} does not repeat: weights differ first at" in run.out
+    assert f"{folder.name} is not reproduced: Weights: first difference" in run.out
     assert (workplace.artifacts / "reproductions" / folder.name).is_dir()
 
 
@@ -122,11 +122,11 @@ def test_a_stored_result_that_is_whole_and_wrong_is_found(workplace: Workplace):
     """A result file as another machine's fault would leave it: checksummed after the harm."""
     store = Store(workplace.artifacts)
     (path,) = workplace.artifacts.glob("results/gate/*")
-    content = json.loads(store.read_checked(path))
+    content = json.loads(store.files.read_checked(path))
     result = json.loads(content["result"])
     result["value"]["p_value"] = 0.25
     content["result"] = json.dumps(result)
-    store.write_checked(path, json.dumps(content).encode())
+    store.files.write_checked(path, json.dumps(content).encode())
     words = [str(workplace.study), "--audit-cache", "--set", "plan.a.tune.epochs=3"]
     run = asked(workplace, "check", *words)
 

@@ -137,7 +137,9 @@ def test_auto_begins_here_and_spreads_the_rest_once_a_fold_has_shown_its_length(
 def test_a_result_that_cannot_be_kept_is_told_as_such(calls: list[Any]):
     """No end is announced of what is not stored."""
     heard: list[Event] = []
-    (calls[0].store.folder / "results").write_bytes(b"in the way")
+    results = calls[0].store.folder / "results"
+    shutil.rmtree(results)
+    results.write_bytes(b"in the way")
 
     with listening(heard.append), pytest.raises(OSError, match="results"):
         run_memoised(calls[0])

@@ -88,7 +88,7 @@ def test_a_stage_answers_from_the_store_once_it_has_computed(tmp_path: Path):
 def test_a_damaged_result_is_computed_again(tmp_path: Path):
     stage, store = stage_of(), Store(tmp_path)
     record = stage(store, FIRST["place"], 1)
-    path = store.result_path(stage.of(store, FIRST["place"], 1).name)
+    path = store.results.path(stage.of(store, FIRST["place"], 1).name)
     path.write_bytes(path.read_bytes()[:-3])
 
     assert stage.of(store, FIRST["place"], 1).stored() is None

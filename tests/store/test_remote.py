@@ -19,7 +19,7 @@ from assay.store.remote import Shared, _files, as_address, shared_at
 from assay.store.runs import for_other_machines, store_of
 from assay.store.store import Store
 from tests.factories import make_split
-from tests.store.test_store import watch
+from tests.store.test_files import watch
 
 _fresh = count()
 
@@ -60,11 +60,11 @@ def split_in(store: Store) -> Split:
 def test_what_one_machine_keeps_another_has(machine: Machine):
     one, other = machine("one"), machine("other")
     ref = one.put(b"content")
-    one.put_result("split/ab", b'{"result": "..."}')
+    one.results.put("split/ab", b'{"result": "..."}')
 
     assert other.get(ref) == b"content"
-    assert other.get_result("split/ab") == b'{"result": "..."}'
-    assert other.object_path(ref).read_bytes() == b"content", "kept here from now on"
+    assert other.results.get("split/ab") == b'{"result": "..."}'
+    assert other.objects.path(ref).read_bytes() == b"content", "kept here from now on"
 
 
 def test_what_is_here_is_not_asked_for(address: str, machine: Machine):
@@ -78,12 +78,12 @@ def test_what_is_here_is_not_asked_for(address: str, machine: Machine):
 def test_what_is_damaged_here_is_taken_from_there(machine: Machine):
     one = machine("one")
     ref = one.put(b"content")
-    one.put_result("split/ab", b"{}")
-    one.object_path(ref).write_bytes(b"c0ntent")
-    one.result_path("split/ab").write_bytes(b"{")
+    one.results.put("split/ab", b"{}")
+    one.objects.path(ref).write_bytes(b"c0ntent")
+    one.results.path("split/ab").write_bytes(b"{")
 
     assert one.get(ref) == b"content"
-    assert one.get_result("split/ab") == b"{}"
+    assert one.results.get("split/ab") == b"{}"
 
 
 @pytest.mark.parametrize("damaged", [b"c0ntent", b"cont", b"", b"content and more"])
@@ -94,7 +94,7 @@ def test_what_is_damaged_there_is_no_hit_and_is_mended_by_putting_again(
     ref = one.put(b"content")
     overwrite(address, name_of(ref), damaged)
 
-    assert not other.holds(ref)
+    assert not other.objects.holds(ref)
     with pytest.raises(CorruptObject):
         other.get(ref)
     assert other.put(b"content") == ref
@@ -102,11 +102,11 @@ def test_what_is_damaged_there_is_no_hit_and_is_mended_by_putting_again(
 
 
 def test_a_result_damaged_there_is_no_hit(address: str, machine: Machine):
-    machine("one").put_result("split/ab", b"{}")
+    machine("one").results.put("split/ab", b"{}")
     overwrite(address, "results/split/ab", b"0" * 64 + b"\n{}")
 
     with pytest.raises(CorruptObject, match="is missing"):
-        machine("other").get_result("split/ab")
+        machine("other").results.get("split/ab")
 
 
 def test_what_was_stored_before_it_was_shared_is_offered(
@@ -114,13 +114,13 @@ def test_what_was_stored_before_it_was_shared_is_offered(
 ):
     alone = Store(tmp_path / "one")
     record = split_in(alone)
-    alone.put_result("split/ab", b"{}")
+    alone.results.put("split/ab", b"{}")
 
-    machine("one").offer("split/ab", record)
+    machine("one").results.offer("split/ab", record)
 
     other = machine("other")
-    assert other.whole(record)
-    assert other.get_result("split/ab") == b"{}"
+    assert other.objects.holds_all(record)
+    assert other.results.get("split/ab") == b"{}"
 
 
 def test_an_offer_leaves_alone_what_is_there_and_replaces_what_is_cut_short(
@@ -128,16 +128,16 @@ def test_an_offer_leaves_alone_what_is_there_and_replaces_what_is_cut_short(
 ):
     one = machine("one")
     record = split_in(one)
-    one.put_result("split/ab", b"{}")
+    one.results.put("split/ab", b"{}")
     later = machine("one")
     monkeypatch.setattr(Shared, "put", lambda *_: pytest.fail("put"))
-    later.offer("split/ab", record)
+    later.results.offer("split/ab", record)
     monkeypatch.undo()
 
     overwrite(address, name_of(record.outer), b"cut")
-    machine("one").offer("split/ab", record)
+    machine("one").results.offer("split/ab", record)
 
-    assert machine("other").whole(record)
+    assert machine("other").objects.holds_all(record)
 
 
 def test_what_other_machines_are_handed_is_whole_there_first(
@@ -149,11 +149,11 @@ def test_what_other_machines_are_handed_is_whole_there_first(
     content = bytearray(one.get(record.outer))
     content[-1] ^= 1
     overwrite(address, name_of(record.outer), bytes(content))
-    assert not machine("other").whole(record)
+    assert not machine("other").objects.holds_all(record)
 
-    machine("one").mend(record)
+    machine("one").objects.mend(record)
 
-    assert machine("other").whole(record)
+    assert machine("other").objects.holds_all(record)
 
 
 def test_a_store_that_shares_nothing_offers_and_mends_nothing(tmp_path: Path):
@@ -161,8 +161,8 @@ def test_a_store_that_shares_nothing_offers_and_mends_nothing(tmp_path: Path):
     record = split_in(store)
 
     store.reach()
-    store.offer("split/ab", record)
-    store.mend(record)
+    store.results.offer("split/ab", record)
+    store.objects.mend(record)
 
 
 # Several at once -----------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def test_an_address_may_end_in_a_slash(word: str):
     ],
 )
 def test_what_is_no_address_is_refused(word: str):
-    with pytest.raises(StudyError, match="it is s3://BUCKET/PREFIX"):
+    with pytest.raises(StudyError, match="give s3://BUCKET/PREFIX"):
         as_address(word)
 
 
@@ -315,7 +315,7 @@ def test_a_store_that_goes_while_work_is_under_way_is_said_so(
         file.unlink()
     mounted.rmdir()
 
-    with pytest.raises(Unreachable, match="What was finished is kept"):
+    with pytest.raises(Unreachable, match="Finished stages are kept"):
         store.put(b"content")
 
 
@@ -362,4 +362,4 @@ def test_what_passes_by_itself_is_tried_again(address: str, monkeypatch):
 
 
 def test_a_record_of_no_objects_needs_nothing(machine: Machine):
-    machine("one").mend(Place(repeat=0, fold=0))
+    machine("one").objects.mend(Place(repeat=0, fold=0))

@@ -86,7 +86,7 @@ def test_a_run_with_other_digests_is_refused_and_the_earlier_one_stays(store):
 
     with pytest.raises(
         NotReproducible,
-        match=r"digest of its scores was 111111111111 and is 222222222222",
+        match=r"digest of its scores was 111111111111 and is now 222222222222",
     ):
         runs.publish(store, NAME, "table", make_bundle(store, scores="2" * 64), 1.0)
     with pytest.raises(NotReproducible, match="weights was absent"):

@@ -541,7 +541,7 @@ def test_the_same_study_under_a_version_that_knew_fewer_keys_is_no_deviation(sto
     del older["plan"]["a"]["clean"]["label_noise"]
     record = {"study": older, "digest": "0" * 64, "order": 0}
     folder = store.folder / "registrations" / study.name
-    store.write_checked(folder / f"{'0' * 64}.json", json.dumps(record).encode())
+    store.files.write_checked(folder / f"{'0' * 64}.json", json.dumps(record).encode())
 
     registration, deviations = register(store, study)
     assert registration.order == 1

@@ -9,7 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.data.readers.table import Table, blank_words, only_for, sampled
+from assay.data.readers.table import (
+    Remark,
+    Table,
+    blank_words,
+    need_names,
+    need_no_other,
+    need_rows,
+    sampled,
+)
 from assay.errors import DataRefused
 from assay.formats.array_headers import (
     UNREADABLE,
@@ -21,6 +29,7 @@ from assay.formats.array_headers import (
 )
 from assay.formats.checks import check_cell, check_header, first_line, words_remark
 from assay.study.sources import Source
+from assay.wording import Sentence
 
 
 def read_arrays(source: Source) -> Table:
@@ -32,32 +41,33 @@ def read_arrays(source: Source) -> Table:
         If an array holds objects or anything but numbers, text, true and false; if arrays differ in
         length; or if there are several of images.
     """
-    only_for(source, "a NumPy archive", "names")
+    need_no_other(source, "arrays", "names")
     try:
         with warnings.catch_warnings(), zipfile.ZipFile(Path(source.path)) as archive:
             warnings.simplefilter("ignore")
             heads = dict(heads_of(archive, source))
             n_rows = check_heads(heads, source)
-            with np.load(Path(source.path), allow_pickle=False) as arrays:
-                frames = [_columns(name, arrays[name], source) for name in heads]
+            with np.load(Path(source.path), allow_pickle=False) as loaded:
+                frames = [_columns(name, loaded[name], source) for name in heads]
     except UNREADABLE as error:
+        reason = first_line(error)
         raise DataRefused(
-            f"{source.name} is not a readable NumPy archive: {first_line(error)}."
+            "readers.no_arrays", file=source.name, reason=reason
         ) from None
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, axis=1)
     if source.read.names:
-        if len(source.read.names) != frame.shape[1]:
-            raise DataRefused(
-                f"{source.name} has {frame.shape[1]} columns, but the study names {len(source.read.names)}."
-            )
+        need_names(frame.shape[1], source.name, source)
         frame.columns = pd.Index(source.read.names)
     check_header(list(map(str, frame.columns)), source)
-    if len(frame) != n_rows:
-        raise DataRefused(
-            f"{source.name}: {n_rows} rows were announced, but {len(frame)} were read."
-        )
-    told = ", ".join(f"{name} of {size_of(head.shape)}" for name, head in heads.items())
-    remarks = (f"arrays {told}", *words_remark(source.read.missing))
+    need_rows(len(frame), n_rows, source)
+    arrays = tuple(
+        Sentence.of("readers.array", name=name, size=size_of(head.shape))
+        for name, head in heads.items()
+    )
+    remarks: tuple[Remark, ...] = (
+        Sentence.of("readers.arrays", arrays=arrays),
+        *words_remark(source.read.missing),
+    )
     return sampled(blank_words(frame, source), remarks, source)
 
 

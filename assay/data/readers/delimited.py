@@ -15,7 +15,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from assay.data.readers.table import Table, beyond_a_word, drawn, only_for, told
+from assay.data.readers.table import (
+    Remark,
+    Table,
+    blank_lines,
+    drawn,
+    exceeds_64_bits,
+    need_no_other,
+    table_of,
+)
 from assay.errors import DataRefused
 from assay.formats.checks import (
     MAX_WHOLE,
@@ -28,6 +36,7 @@ from assay.formats.encoding import Encoding, find_encoding
 from assay.formats.scan import Scan, separator_of, text_of
 from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
+from assay.wording import Sentence
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
         If a row has not the header's number of cells, a quote stays open, a cell holds a control
         character, or the two counts of rows differ; the message names the line.
     """
-    only_for(source, "a text table", "names", "encoding", "separator")
+    need_no_other(source, "text_table", "names", "encoding", "separator")
     with explained(source):
         encoding = find_encoding(opened, source)
         separator = source.read.separator or separator_of(opened, encoding, ending)
@@ -64,33 +73,37 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
     n_wanted = layout.n_rows if rows is None else len(rows)
     if len(frame) != n_wanted or list(frame.columns) != layout.header:
         raise DataRefused(
-            f"{source.name}: {n_wanted} rows of {len(layout.header)} columns were counted, but {len(frame)} of "
-            f"{len(frame.columns)} were read. Check its quotes, and lines that hold blanks only."
+            "readers.table_differs",
+            file=source.name,
+            n_rows=n_wanted,
+            n_columns=len(layout.header),
+            n_rows_read=len(frame),
+            n_columns_read=len(frame.columns),
         )
     for column in layout.header:
-        if beyond_a_word(frame[column]):
+        if exceeds_64_bits(frame[column]):
             frame[column] = frame[column].map(str, na_action="ignore")
         elif frame[column].dtype == object:  # true and false, and some missing
             frame[column] = frame[column].where(frame[column].notna(), None)
     remarks = (
         encoding.remark,
-        f"separated by {SEPARATORS[separator]}s",
+        Sentence.of(f"readers.separated_by.{SEPARATORS[separator]}"),
         *words_remark(missing_words(source)),
         *_remarks(layout, frame, separator, source),
     )
-    return told(frame.reset_index(drop=True), remarks, layout.n_rows, source)
+    return table_of(frame.reset_index(drop=True), remarks, layout.n_rows, source)
 
 
 def _frame(
     read: Callable[[list[str]], pd.DataFrame], header: list[str], source: Source
 ) -> pd.DataFrame:
-    """Return the rows as ``read`` gives them, told which columns are text whatever they look like."""
+    """Return the rows as ``read`` gives them; it is handed the columns that are text whatever they look like."""
     column = source.images.plan.column if source.images else None
-    named = [column] if column in header else []  # 007 names an image
-    frame = read(named)
+    as_text = [column] if column in header else []  # 007 names an image
+    frame = read(as_text)
     rounded = _rounded(frame)
     if rounded:
-        spelled = read([*named, *rounded])
+        spelled = read([*as_text, *rounded])
         for name in rounded:
             if spelled[name].dropna().str.fullmatch(r"[+-]?\d+").all():
                 frame[name] = spelled[name]
@@ -110,16 +123,15 @@ def _rounded(frame: pd.DataFrame) -> list[str]:
 
 def _remarks(
     layout: _Layout, frame: pd.DataFrame, separator: str, source: Source
-) -> Iterator[str]:
+) -> Iterator[Remark]:
     if source.read.names:
-        yield "no header: the study names the columns"
+        yield Sentence.of("readers.no_header")
     elif all(is_number(name) for name in layout.header):
-        yield "every column's name is a number: if the file has no header, declare plan.a.read.names"
-    if layout.n_blank:
-        yield f"{layout.n_blank:,} blank line{'s' * (layout.n_blank > 1)} passed over"
+        yield Sentence.of("readers.numbers_as_names")
+    yield from blank_lines(layout.n_blank)
     commas = [] if separator == "," else _with_decimal_commas(frame)
     if commas:
-        yield f"read as text, for their numbers have decimal commas: {', '.join(commas[:8])}"
+        yield Sentence.of("readers.decimal_commas", columns=tuple(commas[:8]))
 
 
 def _with_decimal_commas(frame: pd.DataFrame) -> list[str]:
@@ -139,7 +151,7 @@ def _scan(
     scan = Scan(opened, encoding, separator, source)
     n_rows = sum(map(len, scan.batches()))
     if n_rows < 1:
-        raise DataRefused(f"{source.name} has a header and no rows.")
+        raise DataRefused("readers.no_rows", file=source.name)
     return _Layout(scan.header, n_rows, scan.n_blank)
 
 

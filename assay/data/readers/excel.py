@@ -9,7 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from assay.data.readers.table import Table, only_for, sampled
+from assay.data.readers.table import (
+    Remark,
+    Table,
+    need_names,
+    need_no_other,
+    need_rows,
+    sampled,
+)
 from assay.errors import DataRefused
 from assay.formats import excel_worker
 from assay.formats.checks import (
@@ -29,6 +36,7 @@ from assay.formats.limits import (
     check_shape,
 )
 from assay.study.sources import Source
+from assay.wording import Sentence
 
 
 def read_workbook(source: Source, n_bytes: int) -> Table:
@@ -40,53 +48,56 @@ def read_workbook(source: Source, n_bytes: int) -> Table:
         If the workbook cannot be opened, if several sheets hold something and none is named, or if
         cells are merged, for only the first of them has a value.
     """
-    only_for(source, "a workbook", "names", "sheet")
+    need_no_other(source, "workbook", "names", "sheet")
     if n_bytes > MAX_WORKBOOK_BYTES:
         check_file_size(n_bytes, source, MAX_WORKBOOK_BYTES)
-    with closing(_told_by_worker(source)) as told:
-        head = next(told)
+    with closing(_from_worker(source)) as answers:
+        head = next(answers)
         _one_sheet(head, source)
         n_sheet_rows, width = head["shape"]
         check_shape(n_sheet_rows, width, source)
-        for merged in head["merged"]:
-            (top, left), (bottom, right) = merged
-            cells = f"{_cell(top, left)}:{_cell(bottom, right)}"
-            raise DataRefused(
-                f"{source.name}, sheet {head['filled'][0]}: cells {cells} are merged, and only the first of them "
-                f"has a value. Take merged cells apart, and keep one row of column names on top."
-            )
-        rows = list(told)
+        _need_unmerged(head, source)
+        rows = list(answers)
     return _table(head, rows, source)
+
+
+def _need_unmerged(head: dict[str, Any], source: Source) -> None:
+    if head["merged"]:
+        (top, left), (bottom, right) = head["merged"][0]
+        raise DataRefused(
+            "readers.merged_cells",
+            file=source.name,
+            sheet=head["filled"][0],
+            cells=f"{_cell(top, left)}:{_cell(bottom, right)}",
+        )
 
 
 def _table(head: dict[str, Any], rows: list[list[Any]], source: Source) -> Table:
     n_rows, width = head["shape"]
-    if len(rows) != n_rows or any(len(row) != width for row in rows):
-        raise DataRefused(
-            f"{source.name}: {n_rows} rows were counted, but {len(rows)} were read."
-        )
+    need_rows(len(rows), n_rows, source)
+    need_rows(sum(len(row) == width for row in rows), n_rows, source)
     sheet = head["filled"][0]
     header = list(source.read.names) or [_spelled(name) for name in rows[0]]
-    if len(header) != width:
-        raise DataRefused(
-            f"{source.name}, sheet {sheet}: {width} columns, but the study names {len(header)}."
-        )
     check_header(header, source)
     if source.read.names:
+        place = Sentence.of("readers.sheet_of", file=source.name, sheet=sheet)
+        need_names(width, place, source)
         check_no_header([_spelled(value) for value in rows[0]], source)
     n_above = 0 if source.read.names else 1
     body = _body(rows[n_above:], header, head["start"][0] + 1 + n_above, source)
     if not body:
-        raise DataRefused(f"{source.name} has a header and no rows.")
+        raise DataRefused("readers.no_rows", file=source.name)
     frame, mixed = _frame(body, header)
     n_blank = n_rows - n_above - len(frame)
-    remarks = [f"sheet {sheet}", *words_remark(missing_words(source))]
+    remarks: list[Remark] = [
+        Sentence.of("readers.sheet", sheet=sheet),
+        *words_remark(missing_words(source)),
+    ]
     if n_blank:
-        remarks.append(f"{n_blank:,} empty row{'s' * (n_blank > 1)} passed over")
+        key = "readers.empty_row" if n_blank == 1 else "readers.empty_rows"
+        remarks.append(Sentence.of(key, n=n_blank))
     if mixed:
-        remarks.append(
-            f"read as text, for they hold text and numbers: {', '.join(mixed[:8])}"
-        )
+        remarks.append(Sentence.of("readers.mixed", columns=tuple(mixed[:8])))
     return sampled(frame, tuple(remarks), source)
 
 
@@ -112,22 +123,24 @@ def _frame(body: list[list[Any]], header: list[str]) -> tuple[pd.DataFrame, list
         name: _typed([row[at] for row in body]) for at, name in enumerate(header)
     }
     mixed = [name for name, (_, is_mixed) in columns.items() if is_mixed]
-    return pd.DataFrame({name: one for name, (one, _) in columns.items()}), mixed
+    return pd.DataFrame({name: column for name, (column, _) in columns.items()}), mixed
 
 
 def _one_sheet(head: dict[str, Any], source: Source) -> None:
     """Refuse a workbook of which no sheet, or more than one, can be meant."""
-    wanted, listed = source.read.sheet, ", ".join(head["sheets"][:8])
-    if wanted is not None and wanted not in head["sheets"]:
+    wanted, sheets, filled = source.read.sheet, head["sheets"], head["filled"]
+    if wanted is not None and wanted not in sheets:
         raise DataRefused(
-            f"{source.name} has no sheet {wanted!r}; its sheets are {listed or 'none'}."
+            "readers.no_sheet", file=source.name, sheet=wanted, sheets=tuple(sheets[:8])
         )
-    if not head["filled"]:
-        raise DataRefused(f"{source.name} is empty.")
-    if len(head["filled"]) > 1:
+    if not filled:
+        raise DataRefused("readers.empty", file=source.name)
+    if len(filled) > 1:
         raise DataRefused(
-            f"{source.name} has {len(head['filled'])} sheets that hold something: {', '.join(head['filled'][:8])}. "
-            f"Name one in plan.a.read.sheet."
+            "readers.many_sheets",
+            file=source.name,
+            n=len(filled),
+            sheets=tuple(filled[:8]),
         )
 
 
@@ -160,13 +173,13 @@ def _cell(row: int, column: int) -> str:
     return f"{letters}{row + 1}"
 
 
-def _told_by_worker(source: Source) -> Generator[Any, None, None]:
-    """Yield what the worker says of the workbook, then its rows.
+def _from_worker(source: Source) -> Generator[Any, None, None]:
+    """Yield what the worker reports of the workbook, then its rows.
 
     Raises
     ------
     DataRefused
-        If the workbook cannot be opened, or the worker ended before it had told all.
+        If the workbook cannot be opened, or the worker ended before the last row.
     """
     sheet = [] if source.read.sheet is None else [source.read.sheet]
     bounds = [str(MAX_WORKBOOK_MEMORY), str(MAX_WORKBOOK_CPU_S)]
@@ -178,10 +191,9 @@ def _told_by_worker(source: Source) -> Generator[Any, None, None]:
     ) as process:
         assert process.stdout is not None
         try:
-            head = _heard(process.stdout.readline(), source)
-            yield head
+            yield _decoded(process.stdout.readline(), source)
             for line in process.stdout:
-                row = _heard(line, source)
+                row = _decoded(line, source)
                 if row is None:
                     return
                 yield row
@@ -190,20 +202,21 @@ def _told_by_worker(source: Source) -> Generator[Any, None, None]:
             process.kill()
 
 
-def _heard(line: bytes, source: Source) -> Any:
+def _decoded(line: bytes, source: Source) -> Any:
     try:
-        said = json.loads(line)
+        answer = json.loads(line)
     except ValueError:
         raise _ended(source) from None
-    if isinstance(said, dict) and "error" in said:
-        raise DataRefused(
-            f"{source.name} is not a readable workbook: {first_line(ValueError(said['error']))}."
-        )
-    return said
+    if isinstance(answer, dict) and "error" in answer:
+        reason = first_line(ValueError(answer["error"]))
+        raise DataRefused("readers.no_workbook", file=source.name, reason=reason)
+    return answer
 
 
 def _ended(source: Source) -> DataRefused:
     return DataRefused(
-        f"{source.name} is damaged, or takes more than the {MAX_WORKBOOK_MEMORY / GIB:g} GiB of memory and "
-        f"{MAX_WORKBOOK_CPU_S} s that this reader gives a workbook. Save the sheet as CSV."
+        "readers.workbook_limits",
+        file=source.name,
+        memory=MAX_WORKBOOK_MEMORY / GIB,
+        seconds=MAX_WORKBOOK_CPU_S,
     )

@@ -1,5 +1,6 @@
 """Images beside a table: each row's own, decoded, resized, and added as columns of pixels."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from assay.formats.image_files import by_key, is_image, pixels_of
 from assay.formats.limits import check_shape
 from assay.study.plans import ImageSource
 from assay.study.sources import Source
+from assay.wording import Sentence
 
 
 def with_pixels(table: Table, source: Source) -> Table:
@@ -30,7 +32,9 @@ def with_pixels(table: Table, source: Source) -> Table:
     plan, frame = images.plan, table.frame
     if plan.column not in frame.columns:
         raise StudyError(
-            f"images.column = {plan.column!r}, but the table has: {', '.join(map(str, frame.columns[:8]))}."
+            "readers.no_image_column",
+            column=plan.column,
+            columns=tuple(map(str, frame.columns[:8])),
         )
     check_shape(len(frame), frame.shape[1] + plan.n_pixels, source)
     archive = Archive(Path(images.path), images.name, source)
@@ -41,9 +45,7 @@ def with_pixels(table: Table, source: Source) -> Table:
     columns = pd.DataFrame(pixels, columns=pixel_names(plan.n_pixels), copy=False)
     clash = next((name for name in columns.columns if name in frame.columns), None)
     if clash is not None:
-        raise DataRefused(
-            f"{source.name} has a column {clash} of its own, which is the name of a pixel."
-        )
+        raise DataRefused("readers.pixel_column", file=source.name, column=str(clash))
     remarks = _remarks(names, n_read, plan, archive.name)
     return Table(
         pd.concat([frame, columns], axis=1),
@@ -52,14 +54,18 @@ def with_pixels(table: Table, source: Source) -> Table:
     )
 
 
-def _remarks(names: list[str], n_read: int, plan: ImageSource, place: str) -> list[str]:
-    kind = "grey" if plan.channels == 1 else "colour"
-    size = f"{plan.height} x {plan.width}"
-    remarks = [f"{n_read:,} images from {place}, resized to {size} in {kind} (Lanczos)"]
-    unnamed = sum(is_image(name) for name in names) - n_read
-    others = sum(not is_image(name) for name in names)
-    if unnamed:
-        remarks.append(f"{unnamed:,} images that no row names")
-    if others:
-        remarks.append(f"{others:,} other files beside the images")
-    return remarks
+def _remarks(
+    names: list[str], n_read: int, plan: ImageSource, place: str
+) -> Iterator[Sentence]:
+    yield Sentence.of(
+        "readers.images_grey" if plan.channels == 1 else "readers.images_colour",
+        n=n_read,
+        place=place,
+        height=plan.height,
+        width=plan.width,
+    )
+    n_images = sum(map(is_image, names))
+    if n_images > n_read:
+        yield Sentence.of("readers.images_without_row", n=n_images - n_read)
+    if len(names) > n_images:
+        yield Sentence.of("readers.other_files", n=len(names) - n_images)

@@ -6,7 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-from assay.data.readers.table import Table, drawn, only_for, told
+from assay.data.readers.table import (
+    Remark,
+    Table,
+    blank_lines,
+    drawn,
+    need_no_other,
+    need_rows,
+    table_of,
+)
 from assay.errors import DataRefused
 from assay.formats.checks import (
     MAX_WHOLE,
@@ -20,6 +28,7 @@ from assay.formats.json_objects import Pairs, kind_of, object_in, row_of
 from assay.formats.limits import check_shape
 from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
+from assay.wording import Sentence
 
 _ROWS_BETWEEN_CHECKS = 10_000
 
@@ -36,15 +45,14 @@ class _Columns:
 
     def add(self, pairs: Pairs, line: int, *, escaped: bool) -> None:
         """Add a row; ``escaped``: its text may hold characters that no text should."""
-        place = f"line {line}"
-        row = row_of(pairs, place, self.source)
+        row = row_of(pairs, f"line {line}", self.source)
         for key, value in row.items():
-            known = self._checked(key, value, place, escaped=escaped)
+            cell = self._checked(key, value, line, escaped=escaped)
             if key not in self.values:
                 self.values[key] = [None] * self.n_rows
                 self.n_absent += self.n_rows
                 check_shape(self.n_rows + 1, len(self.values), self.source)
-            self.values[key].append(known)
+            self.values[key].append(cell)
         self.n_rows += 1
         if len(row) < len(self.values):
             for column in self.values.values():
@@ -52,12 +60,13 @@ class _Columns:
                     column.append(None)
                     self.n_absent += 1
 
-    def _checked(self, key: str, value: Any, place: str, *, escaped: bool) -> Any:
+    def _checked(self, key: str, value: Any, line: int, *, escaped: bool) -> Any:
         """Return a value, None if it is missing."""
         if value is None or (
             self.source.read.missing and str(value) in self.source.read.missing
         ):
             return None
+        place = f"line {line}"
         kind = kind_of(value, key, place, self.source)
         if kind == "text" and escaped:
             check_cell(value, place, key, self.source)
@@ -66,8 +75,12 @@ class _Columns:
             return str(value)
         if self.kinds.setdefault(key, kind) != kind:
             raise DataRefused(
-                f"{self.source.name}, {place}: the key {shown(key)} holds {kind} here and {self.kinds[key]} before. "
-                f"Write one kind, or declare a word for missing in plan.a.read.missing."
+                "readers.mixed_kinds",
+                file=self.source.name,
+                line=line,
+                key=shown(key),
+                kind=kind,
+                before=self.kinds[key],
             )
         return value
 
@@ -88,7 +101,7 @@ def read_json_lines(source: Source, opened: Opened) -> Table:
         If a line is no flat object, names a key twice, or holds another kind of value than the lines
         before it; the message names the line and the key.
     """
-    only_for(source, "a file of JSON lines", "encoding")
+    need_no_other(source, "json_lines", "encoding")
     with explained(source):
         encoding = find_encoding(opened, source)
         n_lines, n_rows = _count(opened, encoding.codec, source)
@@ -97,22 +110,20 @@ def read_json_lines(source: Source, opened: Opened) -> Table:
         columns = _gathered(opened, encoding.codec, wanted, source)
     check_header(list(columns.values), source)
     if not columns.values:
-        raise DataRefused(f"{source.name} has rows and no keys.")
+        raise DataRefused("readers.no_keys", file=source.name)
     frame = columns.frame()
     n_wanted = n_rows if wanted is None else len(wanted)
-    if not len(frame) == columns.n_rows == n_wanted:
-        raise DataRefused(
-            f"{source.name}: {n_wanted} rows were counted, but {len(frame)} were read."
-        )
-    remarks = ["JSON lines", encoding.remark, *words_remark(source.read.missing)]
-    n_blank = n_lines - n_rows
-    if n_blank:
-        remarks.append(f"{n_blank:,} blank line{'s' * (n_blank > 1)} passed over")
+    need_rows(columns.n_rows, n_wanted, source)
+    need_rows(len(frame), n_wanted, source)
+    remarks: list[Remark] = [
+        Sentence.of("readers.json_lines"),
+        encoding.remark,
+        *words_remark(source.read.missing),
+        *blank_lines(n_lines - n_rows),
+    ]
     if columns.n_absent:
-        remarks.append(
-            f"{columns.n_absent:,} values missing because their row does not name the key"
-        )
-    return told(frame, tuple(remarks), n_rows, source)
+        remarks.append(Sentence.of("readers.absent_keys", n=columns.n_absent))
+    return table_of(frame, tuple(remarks), n_rows, source)
 
 
 def _gathered(
@@ -153,7 +164,9 @@ def _typed(values: list[Any]) -> "pd.Series[Any]":
     if kinds == {str}:
         return pd.Series(values, dtype="str")
     most = MAX_WHOLE if None in values and float not in kinds else 2**63
-    if int in kinds and any(abs(one) >= most for one in values if one is not None):
+    if int in kinds and any(
+        abs(value) >= most for value in values if value is not None
+    ):
         spelled = [None if value is None else str(value) for value in values]
         return pd.Series(spelled, dtype="str")
     if kinds == {bool} and None in values:

@@ -5,8 +5,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assay.data.readers.table import Table, blank_words, drawn, only_for, told
-from assay.errors import DataRefused
+from assay.data.readers.table import (
+    Remark,
+    Table,
+    blank_words,
+    drawn,
+    need_no_other,
+    need_rows,
+    table_of,
+)
 from assay.formats.checks import (
     MAX_WHOLE,
     check_cell,
@@ -15,6 +22,7 @@ from assay.formats.checks import (
 from assay.formats.limits import MAX_UNPACKED_BYTES, too_much_unpacked
 from assay.formats.parquet_file import names_of, opened
 from assay.study.sources import Source
+from assay.wording import Sentence
 
 # The last range in the characters themselves: two engines, which escape it differently, may read it.
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f" + "\x80-\x9f]"
@@ -30,13 +38,17 @@ def read_parquet(source: Source) -> Table:
         If it cannot be read, holds columns of anything but numbers, text, dates, true and false,
         or has not the rows that it says.
     """
-    only_for(source, "a Parquet file")
+    need_no_other(source, "parquet")
     with opened(source) as file:
         table, n_rows = _rows_of(file, source)
     frame: pd.DataFrame = _whole(table).to_pandas()
     _check_texts(frame, source)
     frame = blank_words(frame, source)
-    return told(frame, ("Parquet", *words_remark(source.read.missing)), n_rows, source)
+    remarks: tuple[Remark, ...] = (
+        Sentence.plain("Parquet"),
+        *words_remark(source.read.missing),
+    )
+    return table_of(frame, remarks, n_rows, source)
 
 
 def _rows_of(file: pq.ParquetFile, source: Source) -> tuple[pa.Table, int]:
@@ -44,20 +56,17 @@ def _rows_of(file: pq.ParquetFile, source: Source) -> tuple[pa.Table, int]:
     names = names_of(file, source)
     n_rows = file.metadata.num_rows
     rows = drawn(n_rows, source)
-    kept, seen, n_bytes = [], 0, 0
+    kept, n_read, n_bytes = [], 0, 0
     for batch in file.iter_batches(batch_size=_AT_ONCE, columns=names):
-        first, seen = seen, seen + batch.num_rows
+        first, n_read = n_read, n_read + batch.num_rows
         if rows is not None:
-            inside = rows[(rows >= first) & (rows < seen)] - first
+            inside = rows[(rows >= first) & (rows < n_read)] - first
             batch = batch.take(pa.array(inside))
         n_bytes += batch.nbytes
         if n_bytes > MAX_UNPACKED_BYTES:
             raise too_much_unpacked(source, MAX_UNPACKED_BYTES)
         kept.append(batch)
-    if seen != n_rows:
-        raise DataRefused(
-            f"{source.name} says that it has {n_rows} rows, but {seen} were read. The file is damaged."
-        )
+    need_rows(n_read, n_rows, source)
     return pa.Table.from_batches(kept).replace_schema_metadata(), n_rows
 
 

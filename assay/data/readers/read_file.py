@@ -31,10 +31,11 @@ def read_file(source: Source) -> Table:
     try:
         n_bytes = path.stat().st_size
     except OSError as error:
-        raise DataRefused(f"{source.name} cannot be read: {error.strerror}.") from None
+        reason = error.strerror or type(error).__name__
+        raise DataRefused("readers.no_file", file=source.name, reason=reason) from None
     check_file_size(n_bytes, source)
     if n_bytes == 0:
-        raise DataRefused(f"{source.name} is empty.")
+        raise DataRefused("readers.empty", file=source.name)
     if ending == ".parquet":
         return read_parquet(source)
     if ending in _WORKBOOK:
@@ -48,7 +49,4 @@ def read_file(source: Source) -> Table:
         return read_delimited(source, opened, inner)
     if opened is not None and inner in _JSON:
         return read_json_lines(source, opened)
-    raise DataRefused(
-        f"{source.name}: the ending is not one of {', '.join(ENDINGS)}; the text files among them may be packed "
-        f"as .gz or .zip."
-    )
+    raise DataRefused("readers.ending", file=source.name, endings=ENDINGS)

@@ -12,6 +12,9 @@ from assay.formats.checks import MAX_NUMBER, cut, is_number
 from assay.store.seeds import generator_for
 from assay.study.plans import ReadPlan
 from assay.study.sources import Source
+from assay.wording import Sentence
+
+Remark = Sentence | str
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class Table:
     """
 
     frame: pd.DataFrame
-    remarks: tuple[str, ...]
-    deviations: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...]
+    deviations: tuple[Remark, ...] = ()
 
 
 def drawn(n_rows: int, source: Source) -> NDArray[np.int64] | None:
@@ -38,24 +41,33 @@ def drawn(n_rows: int, source: Source) -> NDArray[np.int64] | None:
     return np.sort(generator.choice(n_rows, size=wanted, replace=False))
 
 
-def sampled(frame: pd.DataFrame, remarks: tuple[str, ...], source: Source) -> Table:
+def sampled(frame: pd.DataFrame, remarks: tuple[Remark, ...], source: Source) -> Table:
     """Return a table of the rows that a declared sample holds."""
     rows = drawn(len(frame), source)
     kept = frame if rows is None else frame.iloc[rows].reset_index(drop=True)
-    return told(kept, remarks, len(frame), source)
+    return table_of(kept, remarks, len(frame), source)
 
 
-def told(
-    kept: pd.DataFrame, remarks: tuple[str, ...], n_rows: int, source: Source
+def table_of(
+    kept: pd.DataFrame, remarks: tuple[Remark, ...], n_rows: int, source: Source
 ) -> Table:
     """Return the table of ``kept`` out of ``n_rows`` rows, which says so if they are not all."""
     if source.read.sample is None:
         return Table(kept, remarks)
     if len(kept) == n_rows:
-        said = f"all {n_rows:,} rows, which are no more than the sample declared"
-        return Table(kept, (*remarks, said))
-    said = f"a sample of {len(kept):,} of {n_rows:,} rows, drawn at random"
-    return Table(kept, (*remarks, said), (f"looks at {said}",))
+        return Table(kept, (*remarks, Sentence.of("readers.all_rows", n=n_rows)))
+    sample = {"n": len(kept), "of": n_rows}
+    remark = Sentence.of("readers.sample", **sample)
+    deviation = Sentence.of("readers.sample_deviation", **sample)
+    return Table(kept, (*remarks, remark), (deviation,))
+
+
+def blank_lines(n: int) -> tuple[Remark, ...]:
+    """Return the remark that says how many blank lines were ignored, if any."""
+    if not n:
+        return ()
+    key = "readers.blank_line" if n == 1 else "readers.blank_lines"
+    return (Sentence.of(key, n=n),)
 
 
 def blank_words(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
@@ -71,14 +83,37 @@ def blank_words(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
     return frame
 
 
-def only_for(source: Source, kinds: str, *keys: str) -> None:
-    """Refuse declarations of reading that a file of this kind has no use for."""
+def need_no_other(source: Source, kind: str, *keys: str) -> None:
+    """Refuse declarations of reading, other than these, that a file of this kind has no use for.
+
+    ``kind`` is the name of a sentence in ``readers.kind``.
+    """
     plan, default = source.read, ReadPlan()
     for key in ("names", "sheet", "encoding", "separator"):
         if key not in keys and getattr(plan, key) != getattr(default, key):
             raise StudyError(
-                f"read.{key} is declared, but {source.name} is {kinds}, which has no use for it. Leave it out."
+                "readers.no_use",
+                key=key,
+                file=source.name,
+                kind=Sentence.of(f"readers.kind.{kind}"),
             )
+
+
+def need_names(n_columns: int, place: Remark, source: Source) -> None:
+    """Refuse a table that has not as many columns as the study names."""
+    if n_columns != len(source.read.names):
+        n_names = len(source.read.names)
+        raise DataRefused(
+            "readers.names", place=place, n_columns=n_columns, n_names=n_names
+        )
+
+
+def need_rows(n_read: int, n_rows: int, source: Source) -> None:
+    """Refuse a file of which not as many rows were read as it holds."""
+    if n_read != n_rows:
+        raise DataRefused(
+            "readers.rows_lost", file=source.name, n_rows=n_rows, n_read=n_read
+        )
 
 
 def check_values(frame: pd.DataFrame, source: Source) -> None:
@@ -90,12 +125,16 @@ def check_values(frame: pd.DataFrame, source: Source) -> None:
         beyond = np.flatnonzero(np.abs(values) > MAX_NUMBER)
         if beyond.size:
             raise DataRefused(
-                f"{source.name}: column {cut(name)} holds {values[beyond[0]]:g} in row {beyond[0] + 1}, beyond "
-                f"{MAX_NUMBER:g}. Leave the cell empty instead."
+                "readers.too_large",
+                file=source.name,
+                column=cut(name),
+                value=float(values[beyond[0]]),
+                row=int(beyond[0]) + 1,
+                most=MAX_NUMBER,
             )
 
 
-def beyond_a_word(column: "pd.Series[Any]") -> bool:
+def exceeds_64_bits(column: "pd.Series[Any]") -> bool:
     """Return whether a column holds integers of more than 64 bits, which name things."""
     kind = pd.api.types.infer_dtype(column, skipna=True)
     return column.dtype == object and kind == "integer"

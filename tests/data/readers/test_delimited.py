@@ -38,7 +38,7 @@ def test_the_encoding_is_found_out_and_told(reading, encoding, told):
     table = reading(KOREAN.encode(encoding), "table.csv")
 
     assert table.frame["도시"].tolist() == ["서울", "부산"]
-    assert table.remarks[0] == told
+    assert str(table.remarks[0]) == told
 
 
 def test_a_declared_encoding_is_used_and_told(reading):
@@ -46,7 +46,7 @@ def test_a_declared_encoding_is_used_and_told(reading):
     table = reading(content, "table.csv", encoding="cp1252")
 
     assert table.frame["name"].tolist() == ["José"]
-    assert table.remarks[0] == "cp1252, as declared"
+    assert str(table.remarks[0]) == "cp1252, as declared"
 
 
 def test_a_declared_encoding_that_does_not_hold_is_refused(reading):
@@ -67,7 +67,7 @@ def test_a_declared_encoding_that_does_not_hold_is_refused(reading):
     ],
 )
 def test_the_separator_is_the_one_that_divides_the_rows_alike(reading, text, told):
-    assert f"separated by {told}" in reading(text, "table.csv").remarks
+    assert f"separated by {told}" in map(str, reading(text, "table.csv").remarks)
 
 
 def test_a_declared_separator_is_used(reading):
@@ -104,18 +104,22 @@ def test_large_measurements_stay_numbers_beside_missing_ones(reading):
 def test_numbers_with_decimal_commas_are_told_of(reading):
     remarks = reading("a;b\n1,5;2\n3,5;4\n", "table.csv").remarks
 
-    assert remarks[-1] == "read as text, for their numbers have decimal commas: a"
+    assert (
+        str(remarks[-1]) == "read as text, because their numbers have decimal commas: a"
+    )
 
 
 def test_a_header_of_numbers_is_told_of(reading):
-    assert "if the file has no header" in reading("1,2\n3,4\n", "t.csv").remarks[-1]
+    assert "if the file has no header" in str(
+        reading("1,2\n3,4\n", "t.csv").remarks[-1]
+    )
 
 
 def test_blank_lines_are_counted(reading):
     table = reading("\na,b\n1,2\n\n\n3,4\n", "table.csv")
 
     assert len(table.frame) == 2
-    assert table.remarks[-1] == "3 blank lines passed over"
+    assert str(table.remarks[-1]) == "3 blank lines ignored"
 
 
 def test_line_ends_and_tabs_in_quotes_are_kept(reading):
@@ -131,20 +135,20 @@ def test_a_file_without_a_header_takes_its_names_from_the_study(reading):
     table = reading("1,x\n2,y\n", "table.csv", names=["n", "t"])
 
     assert table.frame.to_dict("list") == {"n": [1, 2], "t": ["x", "y"]}
-    assert "no header: the study names the columns" in table.remarks
+    assert "no header: the study names the columns" in map(str, table.remarks)
 
 
 def test_more_or_fewer_names_than_columns_are_refused(reading):
     said = reading.refusal("1,x\n2,y\n", "table.csv", names=["n"])
 
-    assert "line 1: 2 fields, but the names in the study has 1" in said
+    assert "line 1: 2 fields, but the study declares 1 names" in said
 
 
 def test_names_for_a_file_that_has_them_are_refused(reading):
     """Its header would be a row, and every column text."""
     said = reading.refusal("N,T\n1,x\n", "table.csv", names=["n", "t"])
 
-    assert "table.csv has a header: its first row holds the names" in said
+    assert "table.csv has a header: its first row repeats the names" in said
 
 
 @pytest.mark.parametrize(
@@ -164,7 +168,7 @@ def test_a_further_word_is_read_as_missing_and_told(reading):
 
     assert table.frame["stars"].isna().tolist() == [False, True]
     assert table.frame["stars"].dtype == "float64"
-    assert table.remarks[2].endswith("'None', 'Unrated'")
+    assert str(table.remarks[2]).endswith("'None', 'Unrated'")
 
 
 def test_what_such_a_file_has_no_use_for_is_refused(reading):
@@ -183,8 +187,9 @@ def test_a_sample_keeps_rows_whole_and_in_order_and_says_so(reading):
     assert len(n) == 50
     assert n == sorted(set(n))
     assert table.frame["t"].tolist() == [f"line\n{i}" for i in n]
-    assert table.remarks[-1] == "a sample of 50 of 200 rows, drawn at random"
-    assert table.deviations == ("looks at a sample of 50 of 200 rows, drawn at random",)
+    assert str(table.remarks[-1]) == "a sample of 50 of 200 rows, drawn at random"
+    (deviation,) = table.deviations
+    assert str(deviation) == "looks at a sample of 50 of 200 rows, drawn at random"
     again = reading(ROWS, "table.csv", sample=50)
     pd.testing.assert_frame_equal(again.frame, table.frame)
 
@@ -200,7 +205,7 @@ def test_a_sample_larger_than_the_file_is_the_file(reading):
 
     assert len(table.frame) == 200
     assert table.deviations == ()
-    assert table.remarks[-1].startswith("all 200 rows")
+    assert str(table.remarks[-1]).startswith("all 200 rows")
 
 
 # What is refused -------------------------------------------------------------------------------
@@ -290,7 +295,7 @@ def test_a_zip_of_one_file_reads_as_that_file(reading):
         ({"../a.csv": PLAIN}, "'../a.csv' leads out of the archive"),
         ({"/etc/a.csv": PLAIN}, "leads out of the archive"),
         ({"C:/a.csv": PLAIN}, "leads out of the archive"),
-        ({"a.pickle": b"x"}, "the ending is not one of"),
+        ({"a.pickle": b"x"}, "the file ending is not one of"),
         ({"a.csv": b""}, "is empty"),
     ],
 )  # fmt: skip

@@ -28,7 +28,7 @@ def test_empty_sheets_do_not_count_and_the_sheet_is_told(reading):
     table = reading(xlsx({"Cover": [], "Data": ROWS}), "t.xlsx")
 
     pd.testing.assert_frame_equal(table.frame, EXPECTED)
-    assert table.remarks[0] == "sheet Data"
+    assert str(table.remarks[0]) == "sheet Data"
 
 
 def test_a_sheet_is_read_by_its_name(reading):
@@ -43,7 +43,9 @@ def test_a_column_of_text_and_numbers_is_text_and_told(reading):
     table = reading(xlsx({"One": [["code"], [7], ["x"], [2.5]]}), "t.xlsx")
 
     assert table.frame["code"].tolist() == ["7", "x", "2.5"]
-    assert "read as text, for they hold text and numbers: code" in table.remarks
+    assert "read as text, because they hold text and numbers: code" in map(
+        str, table.remarks
+    )
 
 
 def test_words_for_missing_and_empty_cells_are_missing(reading):
@@ -59,7 +61,7 @@ def test_rows_left_empty_are_counted(reading):
     table = reading(xlsx({"One": [["x"], [1], [None], [2]]}), "t.xlsx")
 
     assert table.frame["x"].tolist() == [1, 2]
-    assert "1 empty row passed over" in table.remarks
+    assert "1 empty row ignored" in map(str, table.remarks)
 
 
 def test_a_sheet_without_a_header_takes_its_names_from_the_study(reading):
