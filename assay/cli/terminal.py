@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from assay.dry_run import Forecast
 
 _WIDTH = 9
+_STATUS = {"stored": "cli.stored", "would_run": "cli.would_run"}
 
 
 class Watcher:
@@ -126,7 +127,7 @@ def tell_plan(forecast: "Forecast", *, finished: bool) -> None:
     """Print which stages are stored, which would run, and what they would cost."""
     console = Console(highlight=False, soft_wrap=True)
     for line in forecast.stages:
-        status = str(Sentence.of(f"cli.status.{line.status}"))
+        status = str(Sentence.of(_STATUS[line.status]))
         console.print(
             f"[bold]{line.stage:{_WIDTH}}[/] {set_cell_size(status, 12)} {escape(str(line.detail))}"
         )
@@ -137,7 +138,7 @@ def tell_plan(forecast: "Forecast", *, finished: bool) -> None:
 
 
 def _stored() -> str:
-    word = str(Sentence.of("cli.status.stored"))
+    word = str(Sentence.of("cli.stored"))
     return " " * (8 - cell_len(word)) + word
 
 
