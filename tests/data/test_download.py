@@ -327,7 +327,7 @@ def test_a_folder_that_cannot_be_written_is_said(server, tmp_path):
 
 def test_a_program_that_only_checks_asks_the_network_for_nothing():
     """Neither the catalogue nor the command line loads what downloads."""
-    said = "import sys, flows.command_line, assay.data.catalogue; print('assay.data.download' in sys.modules)"
+    said = "import sys, assay.cli.app, assay.data.catalogue; print('assay.data.download' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
     run = subprocess.run(
         [sys.executable, "-c", said],

@@ -9,6 +9,7 @@ from assay.report.written_files import account_of, report_files
 from assay.store.places import shipped
 from assay.store.records import CleanStep, Column, FinalFit, ModelFit, Trial
 from assay.study.registration import Registration
+from assay.wording import Sentence
 from tests.model_factories import (
     digest,
     number_case,
@@ -143,7 +144,9 @@ def test_what_is_predicted_is_said_in_words_and_pixels_are_no_columns_of_a_card(
                 "n_units": 7,
                 "log": (
                     CleanStep(
-                        what="label made", n=9, why="'yes' where dx is one of mel"
+                        what=Sentence.of("data.label.made"),
+                        n=9,
+                        why="'yes' where dx is one of mel",
                     ),
                 ),
             }
