@@ -22,7 +22,7 @@ from assay.reproduce.rerun import (
     open_run,
     receipt,
 )
-from assay.store.places import PACKAGE, data_folder
+from assay.store.places import IN_A_CLONE, PACKAGE, data_folder
 from assay.store.runs import store_of
 from assay.store.store import Store
 from assay.study.load import load
@@ -125,13 +125,23 @@ def checker(
     settings = _limited(cpu)
     if environment == "container":
         return partial(_in_container, place, data, settings)
-    python = Path(sys.executable)
+    python, program_folder = Path(sys.executable), PACKAGE.parent
     if environment != "here":
         python = _fresh(place / "environment", run, newest=environment == "newest")
+        program_folder = _program_alone(place / "program")
     program = [str(python), "-m", "assay"]
     # Another processor may find other bits under the same names: they are for nobody else to take.
-    alone = settings | {"ASSAY_STORE": "", "PYTHONPATH": str(PACKAGE.parent)}
+    alone = settings | {"ASSAY_STORE": "", "PYTHONPATH": str(program_folder)}
     return lambda words: _called([*program, *words], alone)
+
+
+def _program_alone(folder: Path) -> Path:
+    """Return a folder with this program and no other package, which an installed one does not lie in."""
+    if IN_A_CLONE:
+        return PACKAGE.parent
+    skipped = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=skipped)
+    return folder
 
 
 def _limited(cpu: str | None) -> dict[str, str]:
@@ -156,7 +166,7 @@ def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
         need_plain(lock)
     locked = ["--require-hashes", "--only-binary=:all:", "-r", str(lock)]
     locked += ["-c", str(lock)]  # before pip 24 a pin with extras counts only so
-    wanted = ["-r", str(PACKAGE.parent / "requirements.in")] if newest else locked
+    wanted = ["-r", str(shipped("requirements.in"))] if newest else locked
     _called([sys.executable, "-m", "venv", str(folder)], {})
     _called([str(python), "-m", "pip", "install", "--quiet", *wanted], {})
     return python

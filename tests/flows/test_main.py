@@ -126,13 +126,12 @@ def test_prefect_shows_the_verdict_the_folds_the_trials_and_how_far_they_are(
     (check,) = asked(server, "flow_runs/filter", name="check small", first=True)
     tasks = {one["name"] for one in asked(server, "task_runs/filter", of=check["id"])}
 
-    assert {f"{what}-small" for what in ("verdict", "folds", "trials", "progress")} <= {
+    assert {f"{what}-small" for what in ("verdict", "models", "progress")} <= {
         *shown
     }
     assert f"`{checked[1].verdict['outcome']}`" in shown["verdict-small"]["data"]
     assert "data:image/svg+xml;base64," in shown["verdict-small"]["data"]
-    assert len(json.loads(shown["folds-small"]["data"])) == 6 + 1
-    assert len(json.loads(shown["trials-small"]["data"])) == 6 * 3 * 2
+    assert len(json.loads(shown["models-small"]["data"])) == 3
     assert shown["progress-small"]["data"] == 100.0
     assert shown["progress-small"]["description"] == "plan a: 6 of 6 outer folds"
     assert {"gate", "tune repeat 2 fold 3", "explain repeat 1 fold 1"} <= tasks
@@ -180,4 +179,4 @@ def test_a_page_that_prefect_refuses_is_missed_in_the_log_and_nothing_more():
 
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines()[-1] == "went on"
-    assert "Prefect does not show how far the folds are" in run.stderr
+    assert "Prefect does not show the artifact 'progress'" in run.stderr
