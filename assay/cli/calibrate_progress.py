@@ -36,7 +36,7 @@ class Bars:
             disable=not self._console.is_terminal,
         )
         self._bars: dict[str, TaskID] = {}
-        self._all = self._progress.add_task(_text("all"), total=0)
+        self._all = self._progress.add_task(str(Sentence.of("cli.all_worlds")), total=0)
         self._seen: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> "Bars":
@@ -64,7 +64,7 @@ class Bars:
         )
         self._progress.update(self._all, completed=finished, total=total)
         if done >= wanted and before < wanted:
-            tables = _text("n_tables", n=done)
+            tables = Sentence.of("cli.n_tables", n=done)
             self._console.print(f"[bold]{world:20}[/] [dim]{tables}[/]")
 
 
@@ -72,10 +72,10 @@ def tell_rates(calibration: Calibration, folder: Path) -> None:
     """Print every rate with what it should be, and where the page lies."""
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("world", "what"):
-        table.add_column(_text(head), overflow="fold")
-    for head in ("rate", "of", "should_be", "band"):
-        table.add_column(_text(head), justify="right", no_wrap=True)
+    for column in ("world", "what"):
+        table.add_column(_text(f"column.{column}"), overflow="fold")
+    for column in ("rate", "of", "promise", "range"):
+        table.add_column(_text(f"column.{column}"), justify="right", no_wrap=True)
     table.add_column("")
     for rate in calibration.rates:
         low, high = rate.band
@@ -84,9 +84,9 @@ def tell_rates(calibration: Calibration, folder: Path) -> None:
             str(rate.what),
             f"{rate.rate:.3f}",
             str(rate.n),
-            _text(rate.should.replace(" ", "_"), rate=rate.nominal or 0.0),
-            _text("from_to", low=low, high=high),
-            "" if rate.holds else f"[bold]{_text('outside')}[/]",
+            str(rate.promise),
+            _text("range", low=low, high=high),
+            "" if rate.holds else f"[bold]{_text('mark')}[/]",
         )
     console.print(table)
     console.print(f"[bold]{calibration.summary()}[/]")
@@ -94,4 +94,5 @@ def tell_rates(calibration: Calibration, folder: Path) -> None:
 
 
 def _text(key: str, **values: Value) -> str:
-    return str(Sentence.of(f"cli.rates.{key}", **values))
+    """Return a text as the page of a calibration has it."""
+    return str(Sentence.of(f"calibrate.page.{key}", **values))

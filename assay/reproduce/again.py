@@ -90,7 +90,7 @@ def as_environment(word: str) -> Environment:
     """
     if word not in get_args(Environment):
         raise StudyError(
-            f"--environment {word}: choose {', '.join(get_args(Environment))}."
+            "reproduce.unknown_environment", name=word, names=get_args(Environment)
         )
     return cast("Environment", word)
 
@@ -148,7 +148,7 @@ def _limited(cpu: str | None) -> dict[str, str]:
     if cpu is None:
         return {}
     if cpu not in _CPUS:
-        raise StudyError(f"--cpu {cpu}: choose {' or '.join(_CPUS)}.")
+        raise StudyError("reproduce.unknown_cpu", name=cpu, names=tuple(_CPUS))
     onednn, openblas, numpy = _CPUS[cpu]
     return {
         "ASSAY_CPU": onednn,
@@ -191,8 +191,7 @@ def need_plain(lock: Path) -> None:
         known = not text or text.startswith("#") or _HASH.fullmatch(text)
         if not known and not _PINNED.fullmatch(text):
             raise StudyError(
-                f"{lock}, line {number}: {text[:80]!r} is neither a package with its version nor a hash. "
-                f"Take a lock that names only those."
+                "reproduce.lock_line", lock=str(lock), number=number, text=text[:80]
             )
 
 
@@ -203,9 +202,7 @@ def _in_container(
     engine = _engine()
     image = os.environ.get("ASSAY_IMAGE") or "localhost/assay"
     if not _answers(engine, "image", "inspect", image):
-        raise StudyError(
-            f"{engine} has no image {image}: make image, or name another with ASSAY_IMAGE."
-        )
+        raise StudyError("reproduce.no_image", engine=engine, image=image)
     source = (data or data_folder()).resolve()
     seen = {place.resolve(): "rw"} | ({source: "ro"} if source.exists() else {})
     known = {name: os.environ[name] for name in _KERNELS if name in os.environ}
@@ -231,10 +228,7 @@ def _engine() -> str:
     for engine in ("docker", "podman"):
         if shutil.which(engine) and _answers(engine, "info"):
             return engine
-    raise StudyError(
-        "--environment container needs Docker or podman, and neither answers. "
-        "As root without systemd, call `. containers/engine.sh` first."
-    )
+    raise StudyError("reproduce.no_engine")
 
 
 def _answers(*command: str) -> bool:
@@ -247,7 +241,7 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
     Raises
     ------
     AssayError
-        If it fails; what it said stands above.
+        If it fails; its own messages stand above.
     """
     done = subprocess.run(
         command, check=False, env=os.environ | settings, stdout=subprocess.DEVNULL
@@ -255,6 +249,4 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
     if done.returncode == 130:
         raise KeyboardInterrupt
     if done.returncode:
-        raise AssayError(
-            f"The rerun ended with exit code {done.returncode}; what it said stands above."
-        )
+        raise AssayError("reproduce.rerun_failed", code=done.returncode)

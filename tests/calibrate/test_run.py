@@ -56,8 +56,8 @@ def test_a_calibration_counts_every_table_and_leaves_a_page(
     (page,) = folder.glob("calibrations/*/calibration.md")
 
     assert found["repetitions"] == {"null-small": 6}
-    assert rates["gate passes"]["n"] <= 6
-    assert rates["gate passes"]["nominal"] == 0.05
+    assert rates["calibrate.rate.gate_passes"]["n"] <= 6
+    assert rates["calibrate.rate.gate_passes"]["nominal"] == 0.05
     assert "python -m assay calibrate --world null-small" in page.read_text()
     assert json.loads((page.parent / "calibration.json").read_text()) == found
 

@@ -47,6 +47,6 @@ def test_what_has_to_be_done_by_hand_says_what_and_where_and_is_then_verified(tm
     assert f"Put it at {place}" in images
     place.parent.mkdir()
     place.write_bytes(b"another")
-    assert "is another file: it holds 7 bytes instead of 47,022,080" in str(
+    assert "is another file: it has 7 bytes instead of 47,022,080" in str(
         by_hand(entry, tmp_path)[1]
     )

@@ -209,7 +209,7 @@ def test_each_tier_has_its_receipts_and_each_receipt_its_line(run, tmp_path):
     assert text.count("– none") == 3
     assert "✓ R1: every digest is equal, on the same kind of machine" in text
     assert "✗ does not repeat Weights: first difference at final, net, tensor 3" in text
-    assert "Scores moved by 0.03 at most" in text
+    assert "Scores changed by 0.03 at most" in text
     assert text.count("whoever can write the file could have written this") == 2
 
 
