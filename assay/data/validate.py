@@ -172,7 +172,7 @@ class _Finding(NamedTuple):
     status: Literal["met", "failed", "unchecked"]
     message: Sentence = Sentence.plain("")
     n_unexpected: int | None = None
-    examples: tuple[tuple[int, str], ...] = ()
+    examples: tuple[Sentence, ...] = ()
 
 
 def _outcome(
@@ -188,7 +188,7 @@ def _outcome(
         why=expectation.meta.why,
         message=finding.message,
         n_unexpected=finding.n_unexpected,
-        examples=tuple(f"row {row} has {value}" for row, value in finding.examples),
+        examples=finding.examples,
     )
 
 
@@ -233,16 +233,13 @@ def _failure(rule: Sentence, result: dict[str, Any]) -> _Finding:
     rows = (result.get("unexpected_index_list") or [])[:_N_EXAMPLES]
     values = result.get("unexpected_list") or []
     examples = tuple(
-        (int(row) + 1, short(value)) for row, value in zip(rows, values, strict=False)
+        Sentence.of("data.suite.example", row=int(row) + 1, value=short(value))
+        for row, value in zip(rows, values, strict=False)
     )
     counted = Sentence.of("data.suite.rows", rule=rule, n=n, total=total)
     if examples:
-        shown = tuple(
-            Sentence.of("data.suite.example", row=row, value=value)
-            for row, value in examples
-        )
         counted = Sentence.of(
-            "data.suite.rows_such_as", rule=rule, n=n, total=total, examples=shown
+            "data.suite.rows_such_as", rule=rule, n=n, total=total, examples=examples
         )
     return _Finding("failed", counted, n, examples)
 

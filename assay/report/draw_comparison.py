@@ -63,7 +63,7 @@ def chance(gate: GateResult, say: Say, n_bins: int = 24) -> Picture | None:
     return Picture(
         canvas.svg(say.plain("gate.picture_alt", **facts)),
         say("gate.picture_caption", n=facts["n"]),
-        tuple(say.plain(f"gate.{head}") for head in ("from", "to", "copies")),
+        tuple(map(say.plain, ("gate.from", "gate.to", "gate.copies"))),
         tuple(
             (f"{left:.4f}", f"{left + width:.4f}", str(n))
             for left, n in zip(lefts, counts, strict=True)

@@ -73,11 +73,11 @@ def reproduced(
         (again,) = (place / "artifacts" / "runs").iterdir()
         now = datetime.now(UTC)
         when, who = now.isoformat(timespec="seconds"), getpass.getuser()
-        found = receipt(run, open_run(again), where, who, when)
-        path = _kept(store, found, now)
-        if found.difference is None:
+        compared = receipt(run, open_run(again), where, who, when)
+        path = _kept(store, compared, now)
+        if compared.difference is None:
             shutil.rmtree(place)
-    return found, path
+    return compared, path
 
 
 def as_environment(word: str) -> Environment:
@@ -90,7 +90,7 @@ def as_environment(word: str) -> Environment:
     """
     if word not in get_args(Environment):
         raise StudyError(
-            f"--environment {word}: choose {', '.join(get_args(Environment))}."
+            "reproduce.environment", name=word, choices=get_args(Environment)
         )
     return cast("Environment", word)
 
@@ -103,15 +103,15 @@ def _words(
     artifacts: Path,
 ) -> list[str]:
     words = ["check", str(study), "--fresh", "--artifacts", str(artifacts)]
-    words += [word for one in overrides for word in ("--set", one)]
+    words += [word for override in overrides for word in ("--set", override)]
     words += ["--data", str(data.resolve())] if data else []
     return words + ["--multiverse"] * (run.verdict.multiverse is not None)
 
 
-def _kept(store: Store, found: Receipt, now: datetime) -> Path:
-    name = f"{now:%Y%m%dT%H%M%S}-{found.tier or 'differs'}.json"
-    path = store.folder / "receipts" / found.run / name
-    store.files.write(path, found.model_dump_json(indent=2).encode() + b"\n")
+def _kept(store: Store, compared: Receipt, now: datetime) -> Path:
+    name = f"{now:%Y%m%dT%H%M%S}-{compared.tier or 'differs'}.json"
+    path = store.folder / "receipts" / compared.run / name
+    store.files.write(path, compared.model_dump_json(indent=2).encode() + b"\n")
     return path
 
 
@@ -138,7 +138,7 @@ def _limited(cpu: str | None) -> dict[str, str]:
     if cpu is None:
         return {}
     if cpu not in _CPUS:
-        raise StudyError(f"--cpu {cpu}: choose {' or '.join(_CPUS)}.")
+        raise StudyError("reproduce.cpu", name=cpu, choices=tuple(_CPUS))
     onednn, openblas, numpy = _CPUS[cpu]
     return {
         "ASSAY_CPU": onednn,
@@ -178,11 +178,10 @@ def need_plain(lock: Path) -> None:
     """
     for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), 1):
         text = line.partition(" #")[0].strip()
-        known = not text or text.startswith("#") or _HASH.fullmatch(text)
-        if not known and not _PINNED.fullmatch(text):
+        is_comment = not text or text.startswith("#")
+        if not (is_comment or _HASH.fullmatch(text) or _PINNED.fullmatch(text)):
             raise StudyError(
-                f"{lock}, line {number}: {text[:80]!r} is neither a package with its version nor a hash. "
-                f"Take a lock that names only those."
+                "reproduce.lock_line", lock=str(lock), line=number, text=repr(text[:80])
             )
 
 
@@ -193,20 +192,20 @@ def _in_container(
     engine = _engine()
     image = os.environ.get("ASSAY_IMAGE") or "localhost/assay"
     if not _answers(engine, "image", "inspect", image):
-        raise StudyError(
-            f"{engine} has no image {image}: make image, or name another with ASSAY_IMAGE."
-        )
+        raise StudyError("reproduce.no_image", engine=engine, image=image)
     source = (data or data_folder()).resolve()
-    seen = {place.resolve(): "rw"} | ({source: "ro"} if source.exists() else {})
-    known = {name: os.environ[name] for name in _KERNELS if name in os.environ}
-    known |= settings | {"ASSAY_DATA": str(data_folder().resolve())}
+    mounts = {place.resolve(): "rw"} | ({source: "ro"} if source.exists() else {})
+    variables = {name: os.environ[name] for name in _KERNELS if name in os.environ}
+    variables |= settings | {"ASSAY_DATA": str(data_folder().resolve())}
     command = [engine, "run", "--rm", "--network", "none", "--read-only"]
     command += ["--cap-drop", "all"]
     if hasattr(os, "getuid"):  # not on Windows
         command += ["--user", f"{os.getuid()}:{os.getgid()}"]
     command += ["--tmpfs", "/app/artifacts:mode=1777"]
-    command += [word for at, how in seen.items() for word in ("-v", f"{at}:{at}:{how}")]
-    command += [word for one in known.items() for word in ("-e", "=".join(one))]
+    command += [
+        word for at, how in mounts.items() for word in ("-v", f"{at}:{at}:{how}")
+    ]
+    command += [word for pair in variables.items() for word in ("-e", "=".join(pair))]
     _called([*command, image, *words], {})
 
 
@@ -221,10 +220,7 @@ def _engine() -> str:
     for engine in ("docker", "podman"):
         if shutil.which(engine) and _answers(engine, "info"):
             return engine
-    raise StudyError(
-        "--environment container needs Docker or podman, and neither answers. "
-        "As root without systemd, call `. containers/engine.sh` first."
-    )
+    raise StudyError("reproduce.no_engine")
 
 
 def _answers(*command: str) -> bool:
@@ -237,7 +233,7 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
     Raises
     ------
     AssayError
-        If it fails; what it said stands above.
+        If it fails; its output stands above.
     """
     done = subprocess.run(
         command, check=False, env=os.environ | settings, stdout=subprocess.DEVNULL
@@ -245,6 +241,4 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
     if done.returncode == 130:
         raise KeyboardInterrupt
     if done.returncode:
-        raise AssayError(
-            f"The rerun ended with exit code {done.returncode}; what it said stands above."
-        )
+        raise AssayError("reproduce.rerun_failed", code=done.returncode)

@@ -192,7 +192,7 @@ class ExpectationOutcome(Record):
     why: str = Field(description="The suite's own reason for the rule.")
     message: Text = Field(description="How the data breaks it; empty when met.")
     n_unexpected: int | None
-    examples: tuple[str, ...]
+    examples: tuple[Text, ...]
 
 
 class ValidationReport(Record):

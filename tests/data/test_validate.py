@@ -261,7 +261,11 @@ def test_a_milder_failure_is_carried_with_what_was_found(severity):
 
     assert (outcome.severity, outcome.status) == (severity, "failed")
     assert outcome.n_unexpected == 3
-    assert outcome.examples == ("row 2 has 140", "row 4 has -5", "row 5 has 200")
+    assert tuple(map(str, outcome.examples)) == (
+        "row 2 has 140",
+        "row 4 has -5",
+        "row 5 has 200",
+    )
 
 
 @pytest.mark.slow
@@ -310,7 +314,8 @@ def test_missing_cells_are_counted_by_the_rule_for_them_only():
     )
     first, second = validate(AGES, in_set, there).outcomes
 
-    assert (first.n_unexpected, first.examples) == (1, ('row 6 has "x"',))
+    assert first.n_unexpected == 1
+    assert [*map(str, first.examples)] == ['row 6 has "x"']
     assert second.n_unexpected == 1
 
 

@@ -14,6 +14,7 @@ from assay.gate.stage import chance_gate
 from assay.store.progress import Step, listening
 from assay.study.plans import CleanPlan, GatePlan, Gating, SplitPlan
 from tests.model_factories import (
+from assay.wording import Sentence
     line_table,
     noise_table,
     number_table,
@@ -217,7 +218,10 @@ def test_the_gate_says_how_far_it_is():
 
     assert heard
     assert heard[-1].done == 39
-    assert all(event == Step("permutations", event.done, 39) for event in heard)
+    assert all(
+        event == Step(Sentence.of("gate.permutations"), event.done, 39)
+        for event in heard
+    )
 
 
 def test_a_very_large_training_part_is_learned_from_in_part(monkeypatch):
