@@ -13,8 +13,8 @@ from assay.gate.power import needed_rows
 from assay.gate.stage import chance_gate
 from assay.store.progress import Step, listening
 from assay.study.plans import CleanPlan, GatePlan, Gating, SplitPlan
-from tests.model_factories import (
 from assay.wording import Sentence
+from tests.model_factories import (
     line_table,
     noise_table,
     number_table,
