@@ -201,7 +201,7 @@ def test_the_page_is_written_in_the_language_that_was_chosen(korean):
     page = as_markdown(make_calibration(counted))
 
     assert page.startswith("# 보정")
-    assert "| null-balanced | 관문 통과 | 0.000 | 500 | 0.05 이하 |" in page
+    assert "| null-balanced | 게이트 통과 | 0.000 | 500 | 0.05 이하 |" in page
 
 
 def test_every_world_says_what_is_true_in_both_languages():
