@@ -37,15 +37,15 @@ def test_an_unknown_data_set_is_a_usage_error():
 
 
 def test_what_has_to_be_done_by_hand_says_what_and_where_and_is_then_verified(tmp_path):
-    one = dataset("skin-cancer")
+    first = dataset("skin-cancer")
     place = tmp_path / "skin-cancer" / "ham10000_images_200x150.tar"
 
-    pixels, images = by_hand(one, tmp_path)
+    pixels, images = by_hand(first, tmp_path)
 
     assert pixels.startswith("skin-cancer/ham10000_28_28_RGB.csv.gz is not there.")
     assert f"put it at {place}" in images
     place.parent.mkdir()
     place.write_bytes(b"another")
     assert (
-        "is another: it has 7 bytes instead of 47,022,080" in by_hand(one, tmp_path)[1]
+        "is another: it has 7 bytes instead of 47,022,080" in by_hand(first, tmp_path)[1]
     )
