@@ -42,8 +42,8 @@ def grouped(kernels: Kernels, images: Any) -> Any:
         tape.watch(kernels)
         every = tf.tile(images, (1, 1, 1, kernels[0].shape[0]))
         together = [
-            tf.reshape(tf.transpose(one, (1, 2, 3, 0, 4)), (3, 3, one.shape[3], -1))
-            for one in kernels
+            tf.reshape(tf.transpose(kernel, (1, 2, 3, 0, 4)), (3, 3, kernel.shape[3], -1))
+            for kernel in kernels
         ]
         loss = _loss(every, together)
     return tape.gradient(loss, kernels)
@@ -94,7 +94,7 @@ def drawn(n_replicas: int, n_filters: int) -> tuple[Kernels, Any]:
     forms = [(n_replicas, 3, 3, *sides) for sides in itertools.pairwise(sizes)]
     kernels = [generator.normal(0, 0.1, form).astype(np.float32) for form in forms]
     images = generator.normal(size=(_N, _SIDE, _SIDE, _CHANNELS)).astype(np.float32)
-    return [tf.constant(one) for one in kernels], tf.constant(images)
+    return [tf.constant(kernel) for kernel in kernels], tf.constant(images)
 
 
 def step_ms(form: Form, n_replicas: int, n_filters: int) -> float:

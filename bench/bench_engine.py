@@ -39,14 +39,14 @@ class Measured:
 
 
 def measure(size: str, rounds: int) -> Measured:
-    one, two, floor = [], [], []
+    first, two, floor = [], [], []
     for number in range(rounds):
-        one.append(run_cold([_OURS, size]))
+        first.append(run_cold([_OURS, size]))
         two.append(run_cold([_OURS, size, "0", "2"], [_OURS, size, "1", "2"]))
         floor.append(run_cold([_OURS, size, "floor"]))
         if not number:
             usual = run_cold(["bench.usual_script", size])
-    return Measured(usual, one, two, floor)
+    return Measured(usual, first, two, floor)
 
 
 def figures(measured: Measured) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def measured(
 
 
 def main(arguments: list[str]) -> None:
-    given = dict(one[2:].split("=") for one in arguments if "=" in one)
+    given = dict(argument[2:].split("=") for argument in arguments if "=" in argument)
     images = skin() if "skin" in arguments else digits()
     kinds = {"images": (images.plan, {"seeds": 4, "epochs": 40, "patience": 10})}
     if "--one" not in arguments:

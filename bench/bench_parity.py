@@ -110,7 +110,7 @@ def rows(studies: Sequence[str], results: Path) -> Iterator[Row]:
     for study in studies:
         plan = load(ROOT / "hypotheses" / f"{study}.toml").plan.a
         sources = [plan.source, *([] if plan.images is None else [plan.images.source])]
-        missing = [one for one in sources if not _is_there(one)]
+        missing = [source for source in sources if not _is_there(source)]
         if missing:
             print(f"{study}: passed over, {missing[0]} is not there", file=sys.stderr)
             continue

@@ -75,9 +75,9 @@ def _cost(way: str, folder: Path) -> Way:
     """Run a way on one row, then on all: the first run also warms the files."""
     command = ["bench.our_predicting", way, str(folder)]
     run_cold([*command, "one"])
-    one, every = run_cold([*command, "one"]), run_cold([*command, "all"])
+    first, every = run_cold([*command, "one"]), run_cold([*command, "all"])
     (said,) = every.said
-    return Way(one.wall_s, one.cpu_s, every.wall_s, every.cpu_s, said["peak_mb"])
+    return Way(first.wall_s, first.cpu_s, every.wall_s, every.cpu_s, said["peak_mb"])
 
 
 def _check_equal(folder: Path) -> None:

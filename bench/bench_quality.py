@@ -161,11 +161,11 @@ def summary(cells: Cells, tables: Iterable[str], models: Sequence[str]) -> Row:
     found: Row = {}
     for model in models:
         gaps = {
-            what: np.array([difference(cells, one, model, what) for one in tables])
+            what: np.array([difference(cells, table, model, what) for table in tables])
             for what in ("auc", "log_loss")
         }
         there = np.isfinite(gaps["auc"])
-        costs = [mean(cells.get((one, model)), "cpu_s") for one in tables]
+        costs = [mean(cells.get((table, model)), "cpu_s") for table in tables]
         found[model] = {
             "tables": int(there.sum()),
             "auc_difference": _mean(gaps["auc"]),

@@ -166,17 +166,17 @@ def _line(row: Row) -> str:
     best = next(
         (name for name in against if against[name]["delta"] == deep["delta"]), None
     )
-    one = deep["against"].get(best, {})
+    first = deep["against"].get(best, {})
     score = gain = seconds = "–"
     if claim["score"] is not None:
         low, high = claim["interval"]
         score = f"{claim['score']:.4f} ({low:.4f} to {high:.4f})"
     if best is not None:
-        gain = f"{one['delta']:+.4f} ({one['lower']:+.4f} to {one['upper']:+.4f})"
+        gain = f"{first['delta']:+.4f} ({first['lower']:+.4f} to {first['upper']:+.4f})"
         seconds = (
             f"{deep['seconds'].get('net', 0):.1f}, {deep['seconds'].get(best, 0):.1f}"
         )
-    simple = f"{best} {one['baseline_score']:.4f}" if best else "–"
+    simple = f"{best} {first['baseline_score']:.4f}" if best else "–"
     cells = [
         row["study"],
         row["plan"].upper(),

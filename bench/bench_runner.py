@@ -20,15 +20,15 @@ from bench.program import run_program, same_digests
 
 def main(arguments: list[str]) -> None:
     study, n_pairs, against, options = "hypotheses/digits.toml", 3, "processes", []
-    for one in arguments:
-        if one.startswith("--pairs="):
-            n_pairs = int(one.removeprefix("--pairs="))
-        elif one.startswith("--against="):
-            against = one.removeprefix("--against=")
-        elif one.endswith(".toml"):
-            study = one
-        elif one != "--json":
-            options.append(one)
+    for argument in arguments:
+        if argument.startswith("--pairs="):
+            n_pairs = int(argument.removeprefix("--pairs="))
+        elif argument.startswith("--against="):
+            against = argument.removeprefix("--against=")
+        elif argument.endswith(".toml"):
+            study = argument
+        elif argument != "--json":
+            options.append(argument)
     runners, pairs = ("local", against), []
     for number in range(n_pairs):
         with tempfile.TemporaryDirectory() as folder:

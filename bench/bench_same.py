@@ -26,7 +26,7 @@ def _after(stage: str, wait_s: float = 0.0) -> Callable[[str], bool]:
 
 def main(arguments: list[str]) -> None:
     study = next(
-        (one for one in arguments if not one.startswith("-")), "hypotheses/digits.toml"
+        (argument for argument in arguments if not argument.startswith("-")), "hypotheses/digits.toml"
     )
     kills = {
         "killed in gate": _after("audit", 6.0),

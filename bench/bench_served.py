@@ -70,7 +70,7 @@ def await_end(address: str, run_id: UUID) -> None:
 
 
 def _started(stages: list[Any]) -> list[datetime]:
-    return [one.start_time for one in stages if one.start_time]
+    return [stage.start_time for stage in stages if stage.start_time]
 
 
 @contextmanager

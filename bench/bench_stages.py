@@ -39,7 +39,7 @@ def measured(study: str, changes: Sequence[str], *, cut: bool) -> dict[str, floa
         changes = [*small(study, Path(artifacts)), *changes] if cut else changes
         command = ["check", str(ROOT / "hypotheses" / f"{study}.toml")]
         command += ["--runner", "local", "--artifacts", artifacts]
-        command += [word for one in changes for word in ("--set", one)]
+        command += [word for change in changes for word in ("--set", change)]
         run = run_program(command, until=hear)
     if run.code:
         sys.exit(run.err[-2000:])

@@ -25,13 +25,13 @@ HANDED = ("clean", "split")  # whose objects a fold begins with
 
 def main(arguments: list[str]) -> None:
     study, address, options = "hypotheses/digits.toml", None, []
-    for one in arguments:
-        if one.startswith("--store="):
-            address = one.removeprefix("--store=")
-        elif one.endswith(".toml"):
-            study = one
-        elif one != "--json":
-            options.append(one)
+    for argument in arguments:
+        if argument.startswith("--store="):
+            address = argument.removeprefix("--store=")
+        elif argument.endswith(".toml"):
+            study = argument
+        elif argument != "--json":
+            options.append(argument)
     with tempfile.TemporaryDirectory() as folder:
         figures = measured(study, options, Path(folder), address)
     if "--json" in arguments:

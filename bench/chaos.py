@@ -62,8 +62,8 @@ class Log:
 
     def add(self, trials: Sequence[Trial], seconds: float) -> None:
         entries = [
-            asdict(one) | {"program": self._program, "seconds": seconds / len(trials)}
-            for one in trials
+            asdict(trial) | {"program": self._program, "seconds": seconds / len(trials)}
+            for trial in trials
         ]
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write("".join(json.dumps(entry) + "\n" for entry in entries))
@@ -74,7 +74,7 @@ class Log:
             return []
         lines = self._path.read_text(encoding="utf-8").splitlines()
         entries = [json.loads(line) for line in lines]
-        return [_trial(one) for one in entries if one["program"] == self._program]
+        return [_trial(entry) for entry in entries if entry["program"] == self._program]
 
 
 def _trial(entry: dict[str, Any]) -> Trial:
@@ -84,7 +84,7 @@ def _trial(entry: dict[str, Any]) -> Trial:
 
 def rarest(trials: Sequence[Trial], fault: str, draw: random.Random) -> list[str]:
     """Return the stages that a fault has hit least, in the order a check goes through them."""
-    hit = Counter(one.stage for one in trials if one.fault == fault)
+    hit = Counter(trial.stage for trial in trials if trial.fault == fault)
     order = sorted(STAGES, key=lambda stage: (hit[stage], draw.random()))
     return sorted(order[:_MOST_OF_A_LIFE], key=STAGES.index)
 

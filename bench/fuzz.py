@@ -139,7 +139,7 @@ def workbook_case(draw: random.Random, folder: Path) -> str:
 
 def _file_case(draw: random.Random, folder: Path, endings: tuple[str, ...]) -> str:
     table, files = _files()
-    name = draw.choice([one for one in files if one.endswith(endings)])
+    name = draw.choice([file for file in files if file.endswith(endings)])
     untouched = draw.random() < _SHARE_UNTOUCHED
     content = files[name] if untouched else damaged(name, files[name], draw)
     path = folder / name

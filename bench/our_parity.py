@@ -27,7 +27,7 @@ def table(artifacts: Path, run: Path, folder: Path) -> dict[str, Any]:
         return {"words": [str(data_folder() / plan.source), *images]}
     snapshot = opened.account.evidence.snapshot
     pixels = opened.account.evidence.cleaned.numeric if images else ()
-    names = [one.name for one in snapshot.columns if one.name not in set(pixels)]
+    names = [column.name for column in snapshot.columns if column.name not in set(pixels)]
     written = folder / "table.csv"
     Store(artifacts).get_table(snapshot.table, names).to_csv(written, index=False)  # fmt: skip
     return {"words": [str(written), *images]}
@@ -38,7 +38,7 @@ def with_bundle(run: Path, folder: Path, words: list[str]) -> dict[str, Any]:
     from assay.predict.__main__ import main
 
     begun = time.perf_counter()
-    images = [f"--images={one}" for one in words[1:]]
+    images = [f"--images={word}" for word in words[1:]]
     code = main([str(run), words[0], "-o", str(folder / OUTPUT), *images])
     if code:
         sys.exit(code)

@@ -161,10 +161,10 @@ def test_a_source_archive_is_enough_to_build_the_wheel(tmp_path):
     (again,) = (tmp_path / "again").iterdir()
 
     with (
-        zipfile.ZipFile(again) as one,
+        zipfile.ZipFile(again) as first,
         zipfile.ZipFile(built(tmp_path / "wheel", "wheel")) as other,
     ):
-        assert one.namelist() == other.namelist()
+        assert first.namelist() == other.namelist()
 
 
 def test_the_image_for_prediction_copies_every_module_that_predicting_imports():

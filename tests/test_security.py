@@ -47,7 +47,7 @@ def dangers(tree: ast.AST) -> list[str]:
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [one.name for one in node.names if one.name in UNPICKLES]
+            found += [name.name for name in node.names if name.name in UNPICKLES]
         elif isinstance(node, ast.ImportFrom) and node.module in UNPICKLES:
             found.append(node.module)
         elif isinstance(node, ast.Call):
@@ -62,7 +62,7 @@ def is_said(given: dict[str | None, ast.expr], name: str, value: bool) -> bool:
 
 
 def danger_of(call: ast.Call) -> list[str]:
-    name, given = named(call.func), {one.arg: one.value for one in call.keywords}
+    name, given = named(call.func), {keyword.arg: keyword.value for keyword in call.keywords}
     last = name.rpartition(".")[2]
     if name in RUNS_CODE or last in OPENS_CODE:
         return [name]

@@ -93,8 +93,9 @@ def _drafted(
 
 def _plain(event: Event) -> dict[str, Any]:
     values = dict(vars(event))
-    if isinstance(event, Finished):
-        values["summary"] = str(event.summary)
+    for name, value in values.items():
+        if isinstance(value, Sentence):
+            values[name] = str(value)
     return values
 
 

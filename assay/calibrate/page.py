@@ -34,7 +34,8 @@ def as_markdown(calibration: Calibration, worlds: Mapping[str, World] = WORLDS) 
             if rate.world in worlds and worlds[rate.world].kind == kind
         ]
         if rates:
-            lines += ["", f"## {_text(f'heading.{kind}')}", "", *_truths(rates, worlds)]
+            heading = Sentence.of(f"calibrate.page.heading.{kind}")
+            lines += ["", f"## {heading}", "", *_truths(rates, worlds)]
             lines += ["", *_table(rates)]
     return "\n".join(lines) + "\n"
 
@@ -61,8 +62,11 @@ def _truths(rates: Sequence[Rate], worlds: Mapping[str, World]) -> list[str]:
 
 
 def _table(rates: Sequence[Rate]) -> list[str]:
-    columns = " | ".join(_text(f"column.{name}") for name in _COLUMNS)
-    lines = [f"| {columns} | |", "| --- | --- | ---: | ---: | --- | --- | --- |"]
+    columns = [Sentence.of(f"calibrate.page.column.{name}") for name in _COLUMNS]
+    lines = [
+        f"| {' | '.join(map(str, columns))} | |",
+        "| --- | --- | ---: | ---: | --- | --- | --- |",
+    ]
     for rate in rates:
         band = _text("range", low=rate.band[0], high=rate.band[1])
         mark = "" if rate.holds else f"**{_text('mark')}**"

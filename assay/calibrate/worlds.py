@@ -47,6 +47,8 @@ _SMALL_COMPARISON = {
     },
 }
 
+_AREAS = {"signal-55": 0.55, "signal-60": 0.60, "signal-65": 0.65, "signal-70": 0.70}
+
 
 @dataclass(frozen=True)
 class World:
@@ -173,13 +175,8 @@ WORLDS = {
         ),
         World("family", "family", generators.null_family),
         *(
-            World(
-                f"signal-{round(100 * area)}",
-                "signal",
-                generators.shifted(area),
-                repetitions=200,
-            )
-            for area in (0.55, 0.60, 0.65, 0.70)
+            World(name, "signal", generators.shifted(area), repetitions=200)
+            for name, area in _AREAS.items()
         ),
         World("signal-xor", "signal", generators.xor, repetitions=200),
         World("linear", "comparison", generators.linear(500), repetitions=100),

@@ -136,8 +136,8 @@ def dataset(name: str, path: Path = CATALOGUE) -> Dataset:
     """
     datasets = catalogue(path)
     if name not in datasets:
-        fault = "unknown" if datasets else "empty"
-        raise StudyError(f"data_download.{fault}", name=name, names=tuple(datasets))
+        key = "data_download.unknown" if datasets else "data_download.empty"
+        raise StudyError(key, name=name, names=tuple(datasets))
     return datasets[name]
 
 

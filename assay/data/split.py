@@ -14,7 +14,7 @@ from assay.data.blocks import in_blocks
 from assay.data.permute import first_rows, has_one_label_each
 from assay.data.samples import Samples
 from assay.errors import DataRefused
-from assay.store.records import Ref, Split
+from assay.store.records import Ref, Split, unit_name
 from assay.store.seeds import generator_for, seed_for
 from assay.study.plans import SplitPlan
 from assay.wording import Sentence
@@ -173,7 +173,7 @@ def _check_counts(samples: Samples, plan: SplitPlan) -> None:
     folds = Sentence.of("data.split.folds", outer=plan.folds, inner=plan.inner_folds)
     things = Sentence.of("data.split.rows")
     if samples.units is not None:
-        things = Sentence.of("data.split.units", unit=samples.unit)
+        things = Sentence.of("data.split.units", unit=unit_name(samples.unit))
     if not _enough(samples.n_units, plan):
         raise DataRefused(
             "data.split.few_units", n=samples.n_units, things=things, folds=folds

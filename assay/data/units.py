@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from assay.errors import DataRefused
-from assay.store.records import CleanStep
+from assay.store.records import ROW_WITH_COPIES, CleanStep
 from assay.study.plans import Cleaning
 from assay.wording import Sentence
 
@@ -41,7 +41,7 @@ def units_of(
         what = Sentence.of("data.units.joined")
         why = Sentence.of("data.units.share_copies", unit=name)
         log.append(CleanStep(what=what, n=n_joined, why=why))
-    return units, name if name != "row" else "row with its copies"
+    return units, name if name != "row" else ROW_WITH_COPIES
 
 
 def _declared(

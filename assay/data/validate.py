@@ -172,7 +172,7 @@ class _Finding(NamedTuple):
     status: Literal["met", "failed", "unchecked"]
     message: Sentence = Sentence.plain("")
     n_unexpected: int | None = None
-    examples: tuple[tuple[int, str], ...] = ()
+    examples: tuple[Sentence, ...] = ()
 
 
 def _outcome(
@@ -188,7 +188,7 @@ def _outcome(
         why=expectation.meta.why,
         message=finding.message,
         n_unexpected=finding.n_unexpected,
-        examples=tuple(f"row {row} has {value}" for row, value in finding.examples),
+        examples=finding.examples,
     )
 
 
@@ -233,37 +233,47 @@ def _failure(rule: Sentence, result: dict[str, Any]) -> _Finding:
     rows = (result.get("unexpected_index_list") or [])[:_N_EXAMPLES]
     values = result.get("unexpected_list") or []
     examples = tuple(
-        (int(row) + 1, short(value)) for row, value in zip(rows, values, strict=False)
+        Sentence.of("data.suite.example", row=int(row) + 1, value=short(value))
+        for row, value in zip(rows, values, strict=False)
     )
     counted = Sentence.of("data.suite.rows", rule=rule, n=n, total=total)
     if examples:
-        shown = tuple(
-            Sentence.of("data.suite.example", row=row, value=value)
-            for row, value in examples
-        )
         counted = Sentence.of(
-            "data.suite.rows_such_as", rule=rule, n=n, total=total, examples=shown
+            "data.suite.rows_such_as", rule=rule, n=n, total=total, examples=examples
         )
     return _Finding("failed", counted, n, examples)
 
 
 def _rule(expectation: Expectation) -> Sentence:
-    """Say what an expectation expects, such as ``age: expected values to be between 0 and 110``."""
+    """Return what an expectation expects, such as ``age: expected values to be between 0 and 110``."""
     kwargs = dict(expectation.kwargs)
     column = kwargs.pop("column", None)
-    words = expectation.type.removeprefix("expect_")
-    words = words.removeprefix("column_").removeprefix("table_").replace("_", " ")
+    rule = _name(expectation.type)
     low, high = kwargs.pop("min_value", None), kwargs.pop("max_value", None)
     if low is not None or high is not None:
-        bounds = ("any" if bound is None else short(bound) for bound in (low, high))
-        words += " " + " and ".join(bounds)
+        bounds = {"low": _bound(low), "high": _bound(high)}
+        rule = Sentence.of("data.suite.between", rule=rule, **bounds)
     if kwargs:
-        arguments = (f"{name} {short(value)}" for name, value in kwargs.items())
-        words += f" ({', '.join(arguments)})"
-    words = _in_one_line(words)
+        arguments = tuple(
+            _in_one_line(f"{name} {short(value)}") for name, value in kwargs.items()
+        )
+        rule = Sentence.of("data.suite.with_arguments", rule=rule, arguments=arguments)
     if not column:
-        return Sentence.of("data.suite.rule_of_table", rule=words)
-    return Sentence.of("data.suite.rule", column=_in_one_line(column), rule=words)
+        return Sentence.of("data.suite.rule_of_table", rule=rule)
+    return Sentence.of("data.suite.rule", column=_in_one_line(column), rule=rule)
+
+
+def _name(kind: str) -> Sentence:
+    """Return the name of a kind of expectation: the catalogue's, or the words that the library's is made of."""
+    words = kind.removeprefix("expect_").removeprefix("column_").removeprefix("table_")
+    name = Sentence.named("data.expectation", kind)
+    return Sentence.plain(words.replace("_", " ")) if name.is_plain else name
+
+
+def _bound(value: object) -> Sentence | str:
+    if value is None:
+        return Sentence.of("data.suite.any")
+    return _in_one_line(short(value))
 
 
 def _why_unchecked(result: dict[str, Any] | None) -> str | None:

@@ -24,6 +24,12 @@ from assay.errors import DataRefused
 from assay.wording import Sentence
 
 _MOST_ROWS = 20_000  # in which leaks are looked for
+_PIXELS = {  # whether there are other columns of numbers, and whether pixels are left out
+    (False, False): "draft.remark.pixels",
+    (True, False): "draft.remark.pixels_others",
+    (False, True): "draft.remark.pixels_dropped",
+    (True, True): "draft.remark.pixels_others_dropped",
+}
 _PIXEL = re.compile(r"(?:pixel|px)[_ -]?\d+(?:[_ -]\d+)*", re.IGNORECASE)
 
 
@@ -89,9 +95,8 @@ def picture_in(roles: tuple[Role, ...]) -> Sentence | None:
         if 8 <= side <= 64 and side * side * channels == len(pixels):
             others = any(role.word == "number" for role in roles if role not in pixels)
             dropped = any(role.left_out is not None for role in pixels)
-            key = "_".join(["pixels", *["others"] * others, *["dropped"] * dropped])
             size = f"{{ height = {side}, width = {side}, channels = {channels} }}"
-            return Sentence.of(f"draft.remark.{key}", n=len(pixels), size=size)
+            return Sentence.of(_PIXELS[others, dropped], n=len(pixels), size=size)
     return None
 
 

@@ -114,7 +114,7 @@ def _plan(facts: Facts, suite: str) -> str:
     lines = [
         "[plan.a]",
         f"claim = {toml(_claim(aim))}",
-        _comment(f"bar_{aim.metric}"),
+        _commented(Sentence.of(f"draft.comment.bar_{aim.metric}")),
         f"at_least = {aim.at_least}",
         f"source = {toml(facts.source)}",
         *map(_commented, aim.why),
@@ -124,7 +124,10 @@ def _plan(facts: Facts, suite: str) -> str:
         lines.append(f"positive = {toml(aim.positive)}")
     lines += _independence(facts)
     lines += [f"task = {toml(aim.task)}", f"metric = {toml(aim.metric)}"]
-    lines += [_comment(f"margin_{aim.metric}"), "margin = 0.02"]
+    lines += [
+        _commented(Sentence.of(f"draft.comment.margin_{aim.metric}")),
+        "margin = 0.02",
+    ]
     lines += [f"suite = {toml(suite)}"]
     return "\n".join(lines)
 

@@ -94,13 +94,17 @@ def _name(codec: str) -> Sentence:
 
 
 def _not_decoded(line: int, tried: list[str], source: Named) -> DataRefused:
-    remedy = "save_or_declare_encoding" if source.in_a_study else "save_as_utf_8"
+    remedy = (
+        "formats.save_or_declare_encoding"
+        if source.in_a_study
+        else "formats.save_as_utf_8"
+    )
     return DataRefused(
         "formats.wrong_encoding" if len(tried) == 1 else "formats.unknown_encoding",
         file=source.name,
         place=line_number(line),
         encoding=_name(tried[0]) if len(tried) == 1 else tried[-1],
-        remedy=Sentence.of(f"formats.{remedy}"),
+        remedy=Sentence.of(remedy),
     )
 
 

@@ -7,7 +7,7 @@ from assay.errors import DataRefused
 from assay.formats.checks import Named, Place, line_number, shown
 from assay.wording import Sentence
 
-KINDS = {bool: "true and false", int: "numbers", float: "numbers", str: "text"}
+KINDS = {bool: "booleans", int: "numbers", float: "numbers", str: "text"}
 
 
 class Pairs(list[tuple[str, Any]]):
@@ -57,7 +57,7 @@ def row_of(pairs: Pairs, place: Place, source: Named) -> dict[str, Any]:
 
 
 def kind_of(value: Any, key: str, place: Place, source: Named) -> str:
-    """Return what kind of value a key holds.
+    """Return what kind of value a key holds: booleans, numbers or text.
 
     Raises
     ------
@@ -75,3 +75,8 @@ def kind_of(value: Any, key: str, place: Place, source: Named) -> str:
             value=Sentence.of(f"formats.nested.{nested}"),
         )
     return kind
+
+
+def kind_name(kind: str) -> Sentence:
+    """Return a kind of value by its name in a sentence."""
+    return Sentence.of(f"formats.kind.{kind}")

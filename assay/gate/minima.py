@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from assay.data.permute import first_rows, has_one_label_each, n_shifts
 from assay.data.samples import Samples
-from assay.store.records import GateResult
+from assay.store.records import GateResult, unit_name
 from assay.study.plans import Gating
 from assay.wording import Sentence, Value
 
@@ -65,7 +65,7 @@ def _shortfalls(
 
 
 def _counted_units(samples: Samples, units: NDArray[np.int32]) -> list[_Shortfall]:
-    unit: dict[str, Value] = {"unit": samples.unit}
+    unit: dict[str, Value] = {"unit": unit_name(samples.unit)}
     counted = [_Shortfall(samples.n_units, _MIN_UNITS, "units", unit)]
     if samples.task != "regression" and has_one_label_each(samples.labels, units):
         of_units = samples.labels[first_rows(units)]

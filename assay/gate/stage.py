@@ -98,11 +98,11 @@ def _tested(statistic: GateStatistic, plan: Gating) -> _Tested:
     scores = statistic.scores([samples.labels, *first])
     observed, null = scores[0], scores[1:].max(axis=1)
     score = float(observed.max())
-    report("permutations", len(null), most)
+    report("gate.permutations", len(null), most)
     while more := min(_next(score, null, plan), most - len(null)):
         scores = statistic.scores(statistic.relabellings(len(null), more))
         null = np.concatenate([null, scores.max(axis=1)])
-        report("permutations", len(null), most)
+        report("gate.permutations", len(null), most)
     if plan.gate.stop == "never":
         return _Tested(observed, null, len(null), permutation_p_value(score, null))
     number, p_value = stopping_point(score, null, plan.alpha)

@@ -22,6 +22,7 @@ from assay.networks.spec import Shape
 from assay.networks.train import train
 from assay.preprocess import fit as preprocess
 from assay.preprocess import outliers
+from assay.store.records import unit_name
 from assay.store.seeds import generator_for, seed_for
 from assay.study.plans import CleanPlan, Gating
 from assay.wording import Sentence
@@ -182,7 +183,7 @@ class GateStatistic:
                     "gate.remark.alone",
                     n=alone,
                     n_rows=samples.n_rows,
-                    unit=samples.unit,
+                    unit=unit_name(samples.unit),
                 )
             )
         if len(remarks) == 2:

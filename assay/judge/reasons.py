@@ -15,6 +15,7 @@ from assay.store.records import (
     Flag,
     GateResult,
     model_name,
+    unit_name,
 )
 from assay.store.verdict import OutcomeWord
 from assay.study.plans import LOSSES, Judging
@@ -50,7 +51,9 @@ def compared(
     values["rows"] = rows
     if samples.units is None:
         return Sentence("judge.reason.inconclusive_rows", values)
-    return Sentence("judge.reason.inconclusive_units", values | {"unit": samples.unit})
+    return Sentence(
+        "judge.reason.inconclusive_units", values | {"unit": unit_name(samples.unit)}
+    )
 
 
 def _scores(decider: str, models: Mapping[str, Interval], plan: Judging) -> Sentence:
@@ -71,7 +74,9 @@ def _gain(gain: Interval, samples: Samples, plan: Judging) -> Sentence:
     }
     if samples.units is None:
         return Sentence.of("judge.reason.gain", **bounds)
-    return Sentence.of("judge.reason.gain_by_unit", **bounds, unit=samples.unit)
+    return Sentence.of(
+        "judge.reason.gain_by_unit", **bounds, unit=unit_name(samples.unit)
+    )
 
 
 def suspected(alarm: Flag) -> Sentence:
@@ -96,7 +101,9 @@ def not_passed(gate: GateResult, samples: Samples, plan: Judging) -> Sentence:
     values: dict[str, Value] = {
         "best": Sentence("judge.reason.best", best)
         if samples.units is None
-        else Sentence("judge.reason.best_by_unit", best | {"unit": samples.unit}),
+        else Sentence(
+            "judge.reason.best_by_unit", best | {"unit": unit_name(samples.unit)}
+        ),
         "effect": effect(gate.statistic, plan.smallest_effect),
     }
     if gate.word == "no_signal":
@@ -119,7 +126,9 @@ def too_little(cleaned: Cleaned) -> Sentence:
         what.append(Sentence.of("judge.reason.few_rows", **counts))
     if cleaned.n_units < MIN_UNITS_TO_COMPARE:
         counts = {"n": cleaned.n_units, "least": MIN_UNITS_TO_COMPARE}
-        what.append(Sentence.of("judge.reason.few_units", **counts, unit=cleaned.unit))
+        what.append(
+            Sentence.of("judge.reason.few_units", **counts, unit=cleaned.unit_name)
+        )
     if rarest < MIN_CLASS_TO_COMPARE:
         name = cleaned.classes[cleaned.counts.index(rarest)]
         counts = {"n": rarest, "least": MIN_CLASS_TO_COMPARE}

@@ -144,7 +144,7 @@ def _learning_curve(
     failed: dict[str, Sentence] = {}
     names = fold.budget.shares
     for number, name in enumerate(names):
-        report("learning curve", number, len(names))
+        report("models.step.learning_curve", number, len(names))
         share = Fraction(name)
         try:
             inner = training_subset(fold.samples, fold.inner, share, fold.own_seed)
@@ -158,7 +158,7 @@ def _learning_curve(
             )
             continue
         at_rows[name] = AtRows(n_rows=int((inner >= 0).sum()), scores=scores)
-    report("learning curve", len(names), len(names))
+    report("models.step.learning_curve", len(names), len(names))
     return at_rows, failed, refit
 
 

@@ -68,7 +68,7 @@ def tune_permuted(
     scores: dict[str, list[float]] = {}
     with threadpool_limits(1):
         for number in range(audit.self_test):
-            report("permuted labels", number, audit.self_test)
+            report("models.step.permuted_labels", number, audit.self_test)
             fold = folds[number % len(folds)]
             labels = relabelled(alone, fold, seed, number)
             permuted = dataclasses.replace(samples, labels=labels)
@@ -77,7 +77,7 @@ def tune_permuted(
                 fit = tuned(part, family, seed_for(own, name))
                 value = statistic(labels[part.test], fit.predictions, samples.task)
                 scores.setdefault(name, []).append(value)
-        report("permuted labels", audit.self_test, audit.self_test)
+        report("models.step.permuted_labels", audit.self_test, audit.self_test)
     return _self_test(scores, 0.0 if part.regression else 0.5, audit)
 
 

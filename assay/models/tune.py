@@ -103,7 +103,7 @@ def tune_fold(
         for number, (name, family) in enumerate(models.items()):
             report(name, number, len(models))
             fits[name] = tuned(part, family, seed_for(seed, name))
-        report("models", len(models), len(models))
+        report("models.step.models", len(models), len(models))
     return fits
 
 

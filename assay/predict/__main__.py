@@ -30,7 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write(f"{_text('interrupted')}\n")
+        sys.stderr.write(f"{render(Sentence.of('predict.interrupted'))}\n")
         return 130
     show(summary, as_json=options.json, fully=options.verbose)
     return 0
@@ -61,23 +61,21 @@ def _choose_language(words: Sequence[str] | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m assay.predict",
-        description=_text("help.description"),
-        epilog=_text("help.exit_codes"),
+        description=_help("description"),
+        epilog=_help("exit_codes"),
     )
-    parser.add_argument("bundle", help=_text("help.bundle"))
-    parser.add_argument("table", help=_text("help.table"))
-    parser.add_argument("-o", "--output", metavar="FILE", help=_text("help.output"))
-    parser.add_argument("--images", metavar="PATH", help=_text("help.images"))
-    parser.add_argument("--lang", choices=LANGUAGES, help=_text("help.lang"))
-    parser.add_argument("--json", action="store_true", help=_text("help.json"))
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help=_text("help.verbose")
-    )
+    parser.add_argument("bundle", help=_help("bundle"))
+    parser.add_argument("table", help=_help("table"))
+    parser.add_argument("-o", "--output", metavar="FILE", help=_help("output"))
+    parser.add_argument("--images", metavar="PATH", help=_help("images"))
+    parser.add_argument("--lang", choices=LANGUAGES, help=_help("lang"))
+    parser.add_argument("--json", action="store_true", help=_help("json"))
+    parser.add_argument("-v", "--verbose", action="store_true", help=_help("verbose"))
     return parser
 
 
-def _text(name: str) -> str:
-    return render(Sentence.of(f"predict.{name}"))
+def _help(name: str) -> str:
+    return render(Sentence.of(f"predict.help.{name}"))
 
 
 if __name__ == "__main__":

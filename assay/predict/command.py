@@ -52,14 +52,17 @@ class Summary:
     def sentence(self) -> str:
         """Return the summary as a line for a person."""
         number = "row" if self.rows == 1 else "rows"
+        marked = (
+            Sentence.of("predict.some_marked", n=self.marked)
+            if self.marked
+            else Sentence.of("predict.none_marked")
+        )
         return render(
             Sentence.of(
-                f"predict.{number}_predicted"
-                if self.marked
-                else f"predict.{number}_predicted_unmarked",
+                f"predict.predicted.{number}",
                 n_rows=self.rows,
                 seconds=self.seconds,
-                n_marked=self.marked,
+                marked=marked,
                 file=self.file,
             )
         )

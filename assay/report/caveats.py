@@ -32,7 +32,7 @@ def _of_every_run(evidence: Evidence) -> Iterator[Sentence]:
     if evidence.cleaned.units is None:
         yield Sentence("judge.caveat.rows")
     else:
-        yield Sentence.of("judge.caveat.units", unit=evidence.cleaned.unit)
+        yield Sentence.of("judge.caveat.units", unit=evidence.cleaned.unit_name)
     yield Sentence("judge.caveat.future")
     if evidence.results:
         share = 1 - 1 / evidence.split.folds

@@ -63,7 +63,7 @@ def chance(gate: GateResult, say: Say, n_bins: int = 24) -> Picture | None:
     return Picture(
         canvas.svg(say.plain("gate.picture_alt", **facts)),
         say("gate.picture_caption", n=facts["n"]),
-        tuple(say.plain(f"gate.{head}") for head in ("from", "to", "copies")),
+        tuple(map(say.plain, ("gate.from", "gate.to", "gate.copies"))),
         tuple(
             (f"{left:.4f}", f"{left + width:.4f}", str(n))
             for left, n in zip(lefts, counts, strict=True)
@@ -107,10 +107,10 @@ def leads(deep: DeepLearning, metric: Metric, say: Say) -> Picture | None:
     if not deep.against:
         return None
     canvas = Canvas("leads", 74 + 40 * len(deep.against))
-    for place, (name, one) in enumerate(deep.against.items()):
-        gain = figure(metric, one.delta, signed=True)
+    for place, (name, lead) in enumerate(deep.against.items()):
+        gain = figure(metric, lead.delta, signed=True)
         over = say.plain("comparison.over", name=say.model(name))
-        _draw_lead(canvas.axes, len(deep.against) - place, one, f"{over}  {gain}")
+        _draw_lead(canvas.axes, len(deep.against) - place, lead, f"{over}  {gain}")
     _mark_margin(canvas, deep, say)
     metric_name = say.plain(METRICS[metric])
     canvas.along(say.plain("comparison.gain_axis", metric=metric_name))
@@ -119,24 +119,24 @@ def leads(deep: DeepLearning, metric: Metric, say: Say) -> Picture | None:
         say.plain(
             "comparison.gain_of",
             name=say.model(name),
-            delta=figure(metric, one.delta, signed=True),
-            low=figure(metric, one.lower, signed=True),
-            high=figure(metric, one.upper, signed=True),
+            delta=figure(metric, lead.delta, signed=True),
+            low=figure(metric, lead.lower, signed=True),
+            high=figure(metric, lead.upper, signed=True),
         )
-        for name, one in deep.against.items()
+        for name, lead in deep.against.items()
     )
     alt = say.plain("comparison.gains_alt", margin=f"{deep.margin:g}", values=gains)
     return Picture(canvas.svg(alt), say("comparison.gains_caption"), (), ())
 
 
-def _draw_lead(axes: Axes, y: float, one: Against, name: str) -> None:
+def _draw_lead(axes: Axes, y: float, lead: Against, name: str) -> None:
     """Draw the 95 % interval thin, the bounds thick, the gain as a dot, and its name above."""
-    axes.plot(one.interval_95, [y, y], color=SOFT, lw=1)
-    axes.plot([one.lower, one.upper], [y, y], color=BLUE, lw=4.5, alpha=0.55)
-    axes.plot([one.delta], [y], "o", color=BLUE, ms=7, mec=PAGE, mew=1)
+    axes.plot(lead.interval_95, [y, y], color=SOFT, lw=1)
+    axes.plot([lead.lower, lead.upper], [y, y], color=BLUE, lw=4.5, alpha=0.55)
+    axes.plot([lead.delta], [y], "o", color=BLUE, ms=7, mec=PAGE, mew=1)
     axes.annotate(
         name,
-        (one.delta, y),
+        (lead.delta, y),
         (0, 8),
         textcoords="offset points",
         ha="center",
@@ -148,7 +148,7 @@ def _mark_margin(canvas: Canvas, deep: DeepLearning, say: Say) -> None:
     """Draw zero and the margin as lines through all intervals, each with its name."""
     axes, top = canvas.axes, len(deep.against) + 1.0
     ends = [0.0, deep.margin]
-    ends += [end for one in deep.against.values() for end in one.interval_95]
+    ends += [end for lead in deep.against.values() for end in lead.interval_95]
     pad = 0.22 * (max(ends) - min(ends))
     nothing = say.plain("comparison.no_gain")
     margin = say.plain("comparison.margin", margin=f"{deep.margin:g}")

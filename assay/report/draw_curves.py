@@ -49,7 +49,7 @@ def roc(findings: Findings, say: Say) -> Picture | None:
         canvas.svg(say.plain("behaviour.roc_alt", values=_areas(findings.roc, say))),
         caption,
         (say.plain("behaviour.of"), say.plain("behaviour.area")),
-        tuple((say.model(one.of), f"{one.area:.4f}") for one in findings.roc),
+        tuple((say.model(curve.of), f"{curve.area:.4f}") for curve in findings.roc),
     )
 
 
@@ -62,7 +62,7 @@ def precision(findings: Findings, say: Say) -> Picture | None:
     axes = canvas.axes
     for rate in list(findings.base_rates.values())[: 1 if binary else 0]:
         axes.axhline(rate, color=LINE, lw=1, ls=(0, (4, 3)))
-    ends = [y for one in findings.precision for x, y in zip(one.x, one.y, strict=True) if x > 0.5]  # fmt: skip
+    ends = [y for curve in findings.precision for x, y in zip(curve.x, curve.y, strict=True) if x > 0.5]  # fmt: skip
     names: Literal["high", "low"] = "high" if fmean(ends or [1.0]) < 0.5 else "low"
     _curves(axes, findings.precision, say, binary=binary, names=names)
     _unit_square(
@@ -87,11 +87,11 @@ def precision(findings: Findings, say: Say) -> Picture | None:
         ),
         tuple(
             (
-                say.model(one.of),
-                f"{one.area:.4f}",
-                f"{rates.get(one.of, next(iter(rates.values()))):.3f}",
+                say.model(curve.of),
+                f"{curve.area:.4f}",
+                f"{rates.get(curve.of, next(iter(rates.values()))):.3f}",
             )
-            for one in findings.precision
+            for curve in findings.precision
         ),
     )
 
@@ -106,9 +106,9 @@ def _with_named(caption: Markup, curves: Sequence[Curve], say: Say) -> Markup:
 def _areas(curves: Sequence[Curve], say: Say) -> str:
     return "; ".join(
         say.plain(
-            "behaviour.curve_value", name=say.model(one.of), area=f"{one.area:.3f}"
+            "behaviour.curve_value", name=say.model(curve.of), area=f"{curve.area:.3f}"
         )
-        for one in curves
+        for curve in curves
     )
 
 
@@ -122,33 +122,33 @@ def _curves(
 ) -> None:
     """Draw the lines and write the name of each, or of the weakest of many classes, at the right."""
     colour = (
-        colours([one.of for one in curves])
+        colours([curve.of for curve in curves])
         if binary
-        else {one.of: SOFT for one in curves}
+        else {curve.of: SOFT for curve in curves}
     )
-    weakest = sorted(curves, key=lambda one: one.area)[:_NAMED_LINES]
+    weakest = sorted(curves, key=lambda curve: curve.area)[:_NAMED_LINES]
     named = list(curves) if binary else weakest
     if not binary:
         hues = (BLUE, VERMILION, "#009e73", "#cc79a7")
-        colour |= {one.of: hue for one, hue in zip(named, hues, strict=False)}
-    for one in sorted(curves, key=lambda one: one in named):
-        bold = one.of == DEEP or (not binary and one in named)
+        colour |= {curve.of: hue for curve, hue in zip(named, hues, strict=False)}
+    for curve in sorted(curves, key=lambda curve: curve in named):
+        bold = curve.of == DEEP or (not binary and curve in named)
         axes.plot(
-            one.x,
-            one.y,
-            color=colour[one.of],
+            curve.x,
+            curve.y,
+            color=colour[curve.of],
             lw=2.2 if bold else 1.3,
-            alpha=1 if one in named else 0.5,
+            alpha=1 if curve in named else 0.5,
         )
     start = 0.06 + 0.075 * len(named) if names == "low" else 0.99
-    for place, one in enumerate(sorted(named, key=lambda one: -one.area)):
+    for place, curve in enumerate(sorted(named, key=lambda curve: -curve.area)):
         axes.annotate(
-            f"{short(say.model(one.of), 18)}: {one.area:.3f}",
+            f"{short(say.model(curve.of), 18)}: {curve.area:.3f}",
             (0.97, start - 0.075 * place),
             ha="right",
             va="top",
-            color=colour[one.of],
-            fontweight="bold" if one.of == DEEP else "normal",
+            color=colour[curve.of],
+            fontweight="bold" if curve.of == DEEP else "normal",
             bbox=COVER,
         )
 
@@ -172,7 +172,7 @@ def calibration(findings: Findings, say: Say) -> Picture | None:
     canvas = Canvas("calibration", 250)
     canvas.axes.plot([0, 1], [0, 1], color=LINE, lw=1, ls=(0, (4, 3)))
     models = sorted(findings.calibration, key=lambda name: name == DEEP)
-    seen = [(one.predicted, one.observed) for name in models for one in findings.calibration[name]]  # fmt: skip
+    seen = [(b.predicted, b.observed) for name in models for b in findings.calibration[name]]  # fmt: skip
     n_right = sum(x > 0.55 and y < 0.3 for x, y in seen)
     right = n_right <= sum(x < 0.45 and y > 0.7 for x, y in seen)
     for place, name in enumerate(models if right else models[::-1]):
@@ -227,5 +227,5 @@ def _draw_bins(
     )
 
 
-def _bin(name: str, one: Bin) -> tuple[str, ...]:
-    return name, f"{one.predicted:.3f}", f"{one.observed:.3f}", f"{one.n:,}"
+def _bin(name: str, b: Bin) -> tuple[str, ...]:
+    return name, f"{b.predicted:.3f}", f"{b.observed:.3f}", f"{b.n:,}"

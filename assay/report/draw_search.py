@@ -64,7 +64,7 @@ def _draw_trials(
     colour, ends = colours(list(scores)), []
     for place, (name, by_trial) in enumerate(means.items()):
         nudge = 0.12 * (place - (len(means) - 1) / 2)
-        dots = [(n + 1 + nudge, one) for n in by_trial for one in scores[name][n]]
+        dots = [(n + 1 + nudge, score) for n in by_trial for score in scores[name][n]]
         dots = dots[:: 1 + len(dots) // 200]
         x, y, hue = [n + 1 for n in by_trial], list(by_trial.values()), colour[name]
         axes.plot(*zip(*dots, strict=True), "o", color=hue, ms=3, alpha=0.35)
@@ -95,12 +95,12 @@ def trial_scores(results: Sequence[FoldResult]) -> dict[str, dict[int, list[floa
 
 def epochs(folds: Sequence[Epochs], say: Say) -> Picture | None:
     """Return how the winner learned on each outer fold."""
-    shown = [one for one in folds if one.stopping]
+    shown = [fold for fold in folds if fold.stopping]
     if not shown:
         return None
     canvas = Canvas("epochs", 215)
-    for one in shown:
-        _draw_epochs(canvas.axes, one)
+    for fold in shown:
+        _draw_epochs(canvas.axes, fold)
     for place, (key, colour) in enumerate((("stopping", BLUE), ("training", SOFT))):
         canvas.note(
             say.plain(f"search.{key}"),
@@ -115,7 +115,7 @@ def epochs(folds: Sequence[Epochs], say: Say) -> Picture | None:
     canvas.heights()
     canvas.title(say.plain("search.loss_axis"))
     canvas.margins(left=46, top=34, bottom=36)
-    taken = [epoch for one in shown for epoch in one.best] or [0]
+    taken = [epoch for fold in shown for epoch in fold.best] or [0]
     ends = {"low": str(min(taken)), "high": str(max(taken))}
     return Picture(
         canvas.svg(say.plain("search.epochs_alt", **ends)),
@@ -126,19 +126,23 @@ def epochs(folds: Sequence[Epochs], say: Say) -> Picture | None:
             say.plain("search.taken"),
         ),
         tuple(
-            (str(one.fold + 1), str(len(one.stopping)), ", ".join(map(str, one.best)))
-            for one in shown
+            (
+                str(fold.fold + 1),
+                str(len(fold.stopping)),
+                ", ".join(map(str, fold.best)),
+            )
+            for fold in shown
         ),
     )
 
 
-def _draw_epochs(axes: Axes, one: Epochs) -> None:
+def _draw_epochs(axes: Axes, fold: Epochs) -> None:
     """Draw both losses of a fold, with a dot at the mean epoch its networks were taken from."""
     learned, stopped = (
-        range(1, len(losses) + 1) for losses in (one.training, one.stopping)
+        range(1, len(losses) + 1) for losses in (fold.training, fold.stopping)
     )
-    axes.plot(learned, one.training, color=SOFT, lw=1, alpha=0.5)
-    axes.plot(stopped, one.stopping, color=BLUE, lw=1.5, alpha=0.8)
-    if one.best:
-        best = min(max(1, round(fmean(one.best))), len(one.stopping))
-        axes.plot([best], [one.stopping[best - 1]], "o", color=BLUE, ms=6, mec=PAGE)
+    axes.plot(learned, fold.training, color=SOFT, lw=1, alpha=0.5)
+    axes.plot(stopped, fold.stopping, color=BLUE, lw=1.5, alpha=0.8)
+    if fold.best:
+        best = min(max(1, round(fmean(fold.best))), len(fold.stopping))
+        axes.plot([best], [fold.stopping[best - 1]], "o", color=BLUE, ms=6, mec=PAGE)

@@ -122,13 +122,13 @@ def _of_classes(tested: Predicted, names: Sequence[str]) -> dict[str, object]:
         asked = sorted(np.argsort(-counts, kind="stable")[:_MOST_CLASSES])
         wanted = [(names[k], tested.labels == k, net[:, k]) for k in asked]
         rates = {names[k]: float(counts[k] / counts.sum()) for k in asked}
-    wanted = [one for one in wanted if 0 < one[1].sum() < len(one[1])]
+    wanted = [case for case in wanted if 0 < case[1].sum() < len(case[1])]
     bins = {model: _bins(tested.labels, p) for model, p in tested.by_model.items()}
     matrix = np.zeros((len(names), len(names)), dtype=int)
     np.add.at(matrix, (tested.labels, net.argmax(axis=1)), 1)
     return {
-        "roc": tuple(roc(*one) for one in wanted),
-        "precision": tuple(precision(*one) for one in wanted),
+        "roc": tuple(roc(*case) for case in wanted),
+        "precision": tuple(precision(*case) for case in wanted),
         "base_rates": rates,
         "calibration": bins,
         "calibration_error": {

@@ -188,9 +188,9 @@ def _of_behaviour(verdict: Verdict, account: Account, say: Say) -> dict[str, Any
     if behaviour is None:
         return {}
     dependences: list[Picture] = [
-        draw_columns.dependence(one, number, say)
-        for number, one in enumerate(behaviour.dependences)
-        if one.values
+        draw_columns.dependence(curve, number, say)
+        for number, curve in enumerate(behaviour.dependences)
+        if curve.values
     ]
     return {
         "importances": draw_columns.importances(behaviour.importances, metric, say),

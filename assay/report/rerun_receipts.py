@@ -59,7 +59,7 @@ def _kept(run: Run, path: Path, signature: Signature) -> Kept:
 
 def reached(receipts: Sequence[Kept]) -> dict[Tier, tuple[int, int]]:
     """Return how many receipts show each tier, and how many of them are signed."""
-    shown = [(one.tier, one.signature.holds) for one in receipts]
+    shown = [(receipt.tier, receipt.signature.holds) for receipt in receipts]
     return {
         tier: (
             sum(tier_shown == tier for tier_shown, _ in shown),

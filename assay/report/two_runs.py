@@ -60,63 +60,63 @@ class Comparison(Record):
         return all(line.equal for line in self.digests)
 
 
-def compare(one: Run, other: Run) -> Comparison:
+def compare(first: Run, other: Run) -> Comparison:
     """Compare two opened runs, key by key."""
-    same = [run.manifest.same for run in (one, other)]
-    ran = [_circumstances(run) for run in (one, other)]
+    same = [run.manifest.same for run in (first, other)]
+    ran = [_circumstances(run) for run in (first, other)]
     studies = [
         _flat(run.registration.study.model_dump(mode="json", exclude={"overrides"}))
-        for run in (one, other)
+        for run in (first, other)
     ]
     keys = list(dict.fromkeys([*same[0], *same[1]]))
-    same_run = one.manifest == other.manifest
+    same_run = first.manifest == other.manifest
     return Comparison(
-        one=one.folder.resolve().name,
+        one=first.folder.resolve().name,
         other=other.folder.resolve().name,
         same_run=same_run,
-        verdicts=_lines(_answers(one), _answers(other)),
+        verdicts=_lines(_answers(first), _answers(other)),
         study=_differing(*studies),
         digests=tuple(
             Line(what=key, one=same[0].get(key), other=same[1].get(key)) for key in keys
         ),
         circumstances=_differing(*ran),
-        tier=None if same_run else _tier(one, other),
-        difference=as_sentence(_first_difference(one, other)),
-        largest_difference=_largest_difference(one, other),
+        tier=None if same_run else _tier(first, other),
+        difference=as_sentence(_first_difference(first, other)),
+        largest_difference=_largest_difference((first, other)),
     )
 
 
-def _tier(one: Run, other: Run) -> Tier | None:
-    plan = one.registration.study.of(one.verdict.plan)
+def _tier(first: Run, other: Run) -> Tier | None:
+    plan = first.registration.study.of(first.verdict.plan)
     return tier_of(
-        one.manifest,
+        first.manifest,
         other.manifest,
-        (one.verdict, other.verdict),
-        moved_scores(one.folder, other.folder),
+        (first.verdict, other.verdict),
+        moved_scores(first.folder, other.folder),
         plan.margin,
     )
 
 
-def _first_difference(one: Run, other: Run) -> Sentence | str:
+def _first_difference(first: Run, other: Run) -> Sentence | str:
     """Return where two runs of the same inputs part; empty where they are equal or of other inputs."""
-    same, later = one.manifest.same, other.manifest.same
+    same, later = first.manifest.same, other.manifest.same
     if any(same.get(name) != later.get(name) for name in INPUTS):
         return ""
     difference = first_difference(
-        (one.folder, one.manifest), (other.folder, other.manifest)
+        (first.folder, first.manifest), (other.folder, other.manifest)
     )
     return "" if difference is None else difference.sentence()
 
 
-def _lines(one: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:
+def _lines(first: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:
     return tuple(
-        Line(what=key, one=one.get(key), other=other.get(key))
-        for key in dict.fromkeys([*one, *other])
+        Line(what=key, one=first.get(key), other=other.get(key))
+        for key in dict.fromkeys([*first, *other])
     )
 
 
-def _differing(one: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:
-    return tuple(line for line in _lines(one, other) if not line.equal)
+def _differing(first: dict[str, str], other: dict[str, str]) -> tuple[Line, ...]:
+    return tuple(line for line in _lines(first, other) if not line.equal)
 
 
 def _answers(run: Run) -> dict[str, str]:
@@ -138,10 +138,10 @@ def _answers(run: Run) -> dict[str, str]:
         answers["claim.score"] = (
             f"{figure(verdict.metric, claim.score)} ({low} – {high})"
         )
-    for name, one in deep.against.items():
+    for name, lead in deep.against.items():
         gain, low, high = (
             figure(verdict.metric, value, signed=True)
-            for value in (one.delta, one.lower, one.upper)
+            for value in (lead.delta, lead.lower, lead.upper)
         )
         answers[f"against.{name}"] = f"{gain} ({low} – {high})"
     if deep.delta is not None:
@@ -164,7 +164,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
     >>> _flat({"folds": 5, "drop": [{"column": "x", "reason": "an id"}], "text": ["y"]})
     {'folds': '5', 'drop.x.reason': 'an id', 'text': '["y"]'}
     """
-    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         value = _by_name(value)
     if isinstance(value, dict):
         flat: dict[str, str] = {}
@@ -178,18 +178,18 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
 def _by_name(items: list[Any]) -> dict[str, Any]:
     """Return a list of tables so that one more or less leaves the others' keys as they are."""
     for key in ("sentinel", "column", "name"):
-        names = [one.get(key) if isinstance(one, dict) else None for one in items]
+        names = [item.get(key) if isinstance(item, dict) else None for item in items]
         if all(isinstance(name, str) for name in names) and len({*names}) == len(names):
             return {
-                one[key]: {k: v for k, v in one.items() if k != key} or one
-                for one in items
+                item[key]: {k: v for k, v in item.items() if k != key} or item
+                for item in items
             }
-    return {str(place): one for place, one in enumerate(items)}
+    return {str(place): item for place, item in enumerate(items)}
 
 
-def _largest_difference(one: Run, other: Run) -> dict[str, float]:
+def _largest_difference(runs: tuple[Run, Run]) -> dict[str, float]:
     """Return how far apart the predictions of the same rows are; empty where the rows or folds differ."""
-    tables = [_predictions(run) for run in (one, other)]
+    tables = [_predictions(run) for run in runs]
     if any(table is None for table in tables):
         return {}
     first, second = (table for table in tables if table is not None)

@@ -42,7 +42,7 @@ def account_of(
         chance=judgement.chance,
         scores=judgement.scores,
         fold_scores=judgement.fold_scores,
-        findings=None if seen is None else _found(seen, evidence, plan),
+        findings=None if seen is None else _findings_of(seen, evidence, plan),
         terms=Sentence.plain("")
         if terms is None
         else Sentence.of("report.terms", terms=terms.terms(), address=terms.address),
@@ -72,16 +72,18 @@ def report_files(
     return files
 
 
-def _found(seen: Seen, evidence: Evidence, plan: Plan) -> Findings:
+def _findings_of(seen: Seen, evidence: Evidence, plan: Plan) -> Findings:
     image, behaviour = plan.clean.image, evidence.behaviour
     ranked = (
-        sorted(behaviour.importances, key=lambda one: -one.drop) if behaviour else []
+        sorted(behaviour.importances, key=lambda importance: -importance.drop)
+        if behaviour
+        else []
     )
     return findings(
         seen.predicted,
         evidence.cleaned,
         seen.features,
-        [one.column for one in ranked],
+        [importance.column for importance in ranked],
         pixels_of(seen.features, image) if image and evidence.cleaned.image else None,
     )
 

@@ -73,11 +73,11 @@ def reproduced(
         (again,) = (place / "artifacts" / "runs").iterdir()
         now = datetime.now(UTC)
         when, who = now.isoformat(timespec="seconds"), getpass.getuser()
-        found = receipt(run, open_run(again), where, who, when)
-        path = _kept(store, found, now)
-        if found.difference is None:
+        compared = receipt(run, open_run(again), where, who, when)
+        path = _kept(store, compared, now)
+        if compared.difference is None:
             shutil.rmtree(place)
-    return found, path
+    return compared, path
 
 
 def as_environment(word: str) -> Environment:
@@ -90,7 +90,11 @@ def as_environment(word: str) -> Environment:
     """
     if word not in get_args(Environment):
         raise StudyError(
+<<<<<<< HEAD
             "reproduce.unknown_environment", name=word, names=get_args(Environment)
+=======
+            "reproduce.environment", name=word, choices=get_args(Environment)
+>>>>>>> words
         )
     return cast("Environment", word)
 
@@ -103,15 +107,15 @@ def _words(
     artifacts: Path,
 ) -> list[str]:
     words = ["check", str(study), "--fresh", "--artifacts", str(artifacts)]
-    words += [word for one in overrides for word in ("--set", one)]
+    words += [word for override in overrides for word in ("--set", override)]
     words += ["--data", str(data.resolve())] if data else []
     return words + ["--multiverse"] * (run.verdict.multiverse is not None)
 
 
-def _kept(store: Store, found: Receipt, now: datetime) -> Path:
-    name = f"{now:%Y%m%dT%H%M%S}-{found.tier or 'differs'}.json"
-    path = store.folder / "receipts" / found.run / name
-    store.files.write(path, found.model_dump_json(indent=2).encode() + b"\n")
+def _kept(store: Store, compared: Receipt, now: datetime) -> Path:
+    name = f"{now:%Y%m%dT%H%M%S}-{compared.tier or 'differs'}.json"
+    path = store.folder / "receipts" / compared.run / name
+    store.files.write(path, compared.model_dump_json(indent=2).encode() + b"\n")
     return path
 
 
@@ -148,7 +152,11 @@ def _limited(cpu: str | None) -> dict[str, str]:
     if cpu is None:
         return {}
     if cpu not in _CPUS:
+<<<<<<< HEAD
         raise StudyError("reproduce.unknown_cpu", name=cpu, names=tuple(_CPUS))
+=======
+        raise StudyError("reproduce.cpu", name=cpu, choices=tuple(_CPUS))
+>>>>>>> words
     onednn, openblas, numpy = _CPUS[cpu]
     return {
         "ASSAY_CPU": onednn,
@@ -188,10 +196,14 @@ def need_plain(lock: Path) -> None:
     """
     for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), 1):
         text = line.partition(" #")[0].strip()
-        known = not text or text.startswith("#") or _HASH.fullmatch(text)
-        if not known and not _PINNED.fullmatch(text):
+        is_comment = not text or text.startswith("#")
+        if not (is_comment or _HASH.fullmatch(text) or _PINNED.fullmatch(text)):
             raise StudyError(
+<<<<<<< HEAD
                 "reproduce.lock_line", lock=str(lock), number=number, text=text[:80]
+=======
+                "reproduce.lock_line", lock=str(lock), line=number, text=repr(text[:80])
+>>>>>>> words
             )
 
 
@@ -204,16 +216,18 @@ def _in_container(
     if not _answers(engine, "image", "inspect", image):
         raise StudyError("reproduce.no_image", engine=engine, image=image)
     source = (data or data_folder()).resolve()
-    seen = {place.resolve(): "rw"} | ({source: "ro"} if source.exists() else {})
-    known = {name: os.environ[name] for name in _KERNELS if name in os.environ}
-    known |= settings | {"ASSAY_DATA": str(data_folder().resolve())}
+    mounts = {place.resolve(): "rw"} | ({source: "ro"} if source.exists() else {})
+    variables = {name: os.environ[name] for name in _KERNELS if name in os.environ}
+    variables |= settings | {"ASSAY_DATA": str(data_folder().resolve())}
     command = [engine, "run", "--rm", "--network", "none", "--read-only"]
     command += ["--cap-drop", "all"]
     if hasattr(os, "getuid"):  # not on Windows
         command += ["--user", f"{os.getuid()}:{os.getgid()}"]
     command += ["--tmpfs", "/app/artifacts:mode=1777"]
-    command += [word for at, how in seen.items() for word in ("-v", f"{at}:{at}:{how}")]
-    command += [word for one in known.items() for word in ("-e", "=".join(one))]
+    command += [
+        word for at, how in mounts.items() for word in ("-v", f"{at}:{at}:{how}")
+    ]
+    command += [word for pair in variables.items() for word in ("-e", "=".join(pair))]
     _called([*command, image, *words], {})
 
 
@@ -241,7 +255,11 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
     Raises
     ------
     AssayError
+<<<<<<< HEAD
         If it fails; its own messages stand above.
+=======
+        If it fails; its output stands above.
+>>>>>>> words
     """
     done = subprocess.run(
         command, check=False, env=os.environ | settings, stdout=subprocess.DEVNULL

@@ -78,7 +78,7 @@ class Behaviour(Record):
     )
 
     def summary(self) -> Sentence:
-        return _most_important([one.column for one in self.importances])
+        return _most_important([drop.column for drop in self.importances])
 
 
 def _most_important(columns: Sequence[str]) -> Sentence:

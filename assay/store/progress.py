@@ -36,9 +36,9 @@ class Started:
 
 @dataclass(frozen=True)
 class Step:
-    """A step inside a stage, such as ``permutations 12 of 48``."""
+    """A step inside a stage, such as ``permutations`` 12 of 48."""
 
-    what: str
+    what: Sentence
     done: int
     total: int
 
@@ -75,9 +75,9 @@ def announce(event: Event) -> None:
         listener(event)
 
 
-def report(what: str, done: int, total: int) -> None:
-    """Announce that ``done`` of ``total`` are finished."""
-    announce(Step(what, done, total))
+def report(key: str, done: int, total: int) -> None:
+    """Announce that ``done`` of ``total`` are finished; ``key`` is that of their name in the catalogue."""
+    announce(Step(Sentence.of(key), done, total))
 
 
 @contextmanager

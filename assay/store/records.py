@@ -63,6 +63,7 @@ def _stored(sentence: Sentence, as_it_is: SerializerFunctionWrapHandler) -> Any:
 # of a study or of a library stands for itself.
 Text = Annotated[Sentence, BeforeValidator(_sentence), WrapSerializer(_stored)]
 MIN_ROWS_TO_COMPARE, MIN_CLASS_TO_COMPARE, MIN_UNITS_TO_COMPARE = 200, 30, 20
+ROW_WITH_COPIES = "row with its copies"  # a unit of rows that no column names
 Hyperparameters = dict[str, float | int | str | bool]
 
 
@@ -192,7 +193,7 @@ class ExpectationOutcome(Record):
     why: str = Field(description="The suite's own reason for the rule.")
     message: Text = Field(description="How the data breaks it; empty when met.")
     n_unexpected: int | None
-    examples: tuple[str, ...]
+    examples: tuple[Text, ...]
 
 
 class ValidationReport(Record):
@@ -263,6 +264,11 @@ class Cleaned(Record):
             and min(self.counts, default=self.n_rows) >= MIN_CLASS_TO_COMPARE
         )
 
+    @property
+    def unit_name(self) -> Sentence | str:
+        """Its unit, as a sentence names it."""
+        return unit_name(self.unit)
+
     def summary(self) -> Sentence:
         n_features = len(self.numeric) + len(self.categorical)
         key = "records.cleaned" if self.order is None else "records.cleaned_in_order"
@@ -281,7 +287,7 @@ class Cleaned(Record):
             "records.rows_in_units",
             n=self.n_rows,
             n_units=self.n_units,
-            unit=self.unit,
+            unit=self.unit_name,
         )
 
     def _target(self) -> Sentence | tuple[Sentence, ...]:
@@ -340,7 +346,9 @@ class Split(Record):
         counts |= {"drawn": self.drawn()}
         if self.unit == "row":
             return Sentence(f"records.scheme.{self.scheme}", counts)
-        return Sentence(f"records.by_unit.{self.scheme}", counts | {"unit": self.unit})
+        return Sentence(
+            f"records.by_unit.{self.scheme}", counts | {"unit": unit_name(self.unit)}
+        )
 
 
 class Flag(Record):
@@ -390,6 +398,13 @@ def _alarm(flag: Flag) -> Sentence:
 def sentinel_name(word: str) -> Sentence:
     """Return the name of a sentinel, or of a part of one."""
     return Sentence.named("records.sentinel_name", word)
+
+
+def unit_name(unit: str) -> Sentence | str:
+    """Return the name of what is independent: a column's own, or ours for rows with their copies."""
+    if unit == ROW_WITH_COPIES:
+        return Sentence("records.unit.row_with_its_copies")
+    return unit
 
 
 def model_name(word: str) -> Sentence:

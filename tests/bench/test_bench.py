@@ -80,7 +80,7 @@ def said(winners, train_cpu_s=6.0, drawn=("a",)):
 
 
 def measured(usual_drawn=("a",), second_winner=(0.7, 0, 0.6)):
-    one = Cost((said([(0.9, 1, 0.8), (0.8, 0, 0.9)]),), wall_s=4.0, cpu_s=5.0)
+    first = Cost((said([(0.9, 1, 0.8), (0.8, 0, 0.9)]),), wall_s=4.0, cpu_s=5.0)
     two = Cost(
         (
             said([second_winner, (0.8, 0, 0.9)]),
@@ -94,7 +94,7 @@ def measured(usual_drawn=("a",), second_winner=(0.7, 0, 0.6)):
         wall_s=100.0,
         cpu_s=120.0,
     )
-    return bench_engine.Measured(usual, [one], [two], [one])
+    return bench_engine.Measured(usual, [first], [two], [first])
 
 
 def test_ratios_are_the_scripts_cost_over_ours():

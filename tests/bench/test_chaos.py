@@ -95,5 +95,5 @@ def test_a_disturbed_check_ends_as_if_nothing_had_happened(
 
     trials = faults.FAULTS[fault](arena, targets)
 
-    assert [one.problems for one in trials if one.problems] == []
+    assert [trial.problems for trial in trials if trial.problems] == []
     assert trials

@@ -20,11 +20,11 @@ def needed_by(name: str) -> set[str]:
     """A package and all that it asks for, extras left out."""
     found, waiting = set(), [name]
     while waiting:
-        one = waiting.pop()
-        if one in found:
+        first = waiting.pop()
+        if first in found:
             continue
-        found.add(one)
-        asked = importlib.metadata.requires(one) or []
+        found.add(first)
+        asked = importlib.metadata.requires(first) or []
         waiting += [re.match(r"[\w.-]+", line)[0].lower() for line in asked if "extra ==" not in line]  # fmt: skip
     return found
 

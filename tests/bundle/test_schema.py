@@ -23,7 +23,7 @@ def made(tmp_path_factory):
 
 
 def test_each_column_is_said_as_training_read_it(made):
-    known = {one.name: (one.kind, one.role) for one in made.form.columns}
+    known = {column.name: (column.kind, column.role) for column in made.form.columns}
 
     assert known == {
         "height": ("number", "number"),
@@ -37,7 +37,7 @@ def test_each_column_is_said_as_training_read_it(made):
         "tags": ("text", "list"),
         "said": ("text", "text"),
     }
-    [price] = (one for one in made.form.columns if one.name == "price")
+    [price] = (column for column in made.form.columns if column.name == "price")
     assert (price.numbers, price.unit, price.units) == (True, None, ("$",))
 
 

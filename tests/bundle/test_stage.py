@@ -341,7 +341,7 @@ def test_the_bundled_model_predicts_from_its_files_alone(whole):
     members = [net.weights for net in unpack_nets(model.weights)]
     hidden = [np.maximum(by_hand @ w[0] + w[1], 0) @ w[2] + w[3] for w in members]
     odds = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in hidden]
-    expected = np.mean([one / one.sum(axis=1, keepdims=True) for one in odds], axis=0)
+    expected = np.mean([odd / odd.sum(axis=1, keepdims=True) for odd in odds], axis=0)
     assert found == pytest.approx(expected, abs=1e-6)
 
 

@@ -85,7 +85,7 @@ def test_a_gate_counts_only_where_it_was_tested():
         make_repetition(2, passed={}, outcome="suspect_leak", fired=("row_order",)),
     ]
 
-    found = {str(one.what): one for one in rates(WORLDS["null-balanced"], done)}
+    found = {str(rate.what): rate for rate in rates(WORLDS["null-balanced"], done)}
 
     assert (found["gate passes"].hits, found["gate passes"].n) == (1, 2)
     assert (found["row_order fires"].hits, found["row_order fires"].n) == (1, 3)
@@ -101,7 +101,7 @@ def test_a_family_errs_if_either_plan_does():
         make_repetition(3, "family", passed={"a": False, "b": False}, plan="b"),
     ]
 
-    found = {str(one.what): one for one in rates(WORLDS["family"], done)}
+    found = {str(rate.what): rate for rate in rates(WORLDS["family"], done)}
 
     assert found["plan A or plan B passes"].rate == 0.5
     assert found["plan A passes"].nominal == pytest.approx(0.035)
@@ -201,7 +201,7 @@ def test_the_page_is_written_in_the_language_that_was_chosen(korean):
     page = as_markdown(make_calibration(counted))
 
     assert page.startswith("# 보정")
-    assert "| null-balanced | 관문 통과 | 0.000 | 500 | 0.05 이하 |" in page
+    assert "| null-balanced | 게이트 통과 | 0.000 | 500 | 0.05 이하 |" in page
 
 
 def test_every_world_says_what_is_true_in_both_languages():

@@ -71,7 +71,7 @@ def test_processes_that_have_done_their_share_are_followed_by_new_ones(
     monkeypatch.setattr(calibration, "_BATCHES_OF_A_PROCESS", 1)
     wanted = Wanted(("null-small",), 6, undisturbed[1]["seed"])
     found, _ = calibrated(wanted, Store(tmp_path), 1, "", lambda *_: None)
-    ours = [one.model_dump(mode="json") for one in found.rates]
+    ours = [rate.model_dump(mode="json") for rate in found.rates]
 
     assert ours == undisturbed[1]["rates"]
 

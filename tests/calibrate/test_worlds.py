@@ -78,15 +78,15 @@ def test_no_line_tells_anything_in_the_world_of_a_product():
 
 
 def test_units_have_one_label_or_mixed_ones_as_their_world_says():
-    one, mixed = (
+    first, mixed = (
         samples_of(WORLDS["null-units"]),
         samples_of(WORLDS["null-units-mixed"]),
     )
 
-    assert one.n_units == mixed.n_units == 40
-    assert one.units is not None
+    assert first.n_units == mixed.n_units == 40
+    assert first.units is not None
     assert mixed.units is not None
-    assert has_one_label_each(one.labels, one.units)
+    assert has_one_label_each(first.labels, first.units)
     assert not has_one_label_each(mixed.labels, mixed.units)
 
 

@@ -68,7 +68,7 @@ def test_a_number_is_answered_as_a_number(tmp_path):
 
 
 def test_columns_that_prediction_does_not_need_are_passed_over(client):
-    more = [one | {"answer": "yes", "c0": 1} for one in rows(2)]
+    more = [row | {"answer": "yes", "c0": 1} for row in rows(2)]
     found = client.post("/predict", json={"rows": more})
 
     assert found.json() == client.post("/predict", json={"rows": rows(2)}).json()

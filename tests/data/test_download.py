@@ -78,12 +78,12 @@ class Handler(BaseHTTPRequestHandler):
 def server(monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    with Server() as one:
-        thread = threading.Thread(target=one.serve_forever, args=(0.02,))
+    with Server() as first:
+        thread = threading.Thread(target=first.serve_forever, args=(0.02,))
         thread.start()
-        yield one
-        one.released.set()
-        one.shutdown()
+        yield first
+        first.released.set()
+        first.shutdown()
         thread.join()
 
 

@@ -156,14 +156,14 @@ def every_kind() -> dict[str, Samples]:
 def test_a_relabelling_belongs_to_its_seed_and_number(kind):
     samples = every_kind()[kind]
     before, folds = samples.labels.copy(), (np.arange(60) // 6 % 2).astype(np.int16)
-    one, again, other, elsewhere = (
+    first, again, other, elsewhere = (
         relabelled(samples, folds, seed, number)
         for seed, number in ((1, 0), (1, 0), (1, 1), (2, 0))
     )
 
-    assert np.array_equal(one, again)
-    assert not np.array_equal(one, other)
-    assert not np.array_equal(one, elsewhere)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert not np.array_equal(first, elsewhere)
     assert np.array_equal(samples.labels, before)
 
 
@@ -172,9 +172,9 @@ def test_every_arrangement_inside_a_fold_is_equally_likely():
     samples = make_samples(np.array([1, 0, 0, 1, 0, 0], dtype=np.int32))
     folds = np.array([0, 0, 0, 1, 1, 1], dtype=np.int16)
     drawn = [tuple(relabelled(samples, folds, 5, b).tolist()) for b in range(1800)]
-    one = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    first = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
 
-    assert set(drawn) == {a + b for a, b in itertools.product(one, one)}
+    assert set(drawn) == {a + b for a, b in itertools.product(first, first)}
     for arrangement in set(drawn):
         assert 150 <= drawn.count(arrangement) <= 250
 
@@ -188,9 +188,9 @@ def test_every_exchange_and_turn_of_mixed_units_is_equally_likely():
         tuple(relabelled(samples, np.zeros(6, np.int16), 5, b).tolist())
         for b in range(1800)
     ]
-    one, two = [(1, 0, 0), (0, 1, 0), (0, 0, 1)], [(1, 1, 0), (1, 0, 1), (0, 1, 1)]
-    expected = {a + b for a, b in itertools.product(one, two)}
-    expected |= {b + a for a, b in itertools.product(one, two)}
+    first, two = [(1, 0, 0), (0, 1, 0), (0, 0, 1)], [(1, 1, 0), (1, 0, 1), (0, 1, 1)]
+    expected = {a + b for a, b in itertools.product(first, two)}
+    expected |= {b + a for a, b in itertools.product(first, two)}
 
     assert set(drawn) == expected
     for arrangement in expected:
@@ -258,9 +258,9 @@ def fold_scores(inputs, labels, folds: Folds, regression: bool):
             known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), 0.5
         )
     ranks = (rankdata(np.concatenate(part), axis=0) for part in (predicted, told))
-    one, other = (rank - rank.mean(axis=0) for rank in ranks)
-    squares = (one**2).sum(axis=0) * (other**2).sum(axis=0)
-    return (one * other).sum(axis=0) / np.sqrt(squares)
+    first, other = (rank - rank.mean(axis=0) for rank in ranks)
+    squares = (first**2).sum(axis=0) * (other**2).sum(axis=0)
+    return (first * other).sum(axis=0) / np.sqrt(squares)
 
 
 def areas_of(labels, scores):

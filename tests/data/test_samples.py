@@ -39,9 +39,9 @@ def test_samples_come_back_from_the_store_as_they_were(kind, tmp_path):
         again.aside.reset_index(drop=True), samples.aside.reset_index(drop=True)
     )
     for name in ("labels", "units", "times"):
-        one, other = getattr(again, name), getattr(samples, name)
-        assert (one is None) == (other is None)
-        assert one is None or (one.dtype == other.dtype and np.array_equal(one, other))
+        first, other = getattr(again, name), getattr(samples, name)
+        assert (first is None) == (other is None)
+        assert first is None or (first.dtype == other.dtype and np.array_equal(first, other))
     for name in ("task", "classes", "unit", "order", "log"):
         assert getattr(again, name) == getattr(samples, name)
 

@@ -68,12 +68,12 @@ def test_inner_folds_cover_the_training_part_and_nothing_of_the_test_part(
 @given(st.integers(20, 80), plans, st.integers(0, 999))
 def test_folds_for_a_number_do_not_look_at_it(n, plan, seed):
     values = np.random.default_rng(seed).normal(size=n)
-    one, other = (split(labels, seed, **plan) for labels in (values, values**3 - 7))
+    first, other = (split(labels, seed, **plan) for labels in (values, values**3 - 7))
 
-    assert np.array_equal(one.outer, other.outer)
-    assert np.array_equal(one.inner, other.inner)
-    assert one.scheme == "shuffled"
-    assert all(np.ptp(np.bincount(outer)) <= 1 for outer in one.outer)
+    assert np.array_equal(first.outer, other.outer)
+    assert np.array_equal(first.inner, other.inner)
+    assert first.scheme == "shuffled"
+    assert all(np.ptp(np.bincount(outer)) <= 1 for outer in first.outer)
 
 
 @given(st.integers(1, 3), st.integers(1, 3))
@@ -88,11 +88,11 @@ def test_a_repeat_draws_the_same_however_many_follow(repeats, more):
 
 def test_repeats_and_seeds_draw_different_folds():
     labels = make_labels(30, 30)
-    one, other = split(labels, repeats=2), split(labels, seed=8, repeats=2)
+    first, other = split(labels, repeats=2), split(labels, seed=8, repeats=2)
 
-    assert not np.array_equal(one.outer[0], one.outer[1])
-    assert not np.array_equal(one.outer, other.outer)
-    assert np.array_equal(one.outer, split(labels, repeats=2).outer)
+    assert not np.array_equal(first.outer[0], first.outer[1])
+    assert not np.array_equal(first.outer, other.outer)
+    assert np.array_equal(first.outer, split(labels, repeats=2).outer)
 
 
 def test_outer_folds_do_not_depend_on_the_inner_ones():
@@ -122,14 +122,14 @@ def test_the_shares_of_a_fold_do_not_tell_which_row_came_first(counts, seed, num
     labels = make_labels(*counts)
     samples = make_samples(labels)
     shuffled = relabelled(samples, np.zeros(len(labels), np.int16), seed, number)
-    one, other = (
+    first, other = (
         split(of, seed, folds=3, inner_folds=2, repeats=1).outer[0]
         for of in (labels, shuffled)
     )
 
     for code in range(len(counts)):
         assert np.array_equal(
-            np.bincount(one[labels == code], minlength=3),
+            np.bincount(first[labels == code], minlength=3),
             np.bincount(other[shuffled == code], minlength=3),
         )
 

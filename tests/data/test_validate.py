@@ -148,8 +148,8 @@ def test_a_met_suite_leaves_a_report_in_the_order_of_the_suite():
     ]
     report = validate(table, *rules)
 
-    assert [one.id for one in report.outcomes] == [rule["meta"]["id"] for rule in rules]
-    assert {one.status for one in report.outcomes} == {"met"}
+    assert [outcome.id for outcome in report.outcomes] == [rule["meta"]["id"] for rule in rules]
+    assert {outcome.status for outcome in report.outcomes} == {"met"}
     assert report.warnings == ()
     assert report.suite_digest == make_suite(*rules).essence_digest()
     assert validate(table, *rules) == report
@@ -261,7 +261,11 @@ def test_a_milder_failure_is_carried_with_what_was_found(severity):
 
     assert (outcome.severity, outcome.status) == (severity, "failed")
     assert outcome.n_unexpected == 3
-    assert outcome.examples == ("row 2 has 140", "row 4 has -5", "row 5 has 200")
+    assert tuple(map(str, outcome.examples)) == (
+        "row 2 has 140",
+        "row 4 has -5",
+        "row 5 has 200",
+    )
 
 
 @pytest.mark.slow
@@ -310,7 +314,8 @@ def test_missing_cells_are_counted_by_the_rule_for_them_only():
     )
     first, second = validate(AGES, in_set, there).outcomes
 
-    assert (first.n_unexpected, first.examples) == (1, ('row 6 has "x"',))
+    assert first.n_unexpected == 1
+    assert [*map(str, first.examples)] == ['row 6 has "x"']
     assert second.n_unexpected == 1
 
 
@@ -333,7 +338,7 @@ def test_names_with_signs_and_other_scripts_are_found():
         for n, name in enumerate(frame.columns)
     ]
 
-    assert [one.status for one in validate(frame, *rules).outcomes] == ["failed", "met"]
+    assert [outcome.status for outcome in validate(frame, *rules).outcomes] == ["failed", "met"]
 
 
 @pytest.mark.slow
@@ -350,4 +355,4 @@ def test_the_projects_suites_hold_for_the_tables_they_are_for():
             frame, Suite(name=name, text=text), make_snapshot(frame)
         )
 
-        assert not [one for one in report.warnings if one.severity == "critical"]
+        assert not [warning for warning in report.warnings if warning.severity == "critical"]

@@ -33,9 +33,9 @@ def test_logistic_regression_is_scikit_learns(n, p, n_classes):
 
     found = logistic(inputs, labels, unseen, n_classes)
 
-    for one, probabilities in zip(labels, found, strict=True):
+    for label, probabilities in zip(labels, found, strict=True):
         model = LogisticRegression(C=1.0, solver="newton-cg", tol=1e-10, max_iter=1000)
-        expected = model.fit(inputs, one).predict_proba(unseen)
+        expected = model.fit(inputs, label).predict_proba(unseen)
         assert probabilities == pytest.approx(expected, abs=1e-5)
 
 
@@ -46,8 +46,8 @@ def test_ridge_regression_is_scikit_learns(n, p):
 
     found = ridge(inputs, targets, unseen)
 
-    for one, predicted in zip(targets, found, strict=True):
-        expected = Ridge(alpha=1.0, solver="svd").fit(inputs, one).predict(unseen)
+    for target, predicted in zip(targets, found, strict=True):
+        expected = Ridge(alpha=1.0, solver="svd").fit(inputs, target).predict(unseen)
         assert predicted == pytest.approx(expected, rel=1e-9)
 
 
@@ -56,7 +56,7 @@ def test_a_labelling_is_fitted_alike_alone_and_among_others():
     labels = labellings(80, 3, inputs)
 
     among = logistic(inputs, labels, unseen, 3)
-    alone = [logistic(inputs, one[None], unseen, 3)[0] for one in labels]
+    alone = [logistic(inputs, label[None], unseen, 3)[0] for label in labels]
 
     assert among == pytest.approx(np.stack(alone), abs=1e-6)
 

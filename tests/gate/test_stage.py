@@ -13,6 +13,7 @@ from assay.gate.power import needed_rows
 from assay.gate.stage import chance_gate
 from assay.store.progress import Step, listening
 from assay.study.plans import CleanPlan, GatePlan, Gating, SplitPlan
+from assay.wording import Sentence
 from tests.model_factories import (
     line_table,
     noise_table,
@@ -80,9 +81,9 @@ def test_a_strong_signal_stops_as_soon_as_the_bet_can(xor):
 
 
 def test_the_same_gate_twice_is_the_same_gate():
-    one, again = (gate(line_table(80, seed=1), permutations=39) for _ in range(2))
+    first, again = (gate(line_table(80, seed=1), permutations=39) for _ in range(2))
 
-    assert one.essence_digest() == again.essence_digest()
+    assert first.essence_digest() == again.essence_digest()
 
 
 def test_noise_mostly_does_not_pass_and_says_how_many_rows_are_needed():
@@ -130,10 +131,10 @@ def test_a_number_is_tested_by_the_rank_correlation_of_its_predictions():
 def test_units_of_a_number_in_a_rare_unit_of_measurement_are_tested_alike():
     """No rank notices units of measurement, so no score may."""
     features, numbers = number_table(80, seed=2)
-    one = gate((features, numbers), permutations=39)
+    first = gate((features, numbers), permutations=39)
     other = gate((features, 1e9 + 1e4 * numbers), permutations=39)
 
-    assert one.score == pytest.approx(other.score, abs=1e-3)
+    assert first.score == pytest.approx(other.score, abs=1e-3)
 
 
 def test_one_positive_in_fifty_is_tested_without_a_crash():
@@ -217,7 +218,10 @@ def test_the_gate_says_how_far_it_is():
 
     assert heard
     assert heard[-1].done == 39
-    assert all(event == Step("permutations", event.done, 39) for event in heard)
+    assert all(
+        event == Step(Sentence.of("gate.permutations"), event.done, 39)
+        for event in heard
+    )
 
 
 def test_a_very_large_training_part_is_learned_from_in_part(monkeypatch):

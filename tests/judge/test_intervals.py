@@ -329,9 +329,9 @@ def test_without_spread_there_is_nothing_to_extrapolate():
 @given(st.floats(-0.1, 0.1), st.floats(1e-4, 0.1), st.integers(200, 100_000))
 def test_an_open_comparison_never_asks_for_fewer_rows_than_it_has(estimate, error, n):
     """Where the lead lies at the margin itself, no number of rows is promised."""
-    one = interval(estimate, error, n)
-    assume(one.lower <= 0.02 <= one.upper)
-    rows = needed_rows(one, 0.02, 0.05)
+    first = interval(estimate, error, n)
+    assume(first.lower <= 0.02 <= first.upper)
+    rows = needed_rows(first, 0.02, 0.05)
 
     assert rows is None or rows > n
 
@@ -340,10 +340,10 @@ def test_an_open_comparison_never_asks_for_fewer_rows_than_it_has(estimate, erro
 @given(st.floats(-0.1, 0.1), st.floats(1e-3, 0.1))
 def test_needed_rows_do_not_depend_on_how_many_were_looked_at(estimate, error):
     """V = n SE^2 is the variance of one row: four times the rows at half the error ask for the same."""
-    one = interval(estimate, error, 500)
-    assume(not one.lower <= 0.02 <= one.upper)
-    four = dataclasses.replace(one, n_rows=2000, error=error / 2)
+    first = interval(estimate, error, 500)
+    assume(not first.lower <= 0.02 <= first.upper)
+    four = dataclasses.replace(first, n_rows=2000, error=error / 2)
 
     assert needed_rows(four, 0.02, 0.05) == pytest.approx(
-        needed_rows(one, 0.02, 0.05), rel=1e-6
+        needed_rows(first, 0.02, 0.05), rel=1e-6
     )

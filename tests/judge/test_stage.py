@@ -121,8 +121,8 @@ def some_leads(draw):
 @given(some_leads(), st.floats(0.005, 0.05))
 def test_the_word_is_that_of_the_intersection_and_the_union(leads, margin):
     word, by = decide(leads, margin)
-    earns = all(one.lower > margin for one in leads.values())
-    not_worth = any(one.upper < margin for one in leads.values())
+    earns = all(lead.lower > margin for lead in leads.values())
+    not_worth = any(lead.upper < margin for lead in leads.values())
 
     assert word == (
         "dl_earns" if earns else "dl_not_worth" if not_worth else "inconclusive"
@@ -627,11 +627,11 @@ def test_seconds_and_deviations_do_not_change_what_must_be_the_same():
 
 
 def test_another_prediction_or_plan_a_changes_what_must_be_the_same():
-    one, other = (
+    first, other = (
         judge(scored_case(EQUAL)).verdict,
         judge(scored_case(EQUAL, seed=1)).verdict,
     )
 
-    assert one.digests["predictions"] != other.digests["predictions"]
-    assert one.essence_digest() != other.essence_digest()
-    assert one.after(other, ()).essence_digest() != one.essence_digest()
+    assert first.digests["predictions"] != other.digests["predictions"]
+    assert first.essence_digest() != other.essence_digest()
+    assert first.after(other, ()).essence_digest() != first.essence_digest()

@@ -146,11 +146,11 @@ def test_rows_in_neither_part_change_nothing():
         )
     )
     marked = np.concatenate([inner, np.full(30, -2, dtype=np.int16)])
-    one = explain_fold(samples, inner, result, budget, plan, SEED)
+    first = explain_fold(samples, inner, result, budget, plan, SEED)
     other = explain_fold(more, marked, result, budget, plan, SEED)
 
-    assert one.drops == other.drops
-    assert one.epochs == other.epochs
+    assert first.drops == other.drops
+    assert first.epochs == other.epochs
 
 
 def test_portions_that_are_too_small_are_left_out_with_the_reason():
@@ -233,8 +233,8 @@ def test_levels_gaps_and_texts_go_along_with_their_column():
 
     assert {"gap", "town", "note"} == set(found.drops)
     assert all(drop > 0.005 for drop in found.drops.values())
-    assert {one.column for one in found.dependences} == {"gap", "town"}
-    town = next(one for one in found.dependences if one.column == "town")
+    assert {dependence.column for dependence in found.dependences} == {"gap", "town"}
+    town = next(dependence for dependence in found.dependences if dependence.column == "town")
     assert set(town.values) == {"Busan", "Daegu", "Seoul"}
 
 

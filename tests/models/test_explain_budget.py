@@ -82,15 +82,15 @@ def test_a_small_search_leaves_out_shares_then_folds_and_says_so(how, folds, n_s
 
 def test_the_budget_depends_on_no_clock():
     slow = [
-        one.model_copy(
+        result.model_copy(
             update={
                 "models": {
                     name: fit.model_copy(update={"fit_s": 1e6})
-                    for name, fit in one.models.items()
+                    for name, fit in result.models.items()
                 }
             }
         )
-        for one in results()
+        for result in results()
     ]
 
     assert explain_budget(slow, "auc") == explain_budget(results(), "auc")

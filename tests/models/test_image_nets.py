@@ -114,7 +114,7 @@ def test_images_are_changed_only_as_the_study_says():
         for search in (upright, turned)
     ]
 
-    assert [(one.shift > 0, one.flip, one.rotate) for one in moves] == [
+    assert [(move.shift > 0, move.flip, move.rotate) for move in moves] == [
         (False, True, False),
         (True, False, True),
     ]
@@ -141,11 +141,11 @@ def test_images_get_fewer_networks_and_epochs_unless_the_study_says_otherwise():
 def test_folds_of_an_image_study_are_tuned_twice_the_same_and_finished_on_all_rows():
     samples = stripes(n=200)
     inner, place = parts_of(samples.labels), Place(repeat=0, fold=0)
-    one, again = (tune_fold(samples, inner, tuning(), place, 7) for _ in range(2))
+    first, again = (tune_fold(samples, inner, tuning(), place, 7) for _ in range(2))
     final = tune_all(samples, shuffled_folds(samples.labels, 3, 1), tuning(), 7)
 
-    assert set(one) == {"logistic", "boosting", "net"}
-    for name, found in one.items():
+    assert set(first) == {"logistic", "boosting", "net"}
+    for name, found in first.items():
         assert np.array_equal(found.predictions, again[name].predictions)
     assert [net.n_inputs for net in final.members] == [64, 64]
     assert not final.preparation.bent

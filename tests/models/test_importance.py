@@ -82,13 +82,13 @@ def test_of_two_columns_that_say_the_same_each_loses_less_than_both_together():
 def test_a_shuffle_belongs_to_its_seed_and_column_whatever_else_is_asked():
     features = table()
     labels = (features["a"] > 0).to_numpy().astype(np.int32)
-    one, more, other = (
+    first, more, other = (
         drops(by_column(a=1.0, b=1.0), features, labels, "auc", alone(*names), seed)
         for names, seed in (("a", 7), ("abc", 7), ("a", 8))
     )
 
-    assert one["a"] == more["a"]
-    assert one["a"] != other["a"]
+    assert first["a"] == more["a"]
+    assert first["a"] != other["a"]
 
 
 def test_rows_of_one_class_cannot_tell():

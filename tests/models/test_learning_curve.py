@@ -44,12 +44,12 @@ def test_subsets_are_nested_and_hold_about_so_much_of_each_class_and_inner_fold(
 def test_the_same_seed_draws_the_same_rows_and_another_does_not():
     samples = make_samples(make_labels(200, 200), x=np.arange(400.0))
     inner = in_folds(samples)[0]
-    one, again, other = (
+    first, again, other = (
         training_subset(samples, inner, Fraction(1, 4), seed) for seed in (5, 5, 6)
     )
 
-    assert np.array_equal(one, again)
-    assert not np.array_equal(one, other)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 def test_units_are_taken_whole():

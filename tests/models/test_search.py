@@ -27,9 +27,9 @@ def test_the_same_seed_asks_for_the_same_trials(space):
 
 @pytest.mark.parametrize("space", SPACES)
 def test_another_seed_asks_for_others(space):
-    one, other = search(space, 5, 3, by_rate)[0], search(space, 5, 4, by_rate)[0]
+    first, other = search(space, 5, 3, by_rate)[0], search(space, 5, 4, by_rate)[0]
 
-    assert [t.hyperparameters for t in one] != [t.hyperparameters for t in other]
+    assert [t.hyperparameters for t in first] != [t.hyperparameters for t in other]
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -142,11 +142,11 @@ def test_what_is_good_without_a_search_is_tried_first_and_counts():
 def test_every_oracle_proposes_the_same_from_the_same_seed_and_scores(tuner):
     """Whatever was kept on disk by one that was killed: nothing is read from there."""
     how = {"tuner": tuner, "epochs": 9, "first": [{"inverse_penalty": 1.0}]}
-    one, again = (search(LogisticSpace(), 7, 3, by_rate, **how) for _ in range(2))
+    first, again = (search(LogisticSpace(), 7, 3, by_rate, **how) for _ in range(2))
     other = search(LogisticSpace(), 7, 4, by_rate, **how)
 
-    assert one == again != other
-    assert tuner == "hyperband" or len(one[0]) == 7
+    assert first == again != other
+    assert tuner == "hyperband" or len(first[0]) == 7
 
 
 def test_hyperband_says_how_long_to_train_and_what_to_go_on_with():

@@ -160,10 +160,10 @@ def test_an_alarm_that_the_study_accepts_carries_its_reason():
 
 def test_the_self_test_is_the_same_twice_and_other_with_another_seed():
     samples = samples_of(line_table(200, 1))
-    one, again = (permuted(samples, vectors=5) for _ in range(2))
+    first, again = (permuted(samples, vectors=5) for _ in range(2))
 
-    assert one == again
-    assert one.scores != permuted(samples, vectors=5, seed=2).scores
+    assert first == again
+    assert first.scores != permuted(samples, vectors=5, seed=2).scores
 
 
 def test_units_stay_whole_and_rare_classes_and_series_are_tested_too():

@@ -43,9 +43,9 @@ def test_the_preparation_learns_from_training_rows_alone():
     samples, inner = samples_of(line_table(120, 1)), inner_of()
     spoilt = samples_of((samples.features.copy(), samples.labels))
     spoilt.features.iloc[90:] *= 1e6
-    one, other = (Part(given, inner, tuning()).whole for given in (samples, spoilt))
+    first, other = (Part(given, inner, tuning()).whole for given in (samples, spoilt))
 
-    for name, array in one.preparation.arrays().items():
+    for name, array in first.preparation.arrays().items():
         assert np.array_equal(array, other.preparation.arrays()[name]), name
 
 
@@ -56,13 +56,13 @@ def test_the_text_of_other_rows_changes_nothing_that_is_fitted():
     spoilt = samples_of((samples.features.copy(), samples.labels))
     spoilt.features.loc[90:, "title"] = "something else entirely, again and again"
     plan = tuning(clean=CleanPlan(text=("title",), text_components=4))
-    one, other = (Part(given, inner, plan).whole for given in (samples, spoilt))
+    first, other = (Part(given, inner, plan).whole for given in (samples, spoilt))
 
-    assert one.preparation.form() == other.preparation.form()
-    for name, array in one.preparation.packed().items():
+    assert first.preparation.form() == other.preparation.form()
+    for name, array in first.preparation.packed().items():
         assert np.array_equal(array, other.preparation.packed()[name]), name
-    assert np.array_equal(one.inputs[:90], other.inputs[:90])
-    assert not np.array_equal(one.inputs[110:], other.inputs[110:])
+    assert np.array_equal(first.inputs[:90], other.inputs[:90])
+    assert not np.array_equal(first.inputs[110:], other.inputs[110:])
 
 
 def test_a_model_is_tested_on_the_rows_of_the_test_part_in_its_own_form():

@@ -45,8 +45,8 @@ def parts_of(labels, seed=1):
 def essence(fits):
     """Everything that must be equal in an equal run."""
     return {
-        name: (one.trials, one.winner, digest_array(one.predictions), one.size)
-        for name, one in fits.items()
+        name: (fit.trials, fit.winner, digest_array(fit.predictions), fit.size)
+        for name, fit in fits.items()
     }
 
 
@@ -268,26 +268,26 @@ def test_the_final_model_is_fitted_on_all_rows_and_twice_the_same(table):
     samples = samples_of(table(150, seed=5))
     folds = shuffled_folds(np.zeros(150), 3, 1)
     plan = tuning("auc" if samples.task == "binary" else "r2")
-    one, again = (tune_all(samples, folds, plan, 7) for _ in range(2))
+    first, again = (tune_all(samples, folds, plan, 7) for _ in range(2))
 
-    assert len(one.members) == 2
-    assert one.preparation.n_inputs == 4
-    assert nets_digest(one.members) == nets_digest(again.members)
-    record = one.record(ref("preparation"), ref("weights"))
-    assert record.weights_digest == nets_digest(one.members)
+    assert len(first.members) == 2
+    assert first.preparation.n_inputs == 4
+    assert nets_digest(first.members) == nets_digest(again.members)
+    record = first.record(ref("preparation"), ref("weights"))
+    assert record.weights_digest == nets_digest(first.members)
     assert record.model.predictions is None
-    assert record.model.size == sum(net.size for net in one.members)
+    assert record.model.size == sum(net.size for net in first.members)
     assert record.model.picks
-    assert nets_digest(unpack_nets(one.packed_weights())) == record.weights_digest
+    assert nets_digest(unpack_nets(first.packed_weights())) == record.weights_digest
 
 
 def test_rows_that_no_outer_fold_tests_are_fitted_with_the_first():
     """The first block of a series, from which everything later is predicted."""
     samples = samples_of(line_table(150, seed=5))
     folds = shuffled_folds(samples.labels, 4, 1) - 1
-    one, other = (
+    first, other = (
         tune_all(samples, outer.astype(np.int16), tuning(), 7)
         for outer in (folds, np.maximum(folds, 0))
     )
 
-    assert nets_digest(one.members) == nets_digest(other.members)
+    assert nets_digest(first.members) == nets_digest(other.members)

@@ -34,14 +34,14 @@ def test_large_last_maps_are_averaged():
 
 def test_first_weights_belong_to_the_seed_and_normalisation_starts_as_it_is():
     shape = ImageShape(32, 32, 3, 3072, 10, filters=(64, 64))
-    one, again, other = (shape.first_weights(seed) for seed in (1, 1, 2))
+    first, again, other = (shape.first_weights(seed) for seed in (1, 1, 2))
 
-    assert [w.shape for w in one] == shape.arrays()
-    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not np.array_equal(one[0], other[0])
-    assert (one[1] == 1).all()
-    assert not any(one[i].any() for i in (2, 5, 7))
-    assert one[3].var() == pytest.approx(2 / (9 * 64), rel=0.05)
+    assert [w.shape for w in first] == shape.arrays()
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0])
+    assert (first[1] == 1).all()
+    assert not any(first[i].any() for i in (2, 5, 7))
+    assert first[3].var() == pytest.approx(2 / (9 * 64), rel=0.05)
 
 
 def test_augmentation_is_expressed_in_pixels():

@@ -19,12 +19,12 @@ def test_an_image_brighter_or_of_more_contrast_gives_the_same_outputs(shape):
     image[:, 3:-3, 3:-3] = np.random.default_rng(0).normal(
         size=image[:, 3:-3, 3:-3].shape
     )
-    one, other = inside.copy(), inside.copy()
-    one[:, : shape.n_pixels] = 1e3 * image.reshape(len(inside), -1)
+    first, other = inside.copy(), inside.copy()
+    first[:, : shape.n_pixels] = 1e3 * image.reshape(len(inside), -1)
     other[:, : shape.n_pixels] = 2e3 * image.reshape(len(inside), -1)
 
     net = Net(tuple(weights), shape.activation, image=shape)
-    assert outputs(net, other) == pytest.approx(outputs(net, one), abs=1e-4)
+    assert outputs(net, other) == pytest.approx(outputs(net, first), abs=1e-4)
 
 
 def test_a_network_is_computed_as_by_hand():

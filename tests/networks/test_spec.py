@@ -12,13 +12,13 @@ def test_layers_run_from_the_inputs_to_the_classes():
 
 def test_first_weights_belong_to_the_seed_and_biases_are_zero():
     shape = Shape(200, 3, (300,))
-    one, again, other = (first_weights(shape, seed) for seed in (1, 1, 2))
+    first, again, other = (first_weights(shape, seed) for seed in (1, 1, 2))
 
-    assert [w.shape for w in one] == [(200, 300), (300,), (300, 3), (3,)]
-    assert Net(one).digest() == Net(again).digest() != Net(other).digest()
-    assert not one[1].any()
-    assert not one[3].any()
-    assert all(w.dtype == np.float32 for w in one)
+    assert [w.shape for w in first] == [(200, 300), (300,), (300, 3), (3,)]
+    assert Net(first).digest() == Net(again).digest() != Net(other).digest()
+    assert not first[1].any()
+    assert not first[3].any()
+    assert all(w.dtype == np.float32 for w in first)
 
 
 def test_first_kernels_have_the_variance_of_he_and_half_of_it_at_the_end():

@@ -552,17 +552,17 @@ def test_numbers_are_learned_in_their_own_units(loss):
     inputs = generator.normal(size=(240, 2)).astype(np.float32)
     metres = np.abs(inputs[:, 0]) + 0.1 * generator.normal(size=240)
     schedule = Schedule(epochs=60, patience=20, batch_size=32)
-    one, other = train(
+    first, other = train(
         [
             job_of(shape, (inputs, y), 1, n_train=160, n_stop=80, loss=loss)
             for y in (metres, 5000 + 1000 * metres)
         ],
         schedule,
     )
-    found = predict([one.net], inputs)[0, :, 0]
+    found = predict([first.net], inputs)[0, :, 0]
 
     assert np.mean((found - metres) ** 2) < 0.1 * metres.var()
-    assert other.stopping_loss == pytest.approx(one.stopping_loss, rel=1e-3)
+    assert other.stopping_loss == pytest.approx(first.stopping_loss, rel=1e-3)
     assert predict([other.net], inputs)[0, :, 0] == pytest.approx(
         5000 + 1000 * found, abs=10
     )

@@ -118,7 +118,7 @@ def test_every_rule_for_single_rows_finds_the_rows_that_great_expectations_finds
     for outcome, (kind, kwargs) in zip(report.outcomes, RULES, strict=True):
         assert outcome.status != "unchecked", outcome.message
         broken = np.flatnonzero(~known[outcome.id].met(values))
-        rows = [int(re.match(r"row (\d+) has", one)[1]) - 1 for one in outcome.examples]
+        rows = [int(re.match(r"row (\d+) has", example)[1]) - 1 for example in outcome.examples]
         assert len(broken) == (outcome.n_unexpected or 0), (kind, kwargs)
         assert broken[: len(rows)].tolist() == rows, (kind, kwargs)
 
@@ -203,6 +203,6 @@ def test_the_suites_of_the_project_say_of_each_rule_whether_it_is_asked(made):
     for path in sorted((ROOT / "expectations").glob("*.json")):
         text = path.read_text(encoding="utf-8")
         found = rules_of(text, made.form)
-        ids = [one["meta"]["id"] for one in json.loads(text)["expectations"]]
+        ids = [load["meta"]["id"] for load in json.loads(text)["expectations"]]
 
         assert sorted([*(rule.id for rule in found.asked), *found.not_asked]) == sorted(ids)  # fmt: skip

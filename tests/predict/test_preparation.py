@@ -138,12 +138,12 @@ def test_a_column_without_a_value_is_zero_whatever_comes():
 )  # fmt: skip
 def test_levels_are_told_apart_as_in_training_and_by_scikit_learn(train, test):
     """Known, rare, unseen and missing ones; what scikit-learn calls infrequent shares one column."""
-    one, other = (pd.DataFrame({"x": pd.Series(some, dtype="str")}) for some in (train, test))  # fmt: skip
-    assert_prepares_alike(one, other)
+    first, other = (pd.DataFrame({"x": pd.Series(some, dtype="str")}) for some in (train, test))  # fmt: skip
+    assert_prepares_alike(first, other)
     said = [[cell or "(missing)" for cell in some] for some in (train, test)]
     encoder = OneHotEncoder(min_frequency=2, handle_unknown="infrequent_if_exist", sparse_output=False)  # fmt: skip
     theirs = encoder.fit(np.array(said[0], dtype=object)[:, None])
-    known = preprocess.fit(one, CleanPlan()).levels[0]
+    known = preprocess.fit(first, CleanPlan()).levels[0]
     expected = theirs.transform(np.array(said[1], dtype=object)[:, None])
 
     np.testing.assert_array_equal(one_hot(test, known)[:, : len(known)], expected[:, : len(known)])  # fmt: skip
@@ -156,16 +156,16 @@ lists = st.none() | st.lists(
 
 @given(st.lists(lists, min_size=3, max_size=20), st.lists(lists, min_size=1, max_size=5))  # fmt: skip
 def test_lists_are_counted_as_in_training(train, test):
-    one, other = (pd.DataFrame({"x": pd.Series(some, dtype="str"), "y": np.arange(len(some)) * 1.0}) for some in (train, test))  # fmt: skip
+    first, other = (pd.DataFrame({"x": pd.Series(some, dtype="str"), "y": np.arange(len(some)) * 1.0}) for some in (train, test))  # fmt: skip
 
-    assert_prepares_alike(one, other, lists=[{"column": "x", "separator": "|", "most": 2}])  # fmt: skip
+    assert_prepares_alike(first, other, lists=[{"column": "x", "separator": "|", "most": 2}])  # fmt: skip
 
 
 @given(st.lists(phrases, min_size=5, max_size=30), st.lists(phrases | st.text(max_size=9), min_size=1, max_size=6))  # fmt: skip
 def test_english_and_korean_texts_are_placed_as_in_training(train, test):
-    one, other = (pd.DataFrame({"x": pd.Series(some, dtype="str"), "y": np.arange(len(some)) * 1.0}) for some in (train, test))  # fmt: skip
+    first, other = (pd.DataFrame({"x": pd.Series(some, dtype="str"), "y": np.arange(len(some)) * 1.0}) for some in (train, test))  # fmt: skip
 
-    assert_prepares_alike(one, other, text=["x"], text_components=4)
+    assert_prepares_alike(first, other, text=["x"], text_components=4)
 
 
 def test_texts_are_weighed_as_scikit_learn_weighs_them():

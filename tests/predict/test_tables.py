@@ -145,9 +145,9 @@ def test_a_file_without_a_header_takes_the_names_that_the_study_gives(tmp_path):
     bare = write(tmp_path, "bare.csv", frame.to_csv(index=False, header=False))
     named = write(tmp_path, "named.csv", as_csv(frame))
 
-    one, read = predicted(bare, made.opened())
+    first, read = predicted(bare, made.opened())
     other, _ = predicted(named, made.opened())
-    np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(first, other)
     assert "no header" in str(read.notes[1])
 
 

@@ -223,9 +223,9 @@ def test_a_column_whose_quartiles_agree_is_scaled_by_half_its_range():
 @given(st.permutations(range(12)))
 def test_the_order_of_training_rows_does_not_matter(order):
     train = features(12)
-    one, other = fit(train, CleanPlan()), fit(train.iloc[list(order)], CleanPlan())
+    first, other = fit(train, CleanPlan()), fit(train.iloc[list(order)], CleanPlan())
 
-    np.testing.assert_allclose(one.apply(train), other.apply(train), rtol=1e-6)
+    np.testing.assert_allclose(first.apply(train), other.apply(train), rtol=1e-6)
 
 
 @given(st.integers(0, 99))
@@ -264,13 +264,13 @@ def with_titles(n_rows: int = 60, seed: int = 7) -> pd.DataFrame:
 def test_texts_come_last_each_with_its_gaps_and_numbers_first():
     table, plan = with_titles(), CleanPlan(text=("title",), text_components=3)
     with_text, without = fit(table, plan), fit(table.drop(columns="title"), CleanPlan())
-    inputs, [one] = with_text.apply(table), with_text.texts
+    inputs, [first] = with_text.apply(table), with_text.texts
 
     assert with_text.categorical == ("town",)
     assert inputs.shape == (60, with_text.n_inputs)
     assert with_text.n_inputs == without.n_inputs + 4
     np.testing.assert_array_equal(inputs[:, :-4], without.apply(table))
-    expected = bent(one.apply(table["title"]))
+    expected = bent(first.apply(table["title"]))
     np.testing.assert_allclose(inputs[:, -4:-1], expected, rtol=1e-6, atol=1e-7)
     np.testing.assert_array_equal(inputs[:, -1], table["title"].isna())
 

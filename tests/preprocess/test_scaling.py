@@ -67,10 +67,10 @@ def test_powers_and_what_they_give_are_scikit_learns(seed):
 @pytest.mark.parametrize("unit", [1e-30, 1e-27, 1e-3, 1e20])
 def test_a_power_is_the_same_in_any_unit(unit):
     train = drawn(4)
-    one, _ = fit(numbers(train), CleanPlan(scale="power"))
+    first, _ = fit(numbers(train), CleanPlan(scale="power"))
     other, _ = fit(numbers(train * unit), CleanPlan(scale="power"))
 
-    np.testing.assert_allclose(other.apply(train * unit), one.apply(train), atol=1e-6)
+    np.testing.assert_allclose(other.apply(train * unit), first.apply(train), atol=1e-6)
 
 
 @pytest.mark.parametrize("scale", ["robust", "standard", "quantile", "power"])

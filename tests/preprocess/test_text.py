@@ -112,12 +112,12 @@ def test_what_is_fitted_is_the_same_to_the_bit_whatever_the_threads():
         [" ".join(generator.choice(words, 8)) for _ in range(1_500)], dtype="str"
     )
     with threadpool_limits(1):
-        one = fit(column, 32)
+        first = fit(column, 32)
     with threadpool_limits(2):
         other = fit(column, 32)
 
-    assert one.terms == other.terms
-    for name, array in one.arrays().items():
+    assert first.terms == other.terms
+    for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, other.arrays()[name])
 
 
@@ -139,9 +139,9 @@ def test_neither_case_nor_composition_nor_spaces_change_a_text(said):
         "\t " + unicodedata.normalize("NFD", text.upper()).replace(" ", " \n")
         for text in said
     ]
-    one, other = (pd.Series(column, dtype="str") for column in (said, spelled))
+    first, other = (pd.Series(column, dtype="str") for column in (said, spelled))
 
-    np.testing.assert_array_equal(fitted.apply(one), fitted.apply(other))
+    np.testing.assert_array_equal(fitted.apply(first), fitted.apply(other))
 
 
 def test_a_fitted_column_comes_back_from_its_form_and_arrays():

@@ -93,8 +93,8 @@ def test_every_picture_says_what_it_shows_and_most_have_their_figures_beside_the
     pictures = [attributes for tag, attributes in tags_of(page) if tag == "svg"]
 
     assert len(pictures) == 12
-    assert all(len(one["aria-label"] or "") > 30 for one in pictures)
-    assert all(one["role"] == "img" for one in pictures)
+    assert all(len(picture["aria-label"] or "") > 30 for picture in pictures)
+    assert all(picture["role"] == "img" for picture in pictures)
     assert page.count("<figcaption>") == 12
     assert (
         page.count("The figures of this picture") == 11
@@ -236,7 +236,7 @@ def test_folds_are_drawn_once_or_several_times():
 def test_levels_are_named_one_below_the_other():
     """However many a column has, and however long their names."""
     values = tuple(f"a level with a long name {k}" for k in range(12))
-    one = Dependence(
+    first = Dependence(
         column="town",
         of="yes",
         values=values,
@@ -244,7 +244,7 @@ def test_levels_are_named_one_below_the_other():
         shares=(1 / 12,) * 12,
     )
     with drawing():
-        picture = dependence(one, 0, Say("en"))
+        picture = dependence(first, 0, Say("en"))
     places = re.findall(r'y="([\d.]+)">a level with', picture.svg)
     heights = sorted(map(float, places))
 

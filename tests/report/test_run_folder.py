@@ -93,7 +93,7 @@ def test_a_language_that_is_not_there_is_refused():
 def test_a_run_beside_itself_shows_no_tier(run, copy):
     """A copy of a folder has its seconds too."""
     found = compare(open_run(run), open_run(copy))
-    said = " ".join(one.striptags() for one in sentences(found, Say("en")))
+    said = " ".join(sentence.striptags() for sentence in sentences(found, Say("en")))
 
     assert found.same_run
     assert found.equal
@@ -108,7 +108,7 @@ def test_a_run_done_twice_is_equal_on_one_machine(run, copy):
     manifest["circumstances"]["seconds"] += 1
     path.write_text(json.dumps(manifest), encoding="utf-8")
     found = compare(open_run(run), open_run(copy))
-    said = " ".join(one.striptags() for one in sentences(found, Say("en")))
+    said = " ".join(sentence.striptags() for sentence in sentences(found, Say("en")))
 
     assert found.equal
     assert found.tier == "R1"
@@ -157,7 +157,7 @@ def test_another_processor_with_equal_digests_is_another_tier(run, copy):
 def test_runs_of_the_same_inputs_that_differ_say_where_they_part(run, tmp_path):
     other = write_run(tmp_path / "toy-6", case_of("dl_not_worth"))
     found = compare(open_run(run), open_run(other))
-    said = " ".join(one.striptags() for one in sentences(found, Say("en")))
+    said = " ".join(sentence.striptags() for sentence in sentences(found, Say("en")))
 
     assert found.tier is None
     assert "They part here: Predictions: first difference at tune" in said

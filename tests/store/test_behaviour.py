@@ -51,8 +51,8 @@ def test_importances_are_means_and_ranges_over_the_folds_the_largest_first():
 def test_a_fold_that_cannot_tell_has_no_say_and_a_column_must_be_asked_in_all_others():
     folds = [fold(0), fold(1, {"a": 0.1, "b": 0.2}), fold(2, {"b": 0.4})]
 
-    (one,) = behaviour_of(folds, ("no", "yes"), {}).importances
-    assert (one.column, one.drop) == ("b", pytest.approx(0.3))
+    (first,) = behaviour_of(folds, ("no", "yes"), {}).importances
+    assert (first.column, first.drop) == ("b", pytest.approx(0.3))
 
 
 def test_many_columns_are_cut_to_the_most_important_and_the_rest_is_said():
@@ -78,8 +78,8 @@ def test_a_dependence_is_told_of_the_second_of_two_classes_or_of_what_moves_most
 ):
     folds = [fold(0, {"x": 0.1}, (curve("x", *rows),))]
 
-    (one,) = behaviour_of(folds, classes, {}).dependences
-    assert (one.column, one.of, one.predicted) == ("x", of, predicted)
+    (first,) = behaviour_of(folds, classes, {}).dependences
+    assert (first.column, first.of, first.predicted) == ("x", of, predicted)
 
 
 def test_dependences_are_of_the_six_most_important_columns_that_matter_at_all():
@@ -89,8 +89,8 @@ def test_dependences_are_of_the_six_most_important_columns_that_matter_at_all():
     every = behaviour_of([fold(0, drops, curves)], (), {})
     half = behaviour_of([fold(0, drops, curves), fold(1, drops, curves[:3])], (), {})
 
-    assert [one.column for one in every.dependences] == names[:5]  # x5 loses nothing
-    assert [one.column for one in half.dependences] == names[:3]
+    assert [dependence.column for dependence in every.dependences] == names[:5]  # x5 loses nothing
+    assert [dependence.column for dependence in half.dependences] == names[:3]
 
 
 def test_scores_at_rows_are_means_of_portions_that_every_fold_has():
@@ -110,8 +110,8 @@ def test_scores_at_rows_are_means_of_portions_that_every_fold_has():
     ]
     found = behaviour_of(folds, ("no", "yes"), {"z": Sentence.plain("w")})
 
-    assert [one.n_rows for one in found.at_rows] == [41, 81]
-    assert [one.scores["net"] for one in found.at_rows] == pytest.approx([0.7, 0.8])
+    assert [at_row.n_rows for at_row in found.at_rows] == [41, 81]
+    assert [at_row.scores["net"] for at_row in found.at_rows] == pytest.approx([0.7, 0.8])
     left_out = {what: str(why) for what, why in found.not_asked.items()}
     assert left_out == {"z": "w", "x": "y"}
 
@@ -122,15 +122,15 @@ def test_what_comes_back_from_the_store_in_another_order_is_put_together_alike()
         portion: AtRows(n_rows=n, scores={"net": 0.5 + n / 1000})
         for portion, n in (("1/8", 10), ("1/4", 20), ("1/2", 40), ("1", 80))
     }
-    one = fold(0, {"b": 0.2, "a": 0.2}, at_rows=at_rows)
-    stored = FoldBehaviour.model_validate_json(canonical_json(one.model_dump()))
+    first = fold(0, {"b": 0.2, "a": 0.2}, at_rows=at_rows)
+    stored = FoldBehaviour.model_validate_json(canonical_json(first.model_dump()))
     found = behaviour_of([stored], ("no", "yes"), {})
 
-    assert [*stored.at_rows] != [*one.at_rows]
+    assert [*stored.at_rows] != [*first.at_rows]
     assert [row.n_rows for row in found.at_rows] == [10, 20, 40, 80]
 
 
 def test_how_long_it_took_is_no_part_of_what_was_found():
-    one = fold(0)
+    first = fold(0)
 
-    assert one.model_copy(update={"seconds": 9.0}).essence() == one.essence()
+    assert first.model_copy(update={"seconds": 9.0}).essence() == first.essence()

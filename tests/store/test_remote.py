@@ -58,9 +58,9 @@ def split_in(store: Store) -> Split:
 
 
 def test_what_one_machine_keeps_another_has(machine: Machine):
-    one, other = machine("one"), machine("other")
-    ref = one.put(b"content")
-    one.results.put("split/ab", b'{"result": "..."}')
+    first, other = machine("one"), machine("other")
+    ref = first.put(b"content")
+    first.results.put("split/ab", b'{"result": "..."}')
 
     assert other.get(ref) == b"content"
     assert other.results.get("split/ab") == b'{"result": "..."}'
@@ -68,30 +68,30 @@ def test_what_one_machine_keeps_another_has(machine: Machine):
 
 
 def test_what_is_here_is_not_asked_for(address: str, machine: Machine):
-    one = machine("one")
-    ref = one.put(b"content")
+    first = machine("one")
+    ref = first.put(b"content")
     overwrite(address, name_of(ref), b"something else")
 
-    assert one.get(ref) == b"content"
+    assert first.get(ref) == b"content"
 
 
 def test_what_is_damaged_here_is_taken_from_there(machine: Machine):
-    one = machine("one")
-    ref = one.put(b"content")
-    one.results.put("split/ab", b"{}")
-    one.objects.path(ref).write_bytes(b"c0ntent")
-    one.results.path("split/ab").write_bytes(b"{")
+    first = machine("one")
+    ref = first.put(b"content")
+    first.results.put("split/ab", b"{}")
+    first.objects.path(ref).write_bytes(b"c0ntent")
+    first.results.path("split/ab").write_bytes(b"{")
 
-    assert one.get(ref) == b"content"
-    assert one.results.get("split/ab") == b"{}"
+    assert first.get(ref) == b"content"
+    assert first.results.get("split/ab") == b"{}"
 
 
 @pytest.mark.parametrize("damaged", [b"c0ntent", b"cont", b"", b"content and more"])
 def test_what_is_damaged_there_is_no_hit_and_is_mended_by_putting_again(
     address: str, machine: Machine, damaged: bytes
 ):
-    one, other = machine("one"), machine("other")
-    ref = one.put(b"content")
+    first, other = machine("one"), machine("other")
+    ref = first.put(b"content")
     overwrite(address, name_of(ref), damaged)
 
     assert not other.objects.holds(ref)
@@ -126,9 +126,9 @@ def test_what_was_stored_before_it_was_shared_is_offered(
 def test_an_offer_leaves_alone_what_is_there_and_replaces_what_is_cut_short(
     address: str, machine: Machine, monkeypatch
 ):
-    one = machine("one")
-    record = split_in(one)
-    one.results.put("split/ab", b"{}")
+    first = machine("one")
+    record = split_in(first)
+    first.results.put("split/ab", b"{}")
     later = machine("one")
     monkeypatch.setattr(Shared, "put", lambda *_: pytest.fail("put"))
     later.results.offer("split/ab", record)
@@ -144,9 +144,9 @@ def test_what_other_machines_are_handed_is_whole_there_first(
     address: str, machine: Machine
 ):
     """One changed byte, which no size shows, is found and put right from what is here."""
-    one = machine("one")
-    record = split_in(one)
-    content = bytearray(one.get(record.outer))
+    first = machine("one")
+    record = split_in(first)
+    content = bytearray(first.get(record.outer))
     content[-1] ^= 1
     overwrite(address, name_of(record.outer), bytes(content))
     assert not machine("other").objects.holds_all(record)
@@ -172,13 +172,13 @@ def test_a_reader_never_sees_half_an_object_however_often_it_is_written(
     address: str, machine: Machine
 ):
     content = b"x" * 300_000
-    one, name = machine("one"), "objects/ab/big"
-    one.shared.put(name, content)
+    first, name = machine("one"), "objects/ab/big"
+    first.shared.put(name, content)
     other = Shared(address)
 
     seen = watch(
         lambda: other.get(name, lambda found: found == content),
-        lambda: [one.shared.put(name, content) for _ in range(20)],
+        lambda: [first.shared.put(name, content) for _ in range(20)],
     )
 
     assert seen <= {content} if address.startswith("file") else seen <= {content, None}
@@ -203,7 +203,7 @@ def test_writing_leaves_nothing_but_what_was_written(tmp_path: Path):
     store = Store(tmp_path / "one", shared=Shared(f"file://{tmp_path}/mounted"))
     ref = store.put(b"content")
 
-    files = [one for one in (tmp_path / "mounted").rglob("*") if one.is_file()]
+    files = [path for path in (tmp_path / "mounted").rglob("*") if path.is_file()]
 
     assert files == [tmp_path / "mounted" / name_of(ref)]
 

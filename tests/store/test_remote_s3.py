@@ -66,10 +66,10 @@ def settings(server: Server) -> Iterator[None]:
 
 
 def test_what_one_machine_keeps_another_has(settings, tmp_path: Path):
-    one = Store(tmp_path / "one", shared=Shared(f"{ADDRESS}/objects-test"))
-    one.reach()
-    ref = one.put(b"content")
-    one.results.put("split/ab", b"{}")
+    first = Store(tmp_path / "one", shared=Shared(f"{ADDRESS}/objects-test"))
+    first.reach()
+    ref = first.put(b"content")
+    first.results.put("split/ab", b"{}")
     other = Store(tmp_path / "other", shared=Shared(f"{ADDRESS}/objects-test"))
 
     assert other.get(ref) == b"content"

@@ -21,14 +21,14 @@ def test_a_study_by_row_differs_in_its_unit_only(name, unit):
     """The unit's column is left out, so that models are shown the same, and its alarm is answered."""
     by_unit, by_row = plans_of(name), plans_of(f"{name}-by-row")
     for plan in ("a", "b"):
-        one, other = by_unit["plan"][plan], by_row["plan"][plan]
-        assert (one.pop("unit"), other.pop("unit")) == (unit, "row")
+        first, other = by_unit["plan"][plan], by_row["plan"][plan]
+        assert (first.pop("unit"), other.pop("unit")) == (unit, "row")
         left_out = {drop["column"] for drop in other["clean"].pop("drop")}
-        assert left_out == {drop["column"] for drop in one["clean"].pop("drop")} | {
+        assert left_out == {drop["column"] for drop in first["clean"].pop("drop")} | {
             unit
         }
         answered = {answer["sentinel"] for answer in other["audit"].pop("accept")}
-        assert answered > {answer["sentinel"] for answer in one["audit"].pop("accept")}
+        assert answered > {answer["sentinel"] for answer in first["audit"].pop("accept")}
 
     assert by_unit == by_row
 

@@ -469,12 +469,12 @@ def test_where_a_source_lies_is_no_part_of_its_essence(tmp_path):
     for folder in ("one", "other"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "table.csv").write_bytes(b"abc")
-    one, other = (
+    first, other = (
         source_of(make_study().of("a"), tmp_path / name) for name in ("one", "other")
     )
 
-    assert one.path != other.path
-    assert one.essence_digest() == other.essence_digest()
+    assert first.path != other.path
+    assert first.essence_digest() == other.essence_digest()
 
 
 def test_a_source_that_is_not_there_is_refused_with_the_next_step(tmp_path):

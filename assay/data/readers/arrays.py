@@ -27,7 +27,13 @@ from assay.formats.array_headers import (
     names_of,
     size_of,
 )
-from assay.formats.checks import check_cell, check_header, first_line, words_remark
+from assay.formats.checks import (
+    check_cell,
+    check_header,
+    first_line,
+    row_number,
+    words_remark,
+)
 from assay.study.sources import Source
 from assay.wording import Sentence
 
@@ -76,9 +82,8 @@ def _columns(name: str, array: NDArray[Any], source: Source) -> pd.DataFrame:
     if array.dtype.kind == "U":
         check_characters(name, array, source)
         for number, value in enumerate(map(str, array.ravel())):
-            check_cell(
-                value, f"row {number * len(array) // array.size + 1}", name, source
-            )
+            row = number * len(array) // array.size + 1
+            check_cell(value, row_number(row), name, source)
     if array.ndim == 1:
         return pd.DataFrame({name: _native(array)})
     flat = _native(array.reshape(len(array), -1))

@@ -151,7 +151,7 @@ def _scan(
     scan = Scan(opened, encoding, separator, source)
     n_rows = sum(map(len, scan.batches()))
     if n_rows < 1:
-        raise DataRefused("readers.no_rows", file=source.name)
+        raise DataRefused("formats.no_rows", file=source.name)
     return _Layout(scan.header, n_rows, scan.n_blank)
 
 

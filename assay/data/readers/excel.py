@@ -25,6 +25,7 @@ from assay.formats.checks import (
     check_no_header,
     first_line,
     missing_words,
+    row_number,
     words_remark,
 )
 from assay.formats.limits import (
@@ -86,7 +87,7 @@ def _table(head: dict[str, Any], rows: list[list[Any]], source: Source) -> Table
     n_above = 0 if source.read.names else 1
     body = _body(rows[n_above:], header, head["start"][0] + 1 + n_above, source)
     if not body:
-        raise DataRefused("readers.no_rows", file=source.name)
+        raise DataRefused("formats.no_rows", file=source.name)
     frame, mixed = _frame(body, header)
     n_blank = n_rows - n_above - len(frame)
     remarks: list[Remark] = [
@@ -112,7 +113,7 @@ def _body(
             continue
         for name, value in zip(header, row, strict=True):
             if isinstance(value, str):
-                check_cell(value, f"row {number}", name, source)
+                check_cell(value, row_number(number), name, source)
         body.append([None if _spelled(value) in words else value for value in row])
     return body
 
@@ -134,7 +135,7 @@ def _one_sheet(head: dict[str, Any], source: Source) -> None:
             "readers.no_sheet", file=source.name, sheet=wanted, sheets=tuple(sheets[:8])
         )
     if not filled:
-        raise DataRefused("readers.empty", file=source.name)
+        raise DataRefused("formats.empty", file=source.name)
     if len(filled) > 1:
         raise DataRefused(
             "readers.many_sheets",

@@ -20,11 +20,12 @@ from assay.formats.checks import (
     MAX_WHOLE,
     check_cell,
     check_header,
+    line_number,
     shown,
     words_remark,
 )
 from assay.formats.encoding import find_encoding, lines_of
-from assay.formats.json_objects import Pairs, kind_of, object_in, row_of
+from assay.formats.json_objects import Pairs, kind_name, kind_of, object_in, row_of
 from assay.formats.limits import check_shape
 from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
@@ -45,7 +46,7 @@ class _Columns:
 
     def add(self, pairs: Pairs, line: int, *, escaped: bool) -> None:
         """Add a row; ``escaped``: its text may hold characters that no text should."""
-        row = row_of(pairs, f"line {line}", self.source)
+        row = row_of(pairs, line_number(line), self.source)
         for key, value in row.items():
             cell = self._checked(key, value, line, escaped=escaped)
             if key not in self.values:
@@ -66,7 +67,7 @@ class _Columns:
             self.source.read.missing and str(value) in self.source.read.missing
         ):
             return None
-        place = f"line {line}"
+        place = line_number(line)
         kind = kind_of(value, key, place, self.source)
         if kind == "text" and escaped:
             check_cell(value, place, key, self.source)
@@ -77,10 +78,10 @@ class _Columns:
             raise DataRefused(
                 "readers.mixed_kinds",
                 file=self.source.name,
-                line=line,
+                place=place,
                 key=shown(key),
-                kind=kind,
-                before=self.kinds[key],
+                kind=kind_name(kind),
+                before=kind_name(self.kinds[key]),
             )
         return value
 

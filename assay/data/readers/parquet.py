@@ -17,6 +17,7 @@ from assay.data.readers.table import (
 from assay.formats.checks import (
     MAX_WHOLE,
     check_cell,
+    row_number,
     words_remark,
 )
 from assay.formats.limits import MAX_UNPACKED_BYTES, too_much_unpacked
@@ -88,4 +89,4 @@ def _check_texts(frame: pd.DataFrame, source: Source) -> None:
         faulty = frame[name].str.contains(_CONTROL, na=False)
         if faulty.any():
             at = int(faulty.argmax())
-            check_cell(str(frame[name].iloc[at]), f"row {at + 1}", str(name), source)
+            check_cell(str(frame[name].iloc[at]), row_number(at + 1), str(name), source)

@@ -32,10 +32,12 @@ def read_file(source: Source) -> Table:
         n_bytes = path.stat().st_size
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataRefused("readers.no_file", file=source.name, reason=reason) from None
+        raise DataRefused(
+            "formats.unreadable", file=source.name, reason=reason
+        ) from None
     check_file_size(n_bytes, source)
     if n_bytes == 0:
-        raise DataRefused("readers.empty", file=source.name)
+        raise DataRefused("formats.empty", file=source.name)
     if ending == ".parquet":
         return read_parquet(source)
     if ending in _WORKBOOK:
