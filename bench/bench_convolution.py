@@ -42,7 +42,9 @@ def grouped(kernels: Kernels, images: Any) -> Any:
         tape.watch(kernels)
         every = tf.tile(images, (1, 1, 1, kernels[0].shape[0]))
         together = [
-            tf.reshape(tf.transpose(kernel, (1, 2, 3, 0, 4)), (3, 3, kernel.shape[3], -1))
+            tf.reshape(
+                tf.transpose(kernel, (1, 2, 3, 0, 4)), (3, 3, kernel.shape[3], -1)
+            )
             for kernel in kernels
         ]
         loss = _loss(every, together)

@@ -33,7 +33,11 @@ def main(arguments: list[str]) -> None:
     only = [
         name for option, name in itertools.pairwise(arguments) if option == "--only"
     ]
-    given = [argument for argument in arguments if not argument.startswith("-") and argument not in only]
+    given = [
+        argument
+        for argument in arguments
+        if not argument.startswith("-") and argument not in only
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(given[0]) if given else scikit_learn(Path(scratch) / "tables")
         print(

@@ -26,7 +26,8 @@ def _after(stage: str, wait_s: float = 0.0) -> Callable[[str], bool]:
 
 def main(arguments: list[str]) -> None:
     study = next(
-        (argument for argument in arguments if not argument.startswith("-")), "hypotheses/digits.toml"
+        (argument for argument in arguments if not argument.startswith("-")),
+        "hypotheses/digits.toml",
     )
     kills = {
         "killed in gate": _after("audit", 6.0),

@@ -120,7 +120,9 @@ def drawn(
     )
     trials, _ = search(space, work.trials, work.seed, try_all)
     searched = ("depth", "width", "dropout", "learning_rate", "weight_decay")
-    return [{name: trial.hyperparameters[name] for name in searched} for trial in trials]
+    return [
+        {name: trial.hyperparameters[name] for name in searched} for trial in trials
+    ]
 
 
 # The table model -------------------------------------------------------------------------------

@@ -90,11 +90,7 @@ def as_environment(word: str) -> Environment:
     """
     if word not in get_args(Environment):
         raise StudyError(
-<<<<<<< HEAD
             "reproduce.unknown_environment", name=word, names=get_args(Environment)
-=======
-            "reproduce.environment", name=word, choices=get_args(Environment)
->>>>>>> words
         )
     return cast("Environment", word)
 
@@ -152,11 +148,7 @@ def _limited(cpu: str | None) -> dict[str, str]:
     if cpu is None:
         return {}
     if cpu not in _CPUS:
-<<<<<<< HEAD
         raise StudyError("reproduce.unknown_cpu", name=cpu, names=tuple(_CPUS))
-=======
-        raise StudyError("reproduce.cpu", name=cpu, choices=tuple(_CPUS))
->>>>>>> words
     onednn, openblas, numpy = _CPUS[cpu]
     return {
         "ASSAY_CPU": onednn,
@@ -199,11 +191,7 @@ def need_plain(lock: Path) -> None:
         is_comment = not text or text.startswith("#")
         if not (is_comment or _HASH.fullmatch(text) or _PINNED.fullmatch(text)):
             raise StudyError(
-<<<<<<< HEAD
                 "reproduce.lock_line", lock=str(lock), number=number, text=text[:80]
-=======
-                "reproduce.lock_line", lock=str(lock), line=number, text=repr(text[:80])
->>>>>>> words
             )
 
 
@@ -255,11 +243,7 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
     Raises
     ------
     AssayError
-<<<<<<< HEAD
         If it fails; its own messages stand above.
-=======
-        If it fails; its output stands above.
->>>>>>> words
     """
     done = subprocess.run(
         command, check=False, env=os.environ | settings, stdout=subprocess.DEVNULL

@@ -38,27 +38,15 @@ def test_an_unknown_data_set_is_a_usage_error():
 
 
 def test_what_has_to_be_done_by_hand_says_what_and_where_and_is_then_verified(tmp_path):
-<<<<<<< HEAD
     entry = dataset("skin-cancer")
     place = tmp_path / "skin-cancer" / "ham10000_images_200x150.tar"
 
     pixels, images = map(str, by_hand(entry, tmp_path))
-=======
-    first = dataset("skin-cancer")
-    place = tmp_path / "skin-cancer" / "ham10000_images_200x150.tar"
-
-    pixels, images = by_hand(first, tmp_path)
->>>>>>> words
 
     assert pixels.startswith("skin-cancer/ham10000_28_28_RGB.csv.gz is missing")
     assert f"Put it at {place}" in images
     place.parent.mkdir()
     place.write_bytes(b"another")
-<<<<<<< HEAD
     assert "is another file: it has 7 bytes instead of 47,022,080" in str(
         by_hand(entry, tmp_path)[1]
-=======
-    assert (
-        "is another: it has 7 bytes instead of 47,022,080" in by_hand(first, tmp_path)[1]
->>>>>>> words
     )
