@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -20,20 +19,6 @@ from tests.flow_runs import Workplace, make
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """One run that nothing disturbs; every other must share its digests."""
-    workplace = make(tmp_path_factory.mktemp("undisturbed"))
-    workplace.check()
-    return workplace
-
-
-@pytest.fixture
-def copy(undisturbed: Workplace, tmp_path: Path) -> Workplace:
-    """The finished run and its store, to be damaged at will."""
-    return Workplace(Path(shutil.copytree(undisturbed.folder, tmp_path / "copy")))
-
-
 def computed_stages(events: list[Event]) -> list[str]:
     """Return the stages that were computed, not answered from the store."""
     return [
@@ -43,8 +28,8 @@ def computed_stages(events: list[Event]) -> list[str]:
     ]
 
 
-def test_a_run_leaves_every_file_it_names_and_a_verdict(undisturbed: Workplace):
-    (folder,) = undisturbed.artifacts.glob("runs/*")
+def test_a_run_leaves_every_file_it_names_and_a_verdict(finished: Workplace):
+    (folder,) = finished.artifacts.glob("runs/*")
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     verdict = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
     files = {
@@ -67,10 +52,10 @@ def test_a_run_leaves_every_file_it_names_and_a_verdict(undisturbed: Workplace):
 
 
 def test_what_a_run_leaves_predicts_the_table_it_was_made_from(
-    undisturbed: Workplace, tmp_path: Path
+    finished: Workplace, tmp_path: Path
 ):
-    (run,) = undisturbed.artifacts.glob("runs/*")
-    table = undisturbed.folder / "table.csv"
+    (run,) = finished.artifacts.glob("runs/*")
+    table = finished.folder / "table.csv"
     summary = predict_file(run, table, tmp_path / "out.parquet")
     predictions = pd.read_parquet(tmp_path / "out.parquet")
     parity = json.loads((run / "bundle" / "manifest.json").read_bytes())["parity"]
@@ -82,7 +67,7 @@ def test_what_a_run_leaves_predicts_the_table_it_was_made_from(
 
 
 def test_a_run_killed_after_ingest_gate_and_tune_ends_as_if_undisturbed(
-    undisturbed: Workplace, tmp_path: Path
+    finished: Workplace, tmp_path: Path
 ):
     """kill -9 as each stage has ended; what was finished is never computed again (all stages: make chaos)."""
     workplace = make(tmp_path / "killed")
@@ -98,7 +83,7 @@ def test_a_run_killed_after_ingest_gate_and_tune_ends_as_if_undisturbed(
 
     assert not {"ingest", "gate", "self_test"} & {*computed_stages(events)}
     assert computed_stages(events).count("tune") <= 5
-    assert workplace.same() == undisturbed.same()
+    assert workplace.same() == finished.same()
     assert leftovers(workplace) == []
 
 
@@ -112,14 +97,14 @@ def leftovers(workplace: Workplace) -> list[Path]:
 
 
 def test_processes_give_the_digests_of_one_process_and_tell_it_in_the_same_order(
-    undisturbed: Workplace, tmp_path: Path
+    finished: Workplace, tmp_path: Path
 ):
     spread = make(tmp_path / "spread")
 
     run = spread.run("--runner", "processes")
 
     assert run.code == 0, run.err
-    assert spread.same() == undisturbed.same()
+    assert spread.same() == finished.same()
     tuned = [
         line.split("  ")[-1][:15]
         for line in run.err.splitlines()
@@ -130,7 +115,7 @@ def test_processes_give_the_digests_of_one_process_and_tell_it_in_the_same_order
 
 
 def test_two_runs_at_once_share_the_work_and_the_result(
-    undisturbed: Workplace, tmp_path: Path
+    finished: Workplace, tmp_path: Path
 ):
     workplace = make(tmp_path / "twice")
     runs: list[Run] = []
@@ -145,11 +130,11 @@ def test_two_runs_at_once_share_the_work_and_the_result(
     assert [run.code for run in runs] == [0, 0], [run.err for run in runs]
     assert runs[0].verdict == runs[1].verdict
     assert sum("is running; waiting" in run.err for run in runs) == 1
-    assert workplace.same() == undisturbed.same()
+    assert workplace.same() == finished.same()
 
 
 def test_damaged_files_are_computed_again_not_trusted(
-    undisturbed: Workplace, copy: Workplace
+    finished: Workplace, copy: Workplace
 ):
     """Flip a byte in every stored result and object, and cut the verdict: nothing of it is believed."""
     for file in [
@@ -166,10 +151,10 @@ def test_damaged_files_are_computed_again_not_trusted(
 
     assert again.code == 0, again.err
     assert STORED not in again.err
-    assert copy.same() == undisturbed.same()
+    assert copy.same() == finished.same()
 
 
-def test_a_lost_object_costs_its_stage_only(undisturbed: Workplace, copy: Workplace):
+def test_a_lost_object_costs_its_stage_only(finished: Workplace, copy: Workplace):
     (result,) = copy.artifacts.glob("results/split/*")
     stored = json.loads(result.read_bytes().split(b"\n", 1)[1])
     outer = stored["value"]["outer"]["digest"]
@@ -182,11 +167,11 @@ def test_a_lost_object_costs_its_stage_only(undisturbed: Workplace, copy: Workpl
         copy.check()
 
     assert computed_stages(events) == ["split"]
-    assert copy.same() == undisturbed.same()
+    assert copy.same() == finished.same()
 
 
 def test_fresh_computes_everything_and_comes_to_the_same(
-    undisturbed: Workplace, copy: Workplace
+    finished: Workplace, copy: Workplace
 ):
     events: list[Event] = []
 
@@ -194,11 +179,11 @@ def test_fresh_computes_everything_and_comes_to_the_same(
         copy.check(fresh=True)
 
     assert not any(event.stored for event in events if isinstance(event, Finished))
-    assert copy.same() == undisturbed.same()
+    assert copy.same() == finished.same()
 
 
 def test_an_unchanged_study_is_answered_without_loading_what_computes(
-    undisturbed: Workplace,
+    finished: Workplace,
 ):
     command = [
         sys.executable,
@@ -207,14 +192,14 @@ def test_an_unchanged_study_is_answered_without_loading_what_computes(
         "-m",
         "assay",
         "check",
-        str(undisturbed.study),
+        str(finished.study),
         "--json",
     ]
     command += [
         "--data",
-        str(undisturbed.folder),
+        str(finished.folder),
         "--artifacts",
-        str(undisturbed.artifacts),
+        str(finished.artifacts),
     ]
 
     again = subprocess.run(
@@ -235,7 +220,7 @@ def test_an_unchanged_study_is_answered_without_loading_what_computes(
         "matplotlib",
         "PIL",
     }
-    (folder,) = undisturbed.artifacts.glob("runs/*")
+    (folder,) = finished.artifacts.glob("runs/*")
     assert json.loads(again.stdout.splitlines()[-1]) == json.loads(
         (folder / "verdict.json").read_bytes()
     )
@@ -254,11 +239,11 @@ def test_permuted_labels_end_in_no_signal_and_plan_b_is_judged_at_its_own_alpha(
 
 
 def test_both_plans_on_noise_leave_a_report(tmp_path: Path):
-    finished = make(tmp_path / "noise", target="noise").check()
+    noise = make(tmp_path / "noise", target="noise").check()
 
-    assert finished.verdict.outcome in {"no_signal", "underpowered"}
-    assert (finished.folder / "report.html").is_file()
-    assert not (finished.folder / "bundle" / "model.keras").exists()
+    assert noise.verdict.outcome in {"no_signal", "underpowered"}
+    assert (noise.folder / "report.html").is_file()
+    assert not (noise.folder / "bundle" / "model.keras").exists()
 
 
 def test_a_changed_study_says_what_differs_from_the_registered_one(tmp_path: Path):
@@ -324,7 +309,7 @@ def test_refused_data_is_one_sentence_and_leaves_no_run(tmp_path: Path):
 
 
 def test_a_sample_of_rows_is_a_deviation_that_the_verdict_states(tmp_path: Path):
-    finished = make(tmp_path, target="noise").check("plan.a.read.sample=220")
+    sampled = make(tmp_path, target="noise").check("plan.a.read.sample=220")
 
-    (deviation,) = finished.verdict.deviations
+    (deviation,) = sampled.verdict.deviations
     assert "a sample of 220 of 240 rows" in str(deviation)

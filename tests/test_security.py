@@ -13,6 +13,7 @@ import pytest
 from assay.errors import StudyError, Unreachable
 from assay.reproduce.again import need_plain
 from assay.store.machine import circumstances
+from bench.program import PREFECT
 from flows.server import need_password, prefect_server, server_errors, without_secrets
 from tests.flow_runs import make, prefect_running
 
@@ -234,7 +235,7 @@ def test_no_secret_is_in_anything_that_a_check_leaves_or_says(tmp_path, monkeypa
         monkeypatch.setenv("PREFECT_API_URL", address)
         monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
         workplace = make(tmp_path / "place", target="noise")
-        run = workplace.run()
+        run = workplace.run(program=PREFECT)
 
     assert run.code == 0, run.err
     assert TELLTALE.decode() not in run.out + run.err
@@ -249,7 +250,7 @@ def test_a_temporary_server_without_its_database_ends_in_a_sentence_without_the_
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
-    run = make(tmp_path / "place", target="noise").run()
+    run = make(tmp_path / "place", target="noise").run(program=PREFECT)
 
     assert run.code == 1
     assert run.err.splitlines()[-1].startswith(

@@ -37,16 +37,8 @@ def _on_that_server(
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A run of the plain pipeline; every run under Prefect must share its digests."""
-    workplace = make(tmp_path_factory.mktemp("plain"))
-    workplace.check()
-    return workplace
-
-
-@pytest.fixture(scope="module")
 def checked(
-    server: str, plain: Workplace, tmp_path_factory: pytest.TempPathFactory
+    server: str, finished: Workplace, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Workplace, Run]:
     """A run under Prefect that was killed once in tuning and run again."""
     workplace = make(tmp_path_factory.mktemp("checked"))
@@ -64,19 +56,18 @@ def checked(
 
 
 def test_a_killed_and_resumed_flow_run_has_the_digests_of_the_plain_pipeline(
-    plain: Workplace, checked: tuple[Workplace, Run]
+    finished: Workplace, checked: tuple[Workplace, Run]
 ):
     workplace, run = checked
 
     assert run.stored("gate") == 1
     assert run.stored("tune") >= 1
-    assert workplace.same() == plain.same()
+    assert workplace.same() == finished.same()
 
 
 def test_a_study_checked_without_prefect_is_answered_by_its_tasks_from_the_store(
-    plain: Workplace, tmp_path: Path
+    finished: Workplace, copy: Workplace
 ):
-    copy = Workplace(Path(shutil.copytree(plain.folder, tmp_path / "copy")))
     shutil.rmtree(copy.artifacts / "runs")
 
     run = copy.run(program=PREFECT)
@@ -88,7 +79,7 @@ def test_a_study_checked_without_prefect_is_answered_by_its_tasks_from_the_store
         for line in run.err.splitlines()
         for stage in ("gate", "tune", "bundle")
     )
-    assert copy.same() == plain.same()
+    assert copy.same() == finished.same()
 
 
 def test_a_study_checked_under_prefect_is_answered_without_it(
@@ -109,14 +100,14 @@ def test_a_study_checked_under_prefect_is_answered_without_it(
 
 
 def test_processes_of_a_flow_run_are_part_of_it_and_change_nothing_on_a_temporary_server(
-    plain: Workplace, tmp_path: Path
+    finished: Workplace, tmp_path: Path
 ):
     spread = make(tmp_path / "spread")
 
     run = spread.run("--runner", "processes", program=PREFECT)
 
     assert run.code == 0, run.err
-    assert spread.same() == plain.same()
+    assert spread.same() == finished.same()
 
 
 def test_prefect_shows_the_verdict_the_models_the_tasks_and_how_far_they_are(

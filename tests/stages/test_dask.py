@@ -21,14 +21,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Workplace:
-    workplace = make(tmp_path_factory.mktemp("undisturbed"))
-    run = workplace.run("--runner", "local")
-    assert run.code == 0, run.err
-    return workplace
-
-
 @pytest.fixture
 def cluster(monkeypatch) -> Iterator[LocalCluster]:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
@@ -39,7 +31,7 @@ def cluster(monkeypatch) -> Iterator[LocalCluster]:
 
 
 def test_a_cluster_gives_the_digests_of_one_process_though_a_worker_is_killed(
-    undisturbed: Workplace, cluster: LocalCluster, tmp_path: Path
+    finished: Workplace, cluster: LocalCluster, tmp_path: Path
 ):
     """Killed in mid-fold, a worker costs that fold only: its others are in the store."""
     workplace, killed = make(tmp_path / "spread"), []
@@ -54,7 +46,7 @@ def test_a_cluster_gives_the_digests_of_one_process_though_a_worker_is_killed(
 
     assert run.code == 0, run.err
     assert killed
-    assert workplace.same() == undisturbed.same()
+    assert workplace.same() == finished.same()
 
 
 def test_workers_of_several_threads_are_refused():

@@ -13,6 +13,7 @@ import pytest
 from distributed import LocalCluster
 
 from assay.errors import AssayError, StudyError, Unreachable
+from assay.store.progress import Event, Finished, listening
 from assay.store.remote import Shared, _files
 from assay.store.store import Store
 from tests.flow_runs import Workplace, make
@@ -153,25 +154,17 @@ def test_reading_from_a_server_that_went_deaf_ends(server: Server, monkeypatch):
 # Whole runs ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A run of one process that shares nothing."""
-    workplace = make(tmp_path_factory.mktemp("undisturbed"))
-    run = workplace.run("--runner", "local")
-    assert run.code == 0, run.err
-    return workplace
-
-
-@pytest.mark.flow
 def test_machines_share_results_and_damaged_ones_are_computed_again(
-    undisturbed: Workplace, settings, tmp_path: Path
+    finished: Workplace, settings, tmp_path: Path
 ):
     address = f"{ADDRESS}/runs-test"
     sharing = ("--store", address, "--runner", "local")
     one, other, third = (make(tmp_path / name) for name in ("one", "other", "third"))
 
-    first = one.run(*sharing)
-    second = other.run(*sharing)
+    events: list[Event] = []
+    one.check(shared=address)
+    with listening(events.append):
+        other.check(shared=address)
     bucket = fsspec.filesystem("s3", use_listings_cache=False)
     for kind in ("results/tune", "results/gate", "objects"):
         name = bucket.find(f"{address}/{kind}")[0]
@@ -180,13 +173,12 @@ def test_machines_share_results_and_damaged_ones_are_computed_again(
         bucket.pipe_file(name, bytes(content))
     again = third.run(*sharing)
 
-    for run in (first, second, again):
-        assert run.code == 0, run.err
-        assert SECRET not in run.out + run.err
-        assert KEY_ID not in run.out + run.err
-    assert one.same() == other.same() == third.same() == undisturbed.same()
-    assert first.err.count("  stored  ") == 0
-    assert second.err.count("  stored  ") == STAGES
+    assert again.code == 0, again.err
+    assert SECRET not in again.out + again.err
+    assert KEY_ID not in again.out + again.err
+    assert one.same() == other.same() == third.same() == finished.same()
+    stored = [event.stored for event in events if isinstance(event, Finished)]
+    assert stored == [True] * STAGES
     assert 0 < again.err.count("  stored  ") <= STAGES - 2
     for file in third.folder.rglob("*"):
         assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file
@@ -194,9 +186,8 @@ def test_machines_share_results_and_damaged_ones_are_computed_again(
         assert SECRET.encode() not in bucket.cat_file(name)
 
 
-@pytest.mark.flow
 def test_workers_with_folders_of_their_own_give_the_same_though_one_is_killed(
-    undisturbed: Workplace, server: Server, settings, tmp_path: Path, monkeypatch
+    finished: Workplace, server: Server, settings, tmp_path: Path, monkeypatch
 ):
     """Killed in mid-fold, a worker costs that fold only: its others are in the bucket."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -218,11 +209,10 @@ def test_workers_with_folders_of_their_own_give_the_same_though_one_is_killed(
 
     assert run.code == 0, run.err
     assert killed
-    assert workplace.same() == undisturbed.same()
+    assert workplace.same() == finished.same()
     assert (tmp_path / "of the workers" / "objects").is_dir()
 
 
-@pytest.mark.flow
 def test_a_store_that_goes_while_folds_are_computed_ends_the_run_in_a_sentence(
     server: Server, tmp_path: Path
 ):
