@@ -33,7 +33,11 @@ def main(arguments: list[str]) -> None:
     only = [
         name for option, name in itertools.pairwise(arguments) if option == "--only"
     ]
-    given = [argument for argument in arguments if not argument.startswith("-") and argument not in only]
+    given = [
+        argument
+        for argument in arguments
+        if not argument.startswith("-") and argument not in only
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(given[0]) if given else scikit_learn(Path(scratch) / "tables")
         print(
@@ -46,8 +50,12 @@ def main(arguments: list[str]) -> None:
 
 def tables(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield each table of a folder with what is asked of it."""
-    known = folder / "targets.toml"
-    asked = tomllib.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
+    declared = folder / "targets.toml"
+    asked = (
+        tomllib.loads(declared.read_text(encoding="utf-8"))
+        if declared.is_file()
+        else {}
+    )
     for path in sorted(folder.glob("*.csv")):
         last = str(pd.read_csv(path, nrows=1).columns[-1])
         yield path, asked.get(path.stem, {"target": last})

@@ -15,7 +15,8 @@ from bench.program import run_program
 
 def main(arguments: list[str]) -> None:
     study = next(
-        (argument for argument in arguments if not argument.startswith("-")), "hypotheses/digits.toml"
+        (argument for argument in arguments if not argument.startswith("-")),
+        "hypotheses/digits.toml",
     )
     with tempfile.TemporaryDirectory() as folder:
         command = ["check", study, "--runner", "local", "--artifacts", folder]

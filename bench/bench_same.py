@@ -26,7 +26,8 @@ def _after(stage: str, wait_s: float = 0.0) -> Callable[[str], bool]:
 
 def main(arguments: list[str]) -> None:
     study = next(
-        (argument for argument in arguments if not argument.startswith("-")), "hypotheses/digits.toml"
+        (argument for argument in arguments if not argument.startswith("-")),
+        "hypotheses/digits.toml",
     )
     kills = {
         "killed in gate": _after("audit", 6.0),
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> None:
             thread.join()
         digests["two at once"] = same_digests(at_once)
     reference = digests["undisturbed"]
-    equal = {name: found == reference for name, found in digests.items()}
+    equal = {name: digest == reference for name, digest in digests.items()}
     if "--json" in arguments:
         print(json.dumps({"study": study, "equal": equal, "digests": reference}))
     else:

@@ -27,7 +27,9 @@ def table(artifacts: Path, run: Path, folder: Path) -> dict[str, Any]:
         return {"words": [str(data_folder() / plan.source), *images]}
     snapshot = opened.account.evidence.snapshot
     pixels = opened.account.evidence.cleaned.numeric if images else ()
-    names = [column.name for column in snapshot.columns if column.name not in set(pixels)]
+    names = [
+        column.name for column in snapshot.columns if column.name not in set(pixels)
+    ]
     written = folder / "table.csv"
     Store(artifacts).get_table(snapshot.table, names).to_csv(written, index=False)  # fmt: skip
     return {"words": [str(written), *images]}
@@ -104,9 +106,9 @@ if __name__ == "__main__":
     places = Path(artifacts), Path(run), Path(folder)
     match what:
         case "table":
-            said = table(*places)
+            answer = table(*places)
         case "bundle":
-            said = with_bundle(*places[1:], words)
+            answer = with_bundle(*places[1:], words)
         case _:
-            said = with_training(*places, words)
-    print(json.dumps(said))
+            answer = with_training(*places, words)
+    print(json.dumps(answer))

@@ -93,8 +93,8 @@ def trained(
     ]
 
     return [
-        Done(_of_second(one.net), min(epochs, one.epoch + patience + 1))
-        for one in train(jobs, Schedule(epochs, patience, batch_size))
+        Done(_of_second(trained_net.net), min(epochs, trained_net.epoch + patience + 1))
+        for trained_net in train(jobs, Schedule(epochs, patience, batch_size))
     ]
 
 
@@ -120,7 +120,9 @@ def drawn(
     )
     trials, _ = search(space, work.trials, work.seed, try_all)
     searched = ("depth", "width", "dropout", "learning_rate", "weight_decay")
-    return [{name: trial.hyperparameters[name] for name in searched} for trial in trials]
+    return [
+        {name: trial.hyperparameters[name] for name in searched} for trial in trials
+    ]
 
 
 # The table model -------------------------------------------------------------------------------

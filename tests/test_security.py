@@ -62,7 +62,10 @@ def is_said(given: dict[str | None, ast.expr], name: str, value: bool) -> bool:
 
 
 def danger_of(call: ast.Call) -> list[str]:
-    name, given = named(call.func), {keyword.arg: keyword.value for keyword in call.keywords}
+    name, given = (
+        named(call.func),
+        {keyword.arg: keyword.value for keyword in call.keywords},
+    )
     last = name.rpartition(".")[2]
     if name in RUNS_CODE or last in OPENS_CODE:
         return [name]

@@ -47,5 +47,6 @@ def test_what_has_to_be_done_by_hand_says_what_and_where_and_is_then_verified(tm
     place.parent.mkdir()
     place.write_bytes(b"another")
     assert (
-        "is another: it has 7 bytes instead of 47,022,080" in by_hand(first, tmp_path)[1]
+        "is another: it has 7 bytes instead of 47,022,080"
+        in by_hand(first, tmp_path)[1]
     )

@@ -41,7 +41,9 @@ def test_samples_come_back_from_the_store_as_they_were(kind, tmp_path):
     for name in ("labels", "units", "times"):
         first, other = getattr(again, name), getattr(samples, name)
         assert (first is None) == (other is None)
-        assert first is None or (first.dtype == other.dtype and np.array_equal(first, other))
+        assert first is None or (
+            first.dtype == other.dtype and np.array_equal(first, other)
+        )
     for name in ("task", "classes", "unit", "order", "log"):
         assert getattr(again, name) == getattr(samples, name)
 

@@ -454,7 +454,9 @@ def test_a_published_table_is_let_pass_and_its_quirks_are_named(suite, catalogue
     text = (ROOT / "expectations" / f"{suite}.json").read_text(encoding="utf-8")
     report = validate_table(frame, Suite(name=suite, text=text), make_snapshot(frame))
 
-    assert {warning.id: warning.n_unexpected for warning in report.warnings} == KNOWN[suite]
+    assert {warning.id: warning.n_unexpected for warning in report.warnings} == KNOWN[
+        suite
+    ]
 
 
 def test_the_file_cut_in_mid_record_is_refused_with_its_line(catalogue):

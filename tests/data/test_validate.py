@@ -148,7 +148,9 @@ def test_a_met_suite_leaves_a_report_in_the_order_of_the_suite():
     ]
     report = validate(table, *rules)
 
-    assert [outcome.id for outcome in report.outcomes] == [rule["meta"]["id"] for rule in rules]
+    assert [outcome.id for outcome in report.outcomes] == [
+        rule["meta"]["id"] for rule in rules
+    ]
     assert {outcome.status for outcome in report.outcomes} == {"met"}
     assert report.warnings == ()
     assert report.suite_digest == make_suite(*rules).essence_digest()
@@ -338,7 +340,10 @@ def test_names_with_signs_and_other_scripts_are_found():
         for n, name in enumerate(frame.columns)
     ]
 
-    assert [outcome.status for outcome in validate(frame, *rules).outcomes] == ["failed", "met"]
+    assert [outcome.status for outcome in validate(frame, *rules).outcomes] == [
+        "failed",
+        "met",
+    ]
 
 
 @pytest.mark.slow
@@ -355,4 +360,6 @@ def test_the_projects_suites_hold_for_the_tables_they_are_for():
             frame, Suite(name=name, text=text), make_snapshot(frame)
         )
 
-        assert not [warning for warning in report.warnings if warning.severity == "critical"]
+        assert not [
+            warning for warning in report.warnings if warning.severity == "critical"
+        ]

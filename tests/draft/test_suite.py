@@ -50,7 +50,9 @@ def test_the_table_it_was_drafted_from_meets_every_expectation(frame, target, as
     text = drafted(frame, target, **asked).suite("table")
     report = validate_table(frame, Suite(name="table", text=text), make_snapshot(frame))
 
-    assert [outcome.message for outcome in report.outcomes if outcome.status != "met"] == []
+    assert [
+        outcome.message for outcome in report.outcomes if outcome.status != "met"
+    ] == []
 
 
 def test_all_is_a_warning_but_the_target_being_there():

@@ -234,7 +234,9 @@ def test_levels_gaps_and_texts_go_along_with_their_column():
     assert {"gap", "town", "note"} == set(found.drops)
     assert all(drop > 0.005 for drop in found.drops.values())
     assert {dependence.column for dependence in found.dependences} == {"gap", "town"}
-    town = next(dependence for dependence in found.dependences if dependence.column == "town")
+    town = next(
+        dependence for dependence in found.dependences if dependence.column == "town"
+    )
     assert set(town.values) == {"Busan", "Daegu", "Seoul"}
 
 

@@ -118,7 +118,10 @@ def test_every_rule_for_single_rows_finds_the_rows_that_great_expectations_finds
     for outcome, (kind, kwargs) in zip(report.outcomes, RULES, strict=True):
         assert outcome.status != "unchecked", outcome.message
         broken = np.flatnonzero(~known[outcome.id].met(values))
-        rows = [int(re.match(r"row (\d+) has", example)[1]) - 1 for example in outcome.examples]
+        rows = [
+            int(re.match(r"row (\d+) has", example)[1]) - 1
+            for example in outcome.examples
+        ]
         assert len(broken) == (outcome.n_unexpected or 0), (kind, kwargs)
         assert broken[: len(rows)].tolist() == rows, (kind, kwargs)
 

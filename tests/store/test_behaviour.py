@@ -89,7 +89,9 @@ def test_dependences_are_of_the_six_most_important_columns_that_matter_at_all():
     every = behaviour_of([fold(0, drops, curves)], (), {})
     half = behaviour_of([fold(0, drops, curves), fold(1, drops, curves[:3])], (), {})
 
-    assert [dependence.column for dependence in every.dependences] == names[:5]  # x5 loses nothing
+    assert [dependence.column for dependence in every.dependences] == names[
+        :5
+    ]  # x5 loses nothing
     assert [dependence.column for dependence in half.dependences] == names[:3]
 
 
@@ -111,7 +113,9 @@ def test_scores_at_rows_are_means_of_portions_that_every_fold_has():
     found = behaviour_of(folds, ("no", "yes"), {"z": Sentence.plain("w")})
 
     assert [at_row.n_rows for at_row in found.at_rows] == [41, 81]
-    assert [at_row.scores["net"] for at_row in found.at_rows] == pytest.approx([0.7, 0.8])
+    assert [at_row.scores["net"] for at_row in found.at_rows] == pytest.approx(
+        [0.7, 0.8]
+    )
     left_out = {what: str(why) for what, why in found.not_asked.items()}
     assert left_out == {"z": "w", "x": "y"}
 

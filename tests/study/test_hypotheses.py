@@ -28,7 +28,9 @@ def test_a_study_by_row_differs_in_its_unit_only(name, unit):
             unit
         }
         answered = {answer["sentinel"] for answer in other["audit"].pop("accept")}
-        assert answered > {answer["sentinel"] for answer in first["audit"].pop("accept")}
+        assert answered > {
+            answer["sentinel"] for answer in first["audit"].pop("accept")
+        }
 
     assert by_unit == by_row
 
