@@ -22,7 +22,7 @@ from assay.reproduce.rerun import (
     open_run,
     receipt,
 )
-from assay.store.places import PACKAGE, data_folder
+from assay.store.places import IN_A_CLONE, PACKAGE, data_folder, shipped
 from assay.store.runs import store_of
 from assay.store.store import Store
 from assay.study.load import load
@@ -90,7 +90,7 @@ def as_environment(word: str) -> Environment:
     """
     if word not in get_args(Environment):
         raise StudyError(
-            "reproduce.environment", name=word, choices=get_args(Environment)
+            "reproduce.unknown_environment", name=word, names=get_args(Environment)
         )
     return cast("Environment", word)
 
@@ -125,20 +125,30 @@ def checker(
     settings = _limited(cpu)
     if environment == "container":
         return partial(_in_container, place, data, settings)
-    python = Path(sys.executable)
+    python, program_folder = Path(sys.executable), PACKAGE.parent
     if environment != "here":
         python = _fresh(place / "environment", run, newest=environment == "newest")
+        program_folder = _program_alone(place / "program")
     program = [str(python), "-m", "assay"]
     # Another processor may find other bits under the same names: they are for nobody else to take.
-    alone = settings | {"ASSAY_STORE": "", "PYTHONPATH": str(PACKAGE.parent)}
+    alone = settings | {"ASSAY_STORE": "", "PYTHONPATH": str(program_folder)}
     return lambda words: _called([*program, *words], alone)
+
+
+def _program_alone(folder: Path) -> Path:
+    """Return a folder with this program and no other package, which an installed one does not lie in."""
+    if IN_A_CLONE:
+        return PACKAGE.parent
+    skipped = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=skipped)
+    return folder
 
 
 def _limited(cpu: str | None) -> dict[str, str]:
     if cpu is None:
         return {}
     if cpu not in _CPUS:
-        raise StudyError("reproduce.cpu", name=cpu, choices=tuple(_CPUS))
+        raise StudyError("reproduce.unknown_cpu", name=cpu, names=tuple(_CPUS))
     onednn, openblas, numpy = _CPUS[cpu]
     return {
         "ASSAY_CPU": onednn,
@@ -156,7 +166,7 @@ def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
         need_plain(lock)
     locked = ["--require-hashes", "--only-binary=:all:", "-r", str(lock)]
     locked += ["-c", str(lock)]  # before pip 24 a pin with extras counts only so
-    wanted = ["-r", str(PACKAGE.parent / "requirements.in")] if newest else locked
+    wanted = ["-r", str(shipped("requirements.in"))] if newest else locked
     _called([sys.executable, "-m", "venv", str(folder)], {})
     _called([str(python), "-m", "pip", "install", "--quiet", *wanted], {})
     return python
@@ -181,7 +191,7 @@ def need_plain(lock: Path) -> None:
         is_comment = not text or text.startswith("#")
         if not (is_comment or _HASH.fullmatch(text) or _PINNED.fullmatch(text)):
             raise StudyError(
-                "reproduce.lock_line", lock=str(lock), line=number, text=repr(text[:80])
+                "reproduce.lock_line", lock=str(lock), number=number, text=text[:80]
             )
 
 
@@ -233,7 +243,7 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
     Raises
     ------
     AssayError
-        If it fails; its output stands above.
+        If it fails; its own messages stand above.
     """
     done = subprocess.run(
         command, check=False, env=os.environ | settings, stdout=subprocess.DEVNULL
