@@ -31,7 +31,10 @@ COMMANDS = "cli.example."  # what a person types is the same in both languages
 BARE_PARTICLE = re.compile(r"(?<!\})\}(은|는|이|가|을|를|과|와|으로|로)(?=[\s.,;:)]|$)")
 SAY = r'say\("(?P<key>[\w.]+)"(?P<values>(?:,(?:[^()]|\((?:[^()]|\([^()]*\))*\))*)?)\)'
 SHORTENED = ("report.", "cards.")  # prefixes that templates leave out
-ERRORS = {name for name, kind in vars(assay.errors).items() if isinstance(kind, type)}
+ERRORS = {
+    *(name for name, kind in vars(assay.errors).items() if isinstance(kind, type)),
+    *("Invalid", "Unfit", "_Broken"),  # whose sentence an error of ours hands on
+}
 
 
 def places(template: str) -> set[tuple[str, str]]:
