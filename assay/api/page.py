@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The page's own colours, readable on a light and on a dark notebook.
 _STYLE = """
-.assay{max-width:46rem;font-family:system-ui,sans-serif;line-height:1.45;
+.assay{max-width:46rem;word-break:keep-all;overflow-wrap:anywhere;font-family:system-ui,sans-serif;line-height:1.45;
 --ink:#24292f;--soft:#57606a;--line:#8c959f;--page:#ffffff;--blue:#0072b2;--vermilion:#d55e00;
 --green:#009e73;--pink:#cc79a7;--sky:#56b4e9;--amber:#e69f00;
 background:var(--page);color:var(--ink);padding:.8rem 1rem;border:1px solid var(--line);border-radius:6px}

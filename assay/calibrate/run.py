@@ -1,4 +1,4 @@
-"""Many tables of known truth, each taken through the stages of a check, in processes side by side."""
+"""Many tables with a known truth, each taken through the stages of a check, in parallel processes."""
 
 import tempfile
 import time
@@ -33,8 +33,8 @@ from assay.study.sources import Identity
 
 _MOST_AT_ONCE = 5  # tables that a kill can cost each process
 _BATCHES_OF_A_PROCESS = 100  # TensorFlow keeps a little of every table
-# What a repetition runs through: a change to any of it, and to nothing else, asks for new ones.
-_REACHED = (
+# What a repetition runs: a change to any of these, and to nothing else, makes new repetitions necessary.
+_STAGES = (
     "assay.calibrate.worlds",
     "assay.calibrate.repetitions",
     "assay.data.clean",
@@ -52,7 +52,7 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class OwnTable:
-    """A study's own samples, opened once; each repetition gives them labels that mean nothing."""
+    """A study's own samples, opened once; each repetition permutes their labels."""
 
     study: Study
     opened: Opened
@@ -65,7 +65,7 @@ class OwnTable:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Some repetitions of one world: what a process is handed."""
+    """Some repetitions of a world, for one process."""
 
     world: str
     numbers: list[int]
@@ -75,7 +75,7 @@ class _Batch:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asks a calibration for; None: the default."""
+    """Which worlds a person wants, and how many tables of each; None: the world's own number."""
 
     worlds: tuple[str, ...]
     repetitions: int | None
@@ -83,21 +83,19 @@ class Wanted:
     own: OwnTable | None = None
 
     def chosen(self) -> dict[str, World]:
-        """Return the worlds whose names begin as one of those asked for; all without any.
+        """Return the worlds whose names begin with a wanted one; all if none is named.
 
         Raises
         ------
         StudyError
-            If no world's name begins so.
+            If no world's name begins with one of them.
         """
         if self.own is not None:
             world = self.own.world()
             return {world.name: world}
         for name in self.worlds:
             if not any(world.startswith(name) for world in WORLDS):
-                raise StudyError(
-                    f"--world {name}: no world's name begins so. There are: {', '.join(WORLDS)}."
-                )
+                raise StudyError("cli.unknown_world", name=name, worlds=tuple(WORLDS))
         return {
             name: world
             for name, world in WORLDS.items()
@@ -110,9 +108,9 @@ def calibrated(
 ) -> tuple[Calibration, Path]:
     """Take every wanted world to its number of tables and count.
 
-    What one program finished under one seed lies in one folder, so that a stopped calibration goes
-    on and no rate mixes two programs. ``tell`` hears of a world, how many of its tables are
-    finished, and how many are wanted.
+    What one program finished under one seed lies in one folder, so that an interrupted calibration
+    continues and no rate mixes two programs. ``tell`` is called with a world, how many of its tables
+    are finished, and how many are wanted.
 
     Returns
     -------
@@ -123,7 +121,7 @@ def calibrated(
     counts = {
         name: wanted.repetitions or world.repetitions for name, world in worlds.items()
     }
-    program = code_digest(*_REACHED)
+    program = code_digest(*_STAGES)
     place = digest_json([program, lock_digest()])[:12]
     folder = store.folder / "calibrations" / f"{place}-{wanted.seed}"
     if own is not None:
@@ -136,10 +134,12 @@ def calibrated(
         program=program,
         lock=lock_digest(),
         seed=wanted.seed,
-        repetitions={name: len(found) for name, found in done.items()},
-        cpu_s=sum(one.cpu_s for found in done.values() for one in found),
+        repetitions={name: len(tables) for name, tables in done.items()},
+        cpu_s=sum(table.cpu_s for tables in done.values() for table in tables),
         rates=tuple(
-            one for name, found in done.items() for one in rates(worlds[name], found)
+            rate
+            for name, tables in done.items()
+            for rate in rates(worlds[name], tables)
         ),
     )
     page = as_markdown(calibration, worlds)
@@ -151,10 +151,14 @@ def calibrated(
 def _finish(
     wanted: Wanted, counts: dict[str, int], folder: Path, processes: int, tell: Tell
 ) -> dict[str, list[Repetition]]:
-    """Return every world's repetitions by number: those in the folder, and those still to be made."""
+    """Return every world's repetitions by number: those in the folder, and those that were missing."""
     ledgers = {name: Ledger(folder / f"{name}.jsonl") for name in counts}
     done = {
-        name: {one.number: one for one in ledger.read() if one.number < counts[name]}
+        name: {
+            table.number: table
+            for table in ledger.read()
+            if table.number < counts[name]
+        }
         for name, ledger in ledgers.items()
     }
     for name, n in counts.items():
@@ -166,17 +170,17 @@ def _finish(
     ]
     for batch, finished in _spread(batches, processes):
         ledgers[batch.world].add(finished)
-        done[batch.world] |= {one.number: one for one in finished}
+        done[batch.world] |= {table.number: table for table in finished}
         tell(batch.world, len(done[batch.world]), counts[batch.world])
     return {
-        name: [found[number] for number in sorted(found)]
-        for name, found in done.items()
+        name: [tables[number] for number in sorted(tables)]
+        for name, tables in done.items()
     }
 
 
-def _gaps(there: set[int], n: int) -> Iterator[list[int]]:
-    """Yield the numbers under n that are not there, a few at a time."""
-    missing = [number for number in range(n) if number not in there]
+def _gaps(finished: set[int], n: int) -> Iterator[list[int]]:
+    """Yield the numbers below n that are not finished, a few at a time."""
+    missing = [number for number in range(n) if number not in finished]
     for start in range(0, len(missing), _MOST_AT_ONCE):
         yield missing[start : start + _MOST_AT_ONCE]
 
@@ -190,9 +194,9 @@ def open_own(store: Store, study: Study, identity: Identity) -> OwnTable:
 def _spread(
     waiting: list[_Batch], processes: int
 ) -> Iterator[tuple[_Batch, list[Repetition]]]:
-    """Yield batches as they are finished, by new processes every so often.
+    """Yield batches as they are finished, from new processes now and then.
 
-    The pool's own ``max_tasks_per_child`` can wait for ever for a process it does not start
+    The pool's own ``max_tasks_per_child`` can wait forever for a process that it does not start
     (https://github.com/python/cpython/issues/115634), so each share of the work has a pool of its own.
     """
     share = processes * _BATCHES_OF_A_PROCESS
@@ -272,6 +276,6 @@ def _nobody(study: Study) -> Identity:
         sources={},
         suites={},
         study=study.essence_digest(),
-        program=code_digest(*_REACHED),
+        program=code_digest(*_STAGES),
         lock=lock_digest(),
     )

@@ -15,7 +15,7 @@ _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".xlsx", ".toml")
 
 
 def main(arguments: Sequence[str] | None = None, check: "Check | None" = None) -> None:
-    """Run a command; without one, check the built-in study.
+    """Run a command and exit; without one, check the built-in study.
 
     Parameters
     ----------
@@ -24,32 +24,59 @@ def main(arguments: Sequence[str] | None = None, check: "Check | None" = None) -
     check
         Carries out a check; by default the plain pipeline does.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        ended = b"Interrupted. The same command goes on from there.\n"
-        signal.signal(  # no traceback before or after all that there is to interrupt
-            signal.SIGINT, lambda *_: (os.write(2, ended), os._exit(130))
-        )
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
+        _end_on_interrupt("")
     from assay.cli.language import choose_language
+    from assay.wording import Sentence
+
+    words = choose_language(list(sys.argv[1:] if arguments is None else arguments))
+    if words[:1] == ["--version"]:  # needs nothing of what is loaded below
+        import assay
+
+        sys.stdout.write(f"assay {assay.__version__}\n")
+        sys.exit(0)
+    if interruptible:
+        _end_on_interrupt(f"{Sentence.of('cli.interrupted')}\n")
+    sys.exit(_run(_with_command(words), check))
+
+
+def _run(words: list[str], check: "Check | None") -> int:
+    """Run a command and return the exit code; a command line that is wrong is told in one sentence."""
+    from assay.cli.entry import plain_check, say
+    from assay.cli.options import app  # its help is in the chosen language
+    from assay.cli.usage import UsageError, explained
+    from assay.errors import AssayError, StudyError
     from assay.wording import program
 
-    words = choose_language(words)
-    from assay.cli.entry import plain_check
-    from assay.cli.options import app  # its help is in the chosen language
-
     importlib.import_module("assay.cli.app")  # its commands join
+    try:
+        code = app(
+            args=words,
+            prog_name=program(),
+            obj=check or plain_check,
+            standalone_mode=False,
+        )
+    except AssayError as error:
+        say(str(error))
+        return error.exit_code
+    except UsageError as error:
+        say(str(explained(error)))
+        return StudyError.exit_code
+    return code if isinstance(code, int) else 0
 
-    app(
-        args=_with_command(words),
-        prog_name=program(),
-        obj=check or plain_check,
-    )
+
+def _end_on_interrupt(notice: str) -> None:
+    """Let Ctrl-C end the program with a notice and no traceback, while there is nothing to interrupt."""
+    line = notice.encode()
+    signal.signal(signal.SIGINT, lambda *_: (os.write(2, line), os._exit(130)))
 
 
 def _with_command(words: list[str]) -> list[str]:
     """Return the words with ``check`` before a study or a table that stands first."""
     if words and not words[0].startswith("-"):
         path = Path(words[0])
-        if path.suffix.lower() in _TABLES or (path.suffix and path.is_file()):
+        is_table = path.suffix.lower() in _TABLES or words[0].startswith("builtin:")
+        if is_table or (path.suffix and path.is_file()):
             return ["check", *words]
     return words

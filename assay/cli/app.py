@@ -1,4 +1,4 @@
-"""The commands. What is loaded here stays light: a study that was checked before is answered from its run."""
+"""The commands. Each loads what it needs when it is called: help, and an answer from a finished run, stay light."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from assay.cli.entry import Check, say
+from assay.cli.entry import Check, say, store_in
 from assay.cli.options import (
     Artifacts,
     Data,
@@ -26,40 +26,28 @@ from assay.cli.options import (
     command,
     option,
 )
-from assay.cli.terminal import tell, tell_plan
 from assay.errors import StudyError
-from assay.request import Request, answer, as_runner
-from assay.store import runs
-from assay.store.places import data_folder, shared_store
-from assay.store.runs import store_of
-from assay.study.load import load
-from assay.study.sources import identify
 from assay.wording import Sentence
 
 BUILT_IN = Path("hypotheses/digits.toml")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        import assay
-
-        sys.stdout.write(f"assay {assay.__version__}\n")
-        raise typer.Exit
-
-
 @app.callback(invoke_without_command=True)
 def start(
     context: typer.Context,
-    _version: Annotated[
-        bool, option("--version", callback=_version, is_eager=True)
-    ] = False,
-    _lang: Annotated[str | None, option("--lang", metavar="en|ko")] = None,
+    _version: Annotated[bool, option("version")] = False,
+    _lang: Annotated[str | None, option("lang", metavar="en|ko")] = None,
 ) -> None:
     if context.invoked_subcommand is None:
         check(context, BUILT_IN)
 
 
-@command("check")
+@command(
+    "check",
+    "check",
+    "check orders.csv --target paid",
+    "check study.toml --set plan.a.tune.trials=4",
+)
 def check(
     context: typer.Context,
     study: StudyOrTable,
@@ -71,18 +59,22 @@ def check(
     data: Data = None,
     artifacts: Artifacts = None,
     shared: Shared = None,
-    runner: Annotated[str, option("--runner", metavar="WHERE")] = "auto",
+    runner: Annotated[str, option("runner", metavar="WHERE")] = "auto",
     fresh: Fresh = False,
-    multiverse: Annotated[bool, option("--multiverse")] = False,
-    audit_cache: Annotated[bool, option("--audit-cache")] = False,
+    multiverse: Annotated[bool, option("multiverse")] = False,
+    audit_cache: Annotated[bool, option("audit_cache")] = False,
     json: Json = False,
 ) -> None:
-    begun, chosen = time.perf_counter(), as_runner(runner)
+    begun = time.perf_counter()
+    from assay.cli.terminal import tell
+    from assay.request import Request, answer, as_runner
+
+    chosen = as_runner(runner)
     if not _is_study(study, target, unit, order, read):
         from assay.cli.drafting import Wanted, drafted_for_check
 
         wanted = Wanted(str(target), unit, order, tuple(read or ()))
-        study, data = drafted_for_check(store_of(artifacts), study, data, wanted)
+        study, data = drafted_for_check(store_in(artifacts), study, data, wanted)
     request = Request(
         study=study,
         overrides=tuple(set_ or ()),
@@ -111,19 +103,17 @@ def _waiting(study: str) -> None:
     say(str(Sentence.of("cli.another_check", study=study)))
 
 
-@command("check")
+@command("check", "draft", "draft orders.csv --target paid --unit customer")
 def draft(
-    table: Annotated[Path, argument("TABLE")],
-    target: Annotated[str, option("--target", metavar="COL")],
+    table: Annotated[Path, argument("table")],
+    target: Annotated[str, option("target", metavar="COL")],
     unit: Unit = None,
     order: Order = None,
     read: Read = None,
     output: Annotated[
-        Path | None, option("-o", "--output", metavar="STUDY", key="output_study")
+        Path | None, option("output_study", "-o", "--output", metavar="STUDY")
     ] = None,
-    data: Annotated[
-        Path | None, option("--data", metavar="DIR", key="data_dir")
-    ] = None,
+    data: Annotated[Path | None, option("data_dir", "--data", metavar="DIR")] = None,
 ) -> None:
     from assay.cli.drafting import Wanted, drafted, tell_draft
 
@@ -131,7 +121,7 @@ def draft(
     tell_draft(*drafted(table, data, wanted, output))
 
 
-@command("check")
+@command("check", "plan", "plan study.toml")
 def plan(
     study: StudyFile,
     set_: Set = None,
@@ -139,19 +129,25 @@ def plan(
     artifacts: Artifacts = None,
     shared: Shared = None,
 ) -> None:
-    store = store_of(artifacts, shared=shared or shared_store())
+    from assay.cli.terminal import tell_plan
+    from assay.dry_run import dry_run
+    from assay.store import runs
+    from assay.store.places import shared_store
+    from assay.study.load import load
+    from assay.study.sources import identify
+
+    store = runs.store_of(artifacts, shared=shared or shared_store())
     declared = load(study, tuple(set_ or ()), data)
     store.reach()
     identity = identify(declared, study, data)
     finished = runs.finished(store, identity.name) is not None
-    from assay.dry_run import dry_run
-
     tell_plan(dry_run(store, declared, identity), finished=finished)
 
 
-@command("check")
-def fetch(name: Annotated[str | None, argument("[DATASET]")] = None) -> None:
+@command("check", "fetch", "fetch", "fetch ramen")
+def fetch(name: Annotated[str | None, argument("dataset")] = None) -> None:
     from assay.cli.fetching import fetch_dataset, tell_catalogue
+    from assay.store.places import data_folder
 
     if name is None:
         tell_catalogue(data_folder())

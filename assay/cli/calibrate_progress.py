@@ -17,6 +17,7 @@ from rich.table import Table
 
 from assay.calibrate.rates import Calibration
 from assay.cli.terminal import near
+from assay.wording import Sentence, Value
 
 
 class Bars:
@@ -35,7 +36,7 @@ class Bars:
             disable=not self._console.is_terminal,
         )
         self._bars: dict[str, TaskID] = {}
-        self._all = self._progress.add_task("all worlds", total=0)
+        self._all = self._progress.add_task(str(Sentence.of("cli.all_worlds")), total=0)
         self._seen: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> "Bars":
@@ -63,28 +64,35 @@ class Bars:
         )
         self._progress.update(self._all, completed=finished, total=total)
         if done >= wanted and before < wanted:
-            self._console.print(f"[bold]{world:20}[/] [dim]{done} tables[/]")
+            tables = Sentence.of("cli.n_tables", n=done)
+            self._console.print(f"[bold]{world:20}[/] [dim]{tables}[/]")
 
 
 def tell_rates(calibration: Calibration, folder: Path) -> None:
     """Print every rate with what it should be, and where the page lies."""
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("world", "what"):
-        table.add_column(name, overflow="fold")
-    for name in ("rate", "of", "should be", "99 %"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for column in ("world", "what"):
+        table.add_column(_text(f"column.{column}"), overflow="fold")
+    for column in ("rate", "of", "promise", "range"):
+        table.add_column(_text(f"column.{column}"), justify="right", no_wrap=True)
     table.add_column("")
-    for one in calibration.rates:
+    for rate in calibration.rates:
+        low, high = rate.band
         table.add_row(
-            one.world,
-            str(one.what),
-            f"{one.rate:.3f}",
-            str(one.n),
-            str(one.promise),
-            f"{one.band[0]:.3f} to {one.band[1]:.3f}",
-            "" if one.holds else "[bold]outside[/]",
+            rate.world,
+            str(rate.what),
+            f"{rate.rate:.3f}",
+            str(rate.n),
+            str(rate.promise),
+            _text("range", low=low, high=high),
+            "" if rate.holds else f"[bold]{_text('mark')}[/]",
         )
     console.print(table)
     console.print(f"[bold]{calibration.summary()}[/]")
     console.print(f"[dim]{near(folder)}/calibration.md[/]", soft_wrap=True)
+
+
+def _text(key: str, **values: Value) -> str:
+    """Return a text as the page of a calibration has it."""
+    return str(Sentence.of(f"calibrate.page.{key}", **values))

@@ -12,8 +12,10 @@ from rich.table import Table as Grid
 from assay.draft import Draft, Role, draft_source, picture_in, question_of
 from assay.draft.files import Drafted, Table, find_table, keep_draft, near, write_draft
 from assay.store.store import Store
+from assay.wording import Sentence, Value
 
 _MOST_LINES = 30  # columns with a line of their own; more of a role share one
+_MOST_NAMES = 6  # of columns that are left out for one reason
 _PIPE_WIDTH = 120
 
 
@@ -31,8 +33,8 @@ def drafted(
     table: Path, data: Path | None, wanted: Wanted, output: Path | None
 ) -> tuple[Draft, Drafted]:
     """Draft a study of a table and write it where a person will edit it."""
-    found, draft = _draft(table, data, wanted)
-    return draft, write_draft(draft, found, output)
+    source, draft = _draft(table, data, wanted)
+    return draft, write_draft(draft, source, output)
 
 
 def _draft(table: Path, data: Path | None, wanted: Wanted) -> tuple[Table, Draft]:
@@ -44,12 +46,11 @@ def drafted_for_check(
     store: Store, table: Path, data: Path | None, wanted: Wanted
 ) -> tuple[Path, Path | None]:
     """Draft a study of a table into the store; return the study and the folder of its source."""
-    found, draft = _draft(table, data, wanted)
-    written = keep_draft(draft, found, store)
+    source, draft = _draft(table, data, wanted)
+    written = keep_draft(draft, source, store)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(
-        f"[bold]draft[/]     {escape(summary(draft))}: {escape(near(written.study, Path.cwd()))}"
-    )
+    place = near(written.study, Path.cwd())
+    console.print(f"[bold]draft[/]     {escape(summary(draft))}: {escape(place)}")
     for sentence in [*left_out(draft), *remarks(draft)]:
         console.print(f"[dim]          {escape(sentence)}[/]")
     return written.study, written.data
@@ -61,43 +62,36 @@ def tell_draft(draft: Draft, written: Drafted) -> None:
     console = Console(highlight=False, width=width)
     console.print(f"[bold]{escape(summary(draft))}[/]\n")
     grid = Grid(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for head in ("column", "role", "what was seen"):
-        grid.add_column(head, overflow="fold")
+    for head in ("column", "role", "seen"):
+        grid.add_column(_text(head), overflow="fold")
     for name, role, seen in lines(draft.facts.roles):
         grid.add_row(escape(name), role, escape(seen))
     console.print(grid)
+    here = Path.cwd()
+    files = [near(written.study, here), near(written.suite, here)]
     for title, sentences in (
-        ("Why", list(map(str, draft.facts.aim.why))),
-        ("Left out", left_out(draft)),
-        ("To decide", remarks(draft)),
+        (_text("why"), list(map(str, draft.facts.aim.why))),
+        (_text("left_out"), left_out(draft)),
+        (_text("to_decide"), remarks(draft)),
+        (_text("written" if written.new else "unchanged"), files),
+        (_text("next"), [_text("edit_or_check"), written.command]),
     ):
         if sentences:
             console.print(f"\n[bold]{title}[/]")
             for sentence in sentences:
                 console.print(f"  {escape(sentence)}", soft_wrap=True)
-    here = Path.cwd()
-    said = "Written" if written.new else "There already, word for word"
-    console.print(
-        f"\n[bold]{said}[/]\n  {escape(near(written.study, here))}\n  {escape(near(written.suite, here))}",
-        soft_wrap=True,
-    )
-    console.print(
-        f"\n[bold]Next[/]: edit them, or check as it stands:\n  {escape(written.command)}",
-        soft_wrap=True,
-    )
 
 
 def summary(draft: Draft) -> str:
     """Return the table and the task in a few words."""
     facts = draft.facts
-    what = {
-        "binary": "two classes",
-        "multiclass": f"{len(facts.aim.classes)} classes",
-        "regression": "a number",
-    }
-    return (
-        f"{facts.source}: {facts.n_rows:,} rows, {len(facts.roles):,} columns; '{facts.aim.column}' is "
-        f"{what[facts.aim.task]}"
+    return _text(
+        "summary",
+        source=facts.source,
+        n_rows=facts.n_rows,
+        n_columns=len(facts.roles),
+        target=facts.aim.column,
+        task=Sentence.of(f"cli.drafted.{facts.aim.task}", n=len(facts.aim.classes)),
     )
 
 
@@ -106,21 +100,16 @@ def lines(roles: tuple[Role, ...]) -> list[tuple[str, str, str]]:
     ordered = sorted(roles, key=lambda role: role.word != "target")
     if len(roles) <= _MOST_LINES:
         return [_line(role) for role in ordered]
-    words = dict.fromkeys(role.word for role in ordered)
-    found: list[tuple[str, str, str]] = []
-    for word in words:
-        some = [role for role in ordered if role.word == word]
-        if len(some) <= 3:
-            found += map(_line, some)
+    shown: list[tuple[str, str, str]] = []
+    for word in dict.fromkeys(role.word for role in ordered):
+        alike = [role for role in ordered if role.word == word]
+        if len(alike) <= 3:
+            shown += map(_line, alike)
         else:
-            found.append(
-                (
-                    f"{some[0].column} ... {some[-1].column}",
-                    str(some[0].title),
-                    f"{len(some):,} columns",
-                )
-            )
-    return found
+            columns = f"{alike[0].column} ... {alike[-1].column}"
+            n_columns = _text("n_columns", n=len(alike))
+            shown.append((columns, str(alike[0].title), n_columns))
+    return shown
 
 
 def _line(role: Role) -> tuple[str, str, str]:
@@ -133,24 +122,33 @@ def left_out(draft: Draft) -> list[str]:
     for role in draft.facts.roles:
         if role.left_out:
             by_reason.setdefault(str(role.left_out), []).append(role.column)
-    return [f"{_listed(names)}: {reason}" for reason, names in by_reason.items()]
+    return [
+        _text("reason", columns=_listed(names), reason=reason)
+        for reason, names in by_reason.items()
+    ]
 
 
 def remarks(draft: Draft) -> list[str]:
     """Return what a person should know or decide, column by column."""
-    said = [
-        f"{role.column}: {sentence}"
+    notes = [
+        _text("reason", columns=role.column, reason=note)
         for role in draft.facts.roles
-        for sentence in (
+        for note in (
             role.remark,
             question_of(role, f"--{role.asks} {shlex.quote(role.column)}"),
         )
-        if sentence
+        if note
     ]
     picture = picture_in(draft.facts.roles)
-    return [*said, str(picture)] if picture else said
+    return [*notes, str(picture)] if picture else notes
 
 
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return ", ".join(names[:6]) + more
+def _listed(names: list[str]) -> tuple[str | Sentence, ...]:
+    if len(names) <= _MOST_NAMES:
+        return tuple(names)
+    more = Sentence.of("cli.drafted.more", n=len(names) - _MOST_NAMES)
+    return (*names[:_MOST_NAMES], more)
+
+
+def _text(key: str, **values: Value) -> str:
+    return str(Sentence.of(f"cli.drafted.{key}", **values))

@@ -5,14 +5,18 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from assay.cli.terminal import Watcher
 from assay.errors import AssayError
-from assay.request import Request
-from assay.store.verdict import Verdict
 from assay.wording import Sentence
 
-Check = Callable[[Request], Verdict]
+if TYPE_CHECKING:  # help needs none of them
+    from assay.request import Request
+    from assay.store.store import Store
+    from assay.store.verdict import Verdict
+
+Check = Callable[["Request"], "Verdict"]
 
 NEXT_STEPS = {  # what a person can do about a system that refuses
     "ENOSPC": "cli.make_room",
@@ -29,12 +33,21 @@ NEXT_STEPS = {  # what a person can do about a system that refuses
 }
 
 
-def plain_check(request: Request) -> Verdict:
+def plain_check(request: "Request") -> "Verdict":
     """Take a request to its verdict by the plain pipeline, and show how far it is."""
+    from assay.cli.terminal import Watcher
+
     with Watcher("cli.starting"):
         from assay.pipeline import check
 
         return check(request).verdict
+
+
+def store_in(artifacts: Path | None) -> "Store":
+    """Open the store in a folder, by default the project's."""
+    from assay.store.runs import store_of
+
+    return store_of(artifacts)
 
 
 @contextmanager
@@ -50,12 +63,19 @@ def errors_in_words() -> Iterator[None]:
         step = NEXT_STEPS.get(errno.errorcode.get(error.errno or 0, ""))
         if step is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        say(f"{where}{error.strerror}. {Sentence.of(step)}")
+        say(str(_refusal(error, Sentence.of(step))))
         sys.exit(1)
     except KeyboardInterrupt:
         say(str(Sentence.of("cli.interrupted")))
         sys.exit(130)
+
+
+def _refusal(error: OSError, step: Sentence) -> Sentence:
+    reason = str(error.strerror)
+    if not error.filename:
+        return Sentence.of("cli.refused", reason=reason, step=step)
+    place = str(error.filename)
+    return Sentence.of("cli.refused_at", place=place, reason=reason, step=step)
 
 
 @contextmanager

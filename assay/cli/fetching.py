@@ -1,7 +1,9 @@
 """Catalogued data at the command line: what is there, and what is downloaded when asked."""
 
+from functools import reduce
 from pathlib import Path
 
+from rich.cells import set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -13,46 +15,36 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from assay.data.catalogue import Dataset, State, catalogue, dataset, fault_of, state_of
+from assay.data.catalogue import Dataset, catalogue, dataset, fault_of, state_of
 from assay.data.download import fetch_file
 from assay.errors import DataRefused
 from assay.judge.sentences import size
-
-_SIGNS: dict[State, str] = {
-    "there": "✓ there",
-    "missing": "– missing",
-    "partial": "… begun",
-    "damaged": "✗ damaged",
-}
+from assay.wording import Sentence, Value, program
 
 
 def tell_catalogue(folder: Path) -> None:
     """Print every data set with its terms, and each file with its state."""
     console = Console(highlight=False, soft_wrap=True)
-    for name, one in catalogue().items():
-        console.print(f"[bold]{name}[/]  {escape(str(one.terms()))}")
-        for file in one.files:
-            how = "" if file.address else "  (by hand)"
-            state = _SIGNS[state_of(file, folder)]
-            console.print(
-                f"  {state:9} {size(file.bytes):>8}  {escape(file.path)}{how}"
-            )
-    console.print(
-        f"\nLooked for in {escape(str(folder))}. To put one there: python flows/main.py fetch NAME"
-    )
+    for name, entry in catalogue().items():
+        console.print(f"[bold]{name}[/]  {escape(str(entry.terms()))}")
+        for file in entry.files:
+            how = "" if file.address else f"  {_text('by_hand')}"
+            state = set_cell_size(_text(state_of(file, folder)), 9)
+            console.print(f"  {state} {size(file.bytes):>8}  {escape(file.path)}{how}")
+    console.print(f"\n{escape(_text('folder', folder=str(folder), program=program()))}")
 
 
 def fetch_dataset(name: str, folder: Path) -> None:
-    """Put a data set's files in place, each verified, and say what has to be done by hand.
+    """Put a data set's files in place, each verified, and name those that a person has to put there.
 
     Raises
     ------
     DataRefused
-        If a file is not what the catalogue knows, or has to be put in place by hand.
+        If a file is not the catalogued one, or has to be put in place by hand.
     """
-    one = dataset(name)
+    entry = dataset(name)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"{escape(str(one.terms()))}\n{one.address}")
+    console.print(f"{escape(str(entry.terms()))}\n{entry.address}")
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -63,7 +55,7 @@ def fetch_dataset(name: str, folder: Path) -> None:
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        for file in one.files:
+        for file in entry.files:
             state = state_of(file, folder)
             if state != "there" and file.address is not None:
                 line = progress.add_task(file.path, total=file.bytes)
@@ -73,26 +65,39 @@ def fetch_dataset(name: str, folder: Path) -> None:
                     lambda n_bytes, line=line: progress.update(line, completed=n_bytes),  # type: ignore[misc]
                 )
                 progress.remove_task(line)
-                console.print(f"✓ {escape(file.path)}  {size(file.bytes)}, verified")
+                verified = _text("verified", file=file.path, size=size(file.bytes))
+                console.print(escape(verified))
             elif state == "there":
-                console.print(f"✓ {escape(file.path)}  there already, verified")
-    sentences = by_hand(one, folder)
-    if sentences:
-        raise DataRefused("\n".join(sentences))
+                console.print(escape(_text("present", file=file.path)))
+    missing = by_hand(entry, folder)
+    if missing:
+        told = reduce(_below, missing)
+        raise DataRefused(told.key, **told.values)
 
 
-def by_hand(one: Dataset, folder: Path) -> list[str]:
+def by_hand(entry: Dataset, folder: Path) -> list[Sentence]:
     """Return for each file that a person has to put in place what it is and where it goes."""
-    sentences = []
-    for file in one.files:
+    missing = []
+    for file in entry.files:
         state, place = state_of(file, folder), folder / file.path
-        if file.address is None and state != "there":
-            said = (
-                "is not there"
-                if state == "missing"
-                else f"is another: {fault_of(file, place)}"
-            )
-            sentences.append(
-                f"{file.path} {said}. It has no address; put it at {place}. What it is: {file.by_hand}."
-            )
-    return sentences
+        if file.address is not None or state == "there":
+            continue
+        facts: dict[str, Value] = {
+            "file": file.path,
+            "place": str(place),
+            "what": str(file.by_hand),
+        }
+        fault = None if state == "missing" else fault_of(file, place)
+        if fault is None:
+            missing.append(Sentence.of("cli.fetched.put_missing", **facts))
+        else:
+            missing.append(Sentence.of("cli.fetched.put_damaged", **facts, fault=fault))
+    return missing
+
+
+def _below(first: Sentence, rest: Sentence) -> Sentence:
+    return Sentence.of("cli.lines", first=first, rest=rest)
+
+
+def _text(key: str, **values: Value) -> str:
+    return str(Sentence.of(f"cli.fetched.{key}", **values))

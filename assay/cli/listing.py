@@ -1,6 +1,7 @@
 """The finished runs of a store, newest first."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from assay.cli.terminal import near
@@ -11,7 +12,7 @@ from assay.wording import Sentence
 
 
 def tell_runs(store: Store) -> None:
-    """Print a line a finished run: its name, when it finished, what its verdict is."""
+    """Print a line for each finished run: its name, when it finished, and its verdict."""
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for key in ("run", "date", "verdict"):
@@ -25,4 +26,5 @@ def tell_runs(store: Store) -> None:
     if finished:
         console.print(table)
     place = near(store.folder / "runs")
-    console.print(str(Sentence.of("cli.n_runs", n=len(finished), folder=place)))
+    n_runs = Sentence.of("cli.n_runs", n=len(finished), folder=place)
+    console.print(escape(str(n_runs)), soft_wrap=True)

@@ -8,43 +8,56 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 import typer
 
 from assay.cli.entry import errors_in_words
-from assay.wording import Sentence, program
+from assay.cli.help import Command, Program
+from assay.cli.usage import text
+from assay.wording import program
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def text(key: str) -> str:
-    """Return a text of the command line in the chosen language."""
-    return str(Sentence.of(f"cli.{key}", program=program()))
+def _typed(*lines: str) -> str:
+    return "\n".join(f"{program()} {line}".rstrip() for line in lines)
 
 
 app = typer.Typer(
-    help=text("help.assay"),
-    epilog=text("example.assay"),
+    cls=Program,
+    help=text("cli.command.assay"),
+    epilog=_typed(
+        "", "orders.csv --target paid", "predict RUN new.csv -o predictions.csv"
+    ),
+    add_completion=program() == "assay",  # a shell completes the names of programs only
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def option(*names: str, metavar: str | None = None, **bounds: Any) -> Any:
-    """Return an option whose help stands in the catalogue under its longest name."""
-    key = max(names, key=len).removeprefix("--").replace("-", "_")
-    help_ = text(f"option.{bounds.pop('key', key)}")
-    return typer.Option(*names, metavar=metavar, help=help_, **bounds)
+def option(key: str, *names: str, metavar: str | None = None, **settings: Any) -> Any:
+    """Return an option whose help stands in the catalogue under a key; without names it is called as the key is."""
+    names = names or (f"--{key.replace('_', '-')}",)
+    return typer.Option(
+        *names, metavar=metavar, help=text(f"cli.option.{key}"), **settings
+    )
 
 
-def argument(metavar: str, key: str | None = None) -> Any:
-    """Return an argument whose help stands in the catalogue under its name."""
-    help_ = text(f"argument.{key or metavar.strip('[]').lower()}")
-    return typer.Argument(metavar=metavar, help=help_, show_default=False)
+def argument(key: str, metavar: str | None = None) -> Any:
+    """Return an argument whose help stands in the catalogue under a key."""
+    help_ = text(f"cli.argument.{key}")
+    return typer.Argument(metavar=metavar or key.upper(), help=help_)
 
 
 def command(
-    group: str, name: str | None = None
+    group: str, key: str, *examples: str
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Make a function a command of a group; its errors end in one sentence and their exit code."""
+    """Make a function a command of a group; its errors end in one sentence and their exit code.
+
+    Parameters
+    ----------
+    key
+        Of its description in the catalogue; its name has dashes for underscores.
+    examples
+        What stands behind the program's name.
+    """
 
     def register(function: Callable[P, T]) -> Callable[P, T]:
         @wraps(function)
@@ -52,31 +65,30 @@ def command(
             with errors_in_words():
                 return function(*args, **kwargs)
 
-        word = name or function.__name__
-        key = word.replace("-", "_")
         app.command(
-            name=word,
-            help=text(f"help.{key}"),
-            epilog=text(f"example.{key}"),
-            rich_help_panel=text(f"group.{group}"),
+            name=key.replace("_", "-"),
+            cls=Command,
+            help=text(f"cli.command.{key}"),
+            epilog=_typed(*examples),
+            rich_help_panel=text(f"cli.group.{group}"),
         )(run)
-        return function
+        return run
 
     return register
 
 
-StudyOrTable = Annotated[Path, argument("STUDY|TABLE", "study_or_table")]
-StudyFile = Annotated[Path, argument("STUDY")]
-RunName = Annotated[str, argument("RUN")]
-BundleFolder = Annotated[Path, argument("RUN", "bundle")]
-Target = Annotated[str | None, option("--target", metavar="COL")]
-Unit = Annotated[str | None, option("--unit", metavar="COL")]
-Order = Annotated[str | None, option("--order", metavar="COL")]
-Read = Annotated[list[str] | None, option("--read", metavar="KEY=VALUE")]
-Set = Annotated[list[str] | None, option("--set", metavar="KEY=VALUE")]
-Data = Annotated[Path | None, option("--data", metavar="PATH")]
-Artifacts = Annotated[Path | None, option("--artifacts", metavar="DIR")]
-Shared = Annotated[str | None, option("--store", metavar="URL")]
-Fresh = Annotated[bool, option("--fresh")]
-Json = Annotated[bool, option("--json")]
-Signers = Annotated[Path | None, option("--signers", metavar="FILE")]
+StudyOrTable = Annotated[Path, argument("study_or_table", "STUDY|TABLE")]
+StudyFile = Annotated[Path, argument("study")]
+RunName = Annotated[str, argument("run")]
+BundleFolder = Annotated[Path, argument("bundle", "RUN")]
+Target = Annotated[str | None, option("target", metavar="COL")]
+Unit = Annotated[str | None, option("unit", metavar="COL")]
+Order = Annotated[str | None, option("order", metavar="COL")]
+Read = Annotated[list[str] | None, option("read", metavar="KEY=VALUE")]
+Set = Annotated[list[str] | None, option("set", metavar="KEY=VALUE")]
+Data = Annotated[Path | None, option("data", metavar="PATH")]
+Artifacts = Annotated[Path | None, option("artifacts", metavar="DIR")]
+Shared = Annotated[str | None, option("store", metavar="URL")]
+Fresh = Annotated[bool, option("fresh")]
+Json = Annotated[bool, option("json")]
+Signers = Annotated[Path | None, option("signers", metavar="FILE")]

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from assay.predict.command import Summary, predict_file
+from assay.wording import Sentence
 
 
 def predicted(
@@ -21,7 +22,7 @@ def predicted(
 
         def hear(n_rows: int) -> None:
             if status is not None:
-                status.update(f"{n_rows:,} rows")
+                status.update(str(Sentence.of("cli.n_rows", n=n_rows)))
 
         return predict_file(bundle, table, output, images, hear)
 
@@ -29,10 +30,10 @@ def predicted(
 def tell_prediction(summary: Summary, *, fully: bool) -> None:
     """Print what came of it, with what was decided on the way if asked."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(escape(summary.sentence()))
+    console.print(escape(str(summary.sentence())))
     if fully:
         for line in summary.details():
-            console.print(f"[dim]  {escape(line)}[/]")
+            console.print(f"[dim]  {escape(str(line))}[/]")
 
 
 @contextmanager
@@ -40,5 +41,5 @@ def _status(console: Console) -> Iterator[Status | None]:
     if not console.is_terminal or sys.stdout.isatty():
         yield None
         return
-    with console.status("opening the bundle") as status:
+    with console.status(str(Sentence.of("cli.opening_bundle"))) as status:
         yield status

@@ -6,12 +6,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from assay.cli.signing import signature_of
 from assay.errors import StudyError
+from assay.judge.sentences import size
 from assay.report.folder import open_run
 from assay.report.page import render
 from assay.report.rerun_receipts import receipts_of
 from assay.reproduce.rerun import find_run
+from assay.reproduce.signatures import signature_of
 from assay.store.store import Store
 from assay.wording import Language, Sentence
 
@@ -59,7 +60,7 @@ def report_again(
     name = f"report.{ending}"
     own = opened.folder / name
     same = own.is_file() and own.read_bytes() == page
-    notes = [Sentence.of("cli.page_size", kb=len(page) / 1000)]
+    notes = [Sentence.plain(size(len(page)))]
     notes += [Sentence.of("cli.same_page", name=name)] if same else []
     if shown is not None:
         notes.append(Sentence.of("cli.n_receipts", n=len(shown)))

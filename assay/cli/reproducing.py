@@ -4,16 +4,17 @@ import sys
 from pathlib import Path
 
 from assay.reproduce.receipt import Receipt
+from assay.wording import Sentence
 
 
 def tell_receipt(receipt: Receipt, path: Path, signature: Path | None) -> None:
-    """Print what came of a rerun, and where the receipt lies."""
-    sign = "✓" if receipt.tier else "✗"
-    lines = [f"{sign} {receipt.summary()}"]
+    """Print the result of a rerun, and where its receipt lies."""
+    lines = [f"{'✓' if receipt.tier else '✗'} {receipt.summary()}"]
     if receipt.tier in ("R3", "R4") and receipt.difference is not None:
-        lines.append(f"  {receipt.difference.sentence()}")
-        moved = ", ".join(f"{name} {by:+.2g}" for name, by in receipt.scores.items())
-        lines.append(f"  Scores moved: {moved}; margin {receipt.margin:g}")
-    lines.append(f"  Receipt: {path}")
-    lines += [f"  Signature: {signature}"] if signature else []
+        moved = tuple(f"{name} {by:+.2g}" for name, by in receipt.scores.items())
+        scores = Sentence.of("cli.scores_moved", scores=moved, margin=receipt.margin)
+        lines += [f"  {receipt.difference.sentence()}", f"  {scores}"]
+    lines.append(f"  {Sentence.of('cli.receipt', path=str(path))}")
+    if signature is not None:
+        lines.append(f"  {Sentence.of('cli.signature', path=str(signature))}")
     sys.stdout.write("\n".join(lines) + "\n")

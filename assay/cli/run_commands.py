@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from assay.cli.entry import store_in
 from assay.cli.options import (
     Artifacts,
     BundleFolder,
@@ -15,78 +16,77 @@ from assay.cli.options import (
     command,
     option,
 )
-from assay.store.runs import store_of
 from assay.wording import spoken
 
 
-@command("use")
+@command("use", "predict", "predict artifacts/runs/NAME new.csv -o predictions.csv")
 def predict(
     bundle: BundleFolder,
-    table: Annotated[Path, argument("TABLE", "rows")],
+    table: Annotated[Path, argument("rows", "TABLE")],
     output: Annotated[
-        str, option("-o", "--output", metavar="FILE", key="output_predictions")
-    ] = "-",
-    images: Annotated[Path | None, option("--images", metavar="PATH")] = None,
-    verbose: Annotated[bool, option("-v", "--verbose")] = False,
-    json: Annotated[bool, option("--json", key="json_record")] = False,
+        str | None, option("output_predictions", "-o", "--output", metavar="FILE")
+    ] = None,
+    images: Annotated[Path | None, option("images", metavar="PATH")] = None,
+    verbose: Annotated[bool, option("verbose", "-v", "--verbose")] = False,
+    json: Json = False,
 ) -> None:
     from assay.cli.predicting import predicted, tell_prediction
 
-    where = None if output == "-" else Path(output)
-    summary = predicted(bundle, table, where, images)
+    file = None if output in (None, "-") else Path(output)
+    summary = predicted(bundle, table, file, images)
     tell_prediction(summary, fully=verbose)
     if json:
         sys.stdout.write(summary.as_json() + "\n")
 
 
-@command("use")
+@command("use", "serve", "serve artifacts/runs/NAME --port 8000")
 def serve(
     bundle: BundleFolder,
-    host: Annotated[str, option("--host")] = "127.0.0.1",
-    port: Annotated[int, option("--port", min=0, max=65535)] = 8000,
-    name: Annotated[list[str] | None, option("--name")] = None,
+    host: Annotated[str, option("host", metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, option("port", metavar="N", min=0, max=65535)] = 8000,
+    name: Annotated[list[str] | None, option("name", metavar="HOST")] = None,
 ) -> None:
     from assay.cli.service import serve as answer
 
     answer(bundle, host, port, os.environ.get("ASSAY_TOKEN"), tuple(name or ()))
 
 
-@command("use")
+@command("use", "report", "report digits --lang ko")
 def report(
     run: RunName,
     output: Annotated[
-        Path | None, option("-o", "--output", metavar="FILE", key="output_report")
+        Path | None, option("output_report", "-o", "--output", metavar="FILE")
     ] = None,
-    receipts: Annotated[bool, option("--receipts")] = False,
+    receipts: Annotated[bool, option("receipts")] = False,
     signers: Signers = None,
     artifacts: Artifacts = None,
 ) -> None:
     from assay.cli.reporting import report_again
 
     shown = receipts or signers is not None
-    store = store_of(artifacts)
+    store = store_in(artifacts)
     report_again(store, run, spoken(), output, receipts=shown, signers=signers)
 
 
-@command("use")
+@command("use", "compare", "compare RUN OTHER -o comparison.html")
 def compare(
     run: RunName,
-    other: Annotated[str, argument("OTHER")],
+    other: Annotated[str, argument("other")],
     output: Annotated[
-        Path | None, option("-o", "--output", metavar="FILE", key="output_page")
+        Path | None, option("output_page", "-o", "--output", metavar="FILE")
     ] = None,
     artifacts: Artifacts = None,
     json: Json = False,
 ) -> None:
     from assay.cli.comparing import compared
 
-    comparison = compared(store_of(artifacts), run, other, spoken(), output)
+    comparison = compared(store_in(artifacts), run, other, spoken(), output)
     if json:
         sys.stdout.write(comparison.model_dump_json() + "\n")
 
 
-@command("use")
+@command("use", "runs", "runs")
 def runs(artifacts: Artifacts = None) -> None:
     from assay.cli.listing import tell_runs
 
-    tell_runs(store_of(artifacts))
+    tell_runs(store_in(artifacts))

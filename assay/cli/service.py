@@ -31,6 +31,7 @@ from assay.errors import DataRefused, StudyError
 from assay.predict.bundle import Bundle
 from assay.predict.manifest import CARD, verified
 from assay.predict.schema import Column
+from assay.wording import Sentence, Value
 
 MOST_ROWS = 10_000  # of a request
 MOST_BYTES = 16 * 2**20
@@ -94,7 +95,7 @@ def application(
     asked = [Depends(_need(token))] if token is not None else []
     app = FastAPI(
         title=f"{opened.form.study}, plan {opened.form.plan}",
-        description=f"Predicts {opened.form.label}.",
+        description=_text("predicts", label=opened.form.label),
         version=str(opened.manifest.get("format", 1)),
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
@@ -146,17 +147,19 @@ def _answered(bundle: Bundle, rows: list[Any]) -> Answer:
         for number, column in enumerate(bundle.form.columns)
     }
     try:
-        found = bundle.predict(columns)
+        predictions = bundle.predict(columns)
     except DataRefused as refused:
         raise HTTPException(422, str(refused)) from None
-    shares = found.probabilities.tolist()
+    shares = predictions.probabilities.tolist()
     return Answer(
         rows=[
             Predicted(
                 row=number + 1,
-                prediction=found.prediction[number],
-                probabilities=dict(zip(found.classes, shares[number], strict=True)),
-                remarks=found.remarks[number],
+                prediction=predictions.prediction[number],
+                probabilities=dict(
+                    zip(predictions.classes, shares[number], strict=True)
+                ),
+                remarks=predictions.remarks[number],
             )
             for number in range(len(rows))
         ]
@@ -198,15 +201,12 @@ def _need(token: str) -> Callable[..., None]:
     bearer = HTTPBearer(auto_error=False)
 
     def check(
-        said: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+        sent: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     ) -> None:
-        given = said.credentials if said else ""
+        given = sent.credentials if sent else ""
         if not secrets.compare_digest(given.encode(), token.encode()):
-            raise HTTPException(
-                401,
-                "This service asks for its token: send it as Authorization: Bearer.",
-                {"WWW-Authenticate": "Bearer"},
-            )
+            challenge = {"WWW-Authenticate": "Bearer"}
+            raise HTTPException(401, _text("needs_token"), challenge)
 
     return check
 
@@ -220,14 +220,9 @@ def token_for(host: str, given: str | None) -> str | None:
         If other machines could call without one, or it is short enough to guess.
     """
     if given is not None and len(given) < _FEWEST_LETTERS:
-        raise StudyError(
-            f"The token has {len(given)} characters; take {_FEWEST_LETTERS} or more, for instance from `openssl rand -hex 16`."
-        )
+        raise StudyError("cli.service.short_token", n=len(given), least=_FEWEST_LETTERS)
     if given is None and not is_loopback(host):
-        raise StudyError(
-            f"--host {host} can be called from other machines. Set ASSAY_TOKEN to a token that callers must send, or leave "
-            f"--host out."
-        )
+        raise StudyError("cli.service.open_host", host=host)
     return given
 
 
@@ -258,10 +253,10 @@ class Limited:
             taken += len(parts[-1])
             more = message.get("more_body", False)
             if taken > MOST_BYTES:
-                said = (
-                    f"The request is larger than {MOST_BYTES:,} bytes. Send fewer rows."
+                refusal = JSONResponse(
+                    {"detail": _text("too_large", most=MOST_BYTES)}, 413
                 )
-                await JSONResponse({"detail": said}, 413)(scope, receive, send)
+                await refusal(scope, receive, send)
                 return
         whole = iter([{"type": "http.request", "body": b"".join(parts)}])
 
@@ -278,13 +273,17 @@ def _speak_in_sentences(app: FastAPI) -> None:
     async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = [str(part) for part in first["loc"] if part != "body"]
-        where = " ".join(place[:4])[:200] or "the body"
-        said = f"{where}: {first['msg']}."
-        return JSONResponse({"detail": said}, 422)
+        where = " ".join(place[:4])[:200] or _text("body")
+        detail = _text("invalid", place=where, reason=first["msg"])
+        return JSONResponse({"detail": detail}, 422)
 
 
 def _card(bundle: Path) -> str:
     return verified(bundle).contents.get(CARD, b"").decode()
+
+
+def _text(key: str, **values: Value) -> str:
+    return str(Sentence.of(f"cli.service.{key}", **values))
 
 
 def serve(

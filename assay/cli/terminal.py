@@ -4,6 +4,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from assay.dry_run import Forecast
 
 _WIDTH = 9
+_STATUS = {"stored": "cli.stored", "would_run": "cli.would_run"}
 
 
 class Watcher:
@@ -109,9 +111,10 @@ def tell(
     """Print the verdict in a few sentences, on what terms its data may be used, and where its run lies."""
     console = Console(highlight=False, soft_wrap=True)
     sign, headline = HEADLINES[verdict.outcome]
-    console.print(
-        f"\n[bold]{sign} {headline}[/]  [dim]({verdict.study}, plan {verdict.plan}: {verdict.outcome})[/]"
+    outcome = Sentence.of(
+        "cli.outcome", study=verdict.study, plan=verdict.plan, outcome=verdict.outcome
     )
+    console.print(f"\n[bold]{sign} {headline}[/]  [dim]({escape(str(outcome))})[/]")
     for sentence in sentences(verdict):
         console.print(f"  {escape(str(sentence))}")
     if terms:
@@ -124,9 +127,9 @@ def tell_plan(forecast: "Forecast", *, finished: bool) -> None:
     """Print which stages are stored, which would run, and what they would cost."""
     console = Console(highlight=False, soft_wrap=True)
     for line in forecast.stages:
-        status = str(Sentence.of(f"cli.{line.status}"))
+        status = str(Sentence.of(_STATUS[line.status]))
         console.print(
-            f"[bold]{line.stage:{_WIDTH}}[/] {status:12} {escape(str(line.detail))}"
+            f"[bold]{line.stage:{_WIDTH}}[/] {set_cell_size(status, 12)} {escape(str(line.detail))}"
         )
     for sentence in forecast.sentences:
         console.print(f"  {escape(str(sentence))}")
@@ -135,7 +138,8 @@ def tell_plan(forecast: "Forecast", *, finished: bool) -> None:
 
 
 def _stored() -> str:
-    return f"{Sentence.of('cli.stored')!s:>8}"
+    word = str(Sentence.of("cli.stored"))
+    return " " * (8 - cell_len(word)) + word
 
 
 def near(folder: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from assay.cli.entry import Check
+from assay.cli.entry import Check, store_in
 from assay.cli.options import (
     Artifacts,
     Data,
@@ -21,34 +21,27 @@ from assay.cli.options import (
     option,
 )
 from assay.errors import NotReproducible
-from assay.request import Request
-from assay.store.machine import cores_allowed
-from assay.store.runs import store_of
-from assay.study.load import load
-from assay.study.sources import identify
 from assay.wording import Sentence, program, spoken
 
 
-@command("trust")
+@command("trust", "reproduce", "reproduce digits --environment venv")
 def reproduce(
     run: RunName,
-    environment: Annotated[
-        str, option("--environment", metavar="here|venv|newest|container")
-    ] = "here",
-    cpu: Annotated[str | None, option("--cpu", metavar="avx2|avx512")] = None,
+    environment: Annotated[str, option("environment", metavar="WHERE")] = "here",
+    cpu: Annotated[str | None, option("cpu", metavar="SET")] = None,
     data: Data = None,
     artifacts: Artifacts = None,
-    key: Annotated[Path | None, option("--sign", metavar="KEY")] = None,
+    key: Annotated[Path | None, option("sign", metavar="KEY")] = None,
     page: Annotated[
-        Path | None, option("--report", metavar="FILE", key="report_page")
+        Path | None, option("report_page", "--report", metavar="FILE")
     ] = None,
     json: Json = False,
 ) -> None:
     from assay.cli.reproducing import tell_receipt
-    from assay.cli.signing import sign
     from assay.reproduce.again import reproduced
+    from assay.reproduce.signatures import sign
 
-    store = store_of(artifacts)
+    store = store_in(artifacts)
     receipt, path = reproduced(store, run, data, environment, cpu)
     tell_receipt(receipt, path, None if key is None else sign(path, key))
     if page is not None:
@@ -61,28 +54,30 @@ def reproduce(
         sys.exit(NotReproducible.exit_code)
 
 
-@command("trust", "verify-receipt")
+@command("trust", "verify_receipt", "verify-receipt RECEIPT --signers allowed_signers")
 def verify_receipt(
-    receipt: Annotated[Path, argument("RECEIPT")],
-    signers: Annotated[Path, option("--signers", metavar="FILE")],
+    receipt: Annotated[Path, argument("receipt")],
+    signers: Annotated[Path, option("signers", metavar="FILE")],
 ) -> None:
-    from assay.cli.signing import signer_of
+    from assay.reproduce.signatures import signer_of
 
     signer = Sentence.of("cli.signed_by", signer=signer_of(receipt, signers))
     sys.stdout.write(f"✓ {signer}\n")
 
 
-@command("trust", "verify-cache")
+@command("trust", "verify_cache", "verify-cache study.toml --share 0.5")
 def verify_cache(
     context: typer.Context,
     study: StudyFile,
-    share: Annotated[float, option("--share", min=0, max=1)] = 0.2,
+    share: Annotated[float, option("share", metavar="X", min=0, max=1)] = 0.2,
     set_: Set = None,
     data: Data = None,
     artifacts: Artifacts = None,
     shared: Shared = None,
 ) -> None:
     from assay.cli.verify_cache import recomputed
+    from assay.request import Request
+    from assay.study.load import load
 
     overrides = tuple(set_ or ())
     request = Request(
@@ -100,15 +95,17 @@ def verify_cache(
         sys.stdout.write(f"{recomputed(check)}\n")
 
 
-@command("trust")
+@command("trust", "calibrate", "calibrate --world null --repetitions 200")
 def calibrate(
-    study: Annotated[Path | None, argument("[STUDY]", "own_study")] = None,
-    world: Annotated[list[str] | None, option("--world")] = None,
-    repetitions: Annotated[int | None, option("--repetitions", min=2)] = None,
-    seed: Annotated[int, option("--seed", min=0)] = 1,
-    processes: Annotated[int | None, option("--processes", min=1)] = None,
+    study: Annotated[Path | None, argument("own_study", "STUDY")] = None,
+    world: Annotated[list[str] | None, option("world", metavar="NAME")] = None,
+    repetitions: Annotated[
+        int | None, option("repetitions", metavar="N", min=2)
+    ] = None,
+    seed: Annotated[int, option("seed", metavar="N", min=0)] = 1,
+    processes: Annotated[int | None, option("processes", metavar="N", min=1)] = None,
     output: Annotated[
-        Path | None, option("-o", "--output", metavar="FILE", key="output_page")
+        Path | None, option("output_page", "-o", "--output", metavar="FILE")
     ] = None,
     set_: Set = None,
     data: Data = None,
@@ -117,8 +114,11 @@ def calibrate(
 ) -> None:
     from assay.calibrate.run import Wanted, calibrated, open_own
     from assay.cli.calibrate_progress import Bars, tell_rates
+    from assay.store.machine import cores_allowed
+    from assay.study.load import load
+    from assay.study.sources import identify
 
-    store = store_of(artifacts)
+    store = store_in(artifacts)
     own = None
     if study is not None:
         declared = load(study, tuple(set_ or ()), data)

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from assay.formats.usual_dates import ISO, numbers_of, pattern_of
 
 EPOCH = np.datetime64("2000-01-01", "us")
-# The directives whose meaning depends on nothing but the text.
-DIRECTIVES = frozenset("aAbBdfGHIjmMpSuUVwWyYz%")
 CIRCLES = {"month": "year", "weekday": "week", "hour": "day"}
 _YEAR = re.compile(r"%[YyG]")
 _EARLY = re.compile(r"-[0-9]{4}|-[0-9]{1,3}(?![0-9])|0000")

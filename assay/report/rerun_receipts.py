@@ -12,25 +12,11 @@ from pydantic import ValidationError
 
 from assay.report.folder import Run
 from assay.reproduce.receipt import Fault, Receipt, Tier, fault_of
+from assay.reproduce.signatures import Signature
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 _LARGEST = 1 << 20  # bytes; one has about ten thousand
 SHOWN = 30
-
-
-class Signature(NamedTuple):
-    """What is known of a receipt's signature.
-
-    There is none; it is of some key, of somebody who was named, of a stranger to those; it does not fit the text; it
-    was not looked at.
-    """
-
-    state: Literal["none", "key", "signer", "stranger", "broken", "unchecked"]
-    who: str = ""
-
-    @property
-    def holds(self) -> bool:
-        return self.state in ("key", "signer")
 
 
 class Kept(NamedTuple):

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def canonical_json(value: Any) -> bytes:
@@ -58,7 +58,7 @@ def digest_path(path: Path) -> str:
     )
 
 
-def digest_array(array: NDArray[Any]) -> str:
+def digest_array(array: "NDArray[Any]") -> str:
     """Return a digest of an array's type, shape and values, whatever its memory layout.
 
     Byte order is fixed to little-endian, so that the digest is the same on every machine.
@@ -68,6 +68,8 @@ def digest_array(array: NDArray[Any]) -> str:
     ValueError
         If the array holds Python objects: their bytes are addresses.
     """
+    import numpy as np  # loaded already by whoever holds an array
+
     if array.dtype.hasobject:
         raise ValueError(f"cannot digest an array of {array.dtype}")
     fixed = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")

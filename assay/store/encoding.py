@@ -4,11 +4,11 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pandas as pd  # loaded only where a table is: an answer from a finished run needs none
+if (
+    TYPE_CHECKING
+):  # loaded only where there is data: an answer from a finished run needs none
+    import pandas as pd
+    from numpy.typing import NDArray
 
 
 def table_bytes(table: "pd.DataFrame") -> bytes:
@@ -29,26 +29,34 @@ def table_from(content: bytes, columns: Sequence[str] | None = None) -> "pd.Data
     return table
 
 
-def array_bytes(array: NDArray[Any]) -> bytes:
+def array_bytes(array: "NDArray[Any]") -> bytes:
     """Return an array in NumPy's own format, which needs no pickle for plain types."""
+    import numpy as np
+
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()
 
 
-def array_from(content: bytes) -> NDArray[Any]:
+def array_from(content: bytes) -> "NDArray[Any]":
+    import numpy as np
+
     array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
     return array
 
 
-def arrays_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def arrays_bytes(arrays: "Mapping[str, NDArray[Any]]") -> bytes:
     """Return named arrays as one npz; its members carry no times, so equal arrays give equal bytes."""
+    import numpy as np
+
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **dict(sorted(arrays.items())))
     return buffer.getvalue()
 
 
-def arrays_from(content: bytes) -> dict[str, NDArray[Any]]:
+def arrays_from(content: bytes) -> "dict[str, NDArray[Any]]":
+    import numpy as np
+
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 

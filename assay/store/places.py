@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]  # this program; never written to
-_IN_A_CLONE = (PACKAGE.parent / "flows" / "main.py").is_file()
+IN_A_CLONE = (PACKAGE.parent / "flows" / "main.py").is_file()
 
 
 def project_folder() -> Path:
@@ -13,7 +13,7 @@ def project_folder() -> Path:
     home = os.environ.get("ASSAY_HOME")
     if home:
         return Path(home).resolve()
-    return PACKAGE.parent if _IN_A_CLONE else Path.cwd()
+    return PACKAGE.parent if IN_A_CLONE else Path.cwd()
 
 
 def shipped(name: str) -> Path:
@@ -24,7 +24,7 @@ def shipped(name: str) -> Path:
     name
         As a clone has it, for instance ``hypotheses/digits.toml``.
     """
-    return PACKAGE.parent / name if _IN_A_CLONE else PACKAGE / "shipped" / name
+    return PACKAGE.parent / name if IN_A_CLONE else PACKAGE / "shipped" / name
 
 
 def data_folder() -> Path:

@@ -1,10 +1,12 @@
 """Seeds that belong to a place, not to a moment."""
 
 import hashlib
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from assay.store.canonical import canonical_json
+
+if TYPE_CHECKING:
+    import numpy as np  # loaded only where numbers are drawn
 
 Place = str | int
 
@@ -27,6 +29,8 @@ def seed_for(seed: int, *place: Place) -> int:
     return int.from_bytes(hashed, "little") % (2**31 - 1) + 1
 
 
-def generator_for(seed: int, *place: Place) -> np.random.Generator:
+def generator_for(seed: int, *place: Place) -> "np.random.Generator":
     """Return a counter-based generator for a place; its stream is the same on every platform."""
+    import numpy as np
+
     return np.random.Generator(np.random.Philox(seed_for(seed, *place)))

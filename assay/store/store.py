@@ -17,8 +17,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from assay.store.canonical import digest_bytes
 from assay.store.encoding import (
     array_bytes,
@@ -36,6 +34,7 @@ from assay.store.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 class Store:
@@ -111,21 +110,21 @@ class Store:
     ) -> "pd.DataFrame":
         return table_from(self.get(ref), columns)
 
-    def put_array(self, array: NDArray[Any]) -> Ref:
+    def put_array(self, array: "NDArray[Any]") -> Ref:
         return self.put(array_bytes(array), "array")
 
-    def get_array(self, ref: Ref) -> NDArray[Any]:
+    def get_array(self, ref: Ref) -> "NDArray[Any]":
         return array_from(self.get(ref))
 
-    def put_arrays(self, arrays: dict[str, NDArray[Any]]) -> Ref:
+    def put_arrays(self, arrays: "dict[str, NDArray[Any]]") -> Ref:
         return self.put(arrays_bytes(arrays), "arrays")
 
-    def get_arrays(self, ref: Ref) -> dict[str, NDArray[Any]]:
+    def get_arrays(self, ref: Ref) -> "dict[str, NDArray[Any]]":
         return arrays_from(self.get(ref))
 
     def get_folds(
         self, refs: dict[str, list[list[Ref]]]
-    ) -> dict[str, list[list[NDArray[Any]]]]:
+    ) -> "dict[str, list[list[NDArray[Any]]]]":
         """Return the arrays of :meth:`assay.store.verdict.Evidence.predictions`, in the same arrangement."""
         return {
             name: [[self.get_array(ref) for ref in folds] for folds in repeats]

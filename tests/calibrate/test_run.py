@@ -58,7 +58,7 @@ def test_a_calibration_counts_every_table_and_leaves_a_page(
     assert found["repetitions"] == {"null-small": 6}
     assert rates["calibrate.rate.gate_passes"]["n"] <= 6
     assert rates["calibrate.rate.gate_passes"]["nominal"] == 0.05
-    assert "python flows/main.py calibrate --world null-small" in page.read_text()
+    assert "python -m assay calibrate --world null-small" in page.read_text()
     assert json.loads((page.parent / "calibration.json").read_text()) == found
 
 
@@ -106,11 +106,11 @@ def test_an_interrupted_calibration_says_so_and_leaves_no_process(tmp_path: Path
     while process.poll() is None and not list(tmp_path.glob("calibrations/*/*.jsonl")):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate()[1]
+    notice = process.communicate()[1]
 
     assert process.returncode == 130
-    assert "the same command goes on from there" in said
-    assert "Traceback" not in said
+    assert "the same command continues from there" in notice
+    assert "Traceback" not in notice
     while there_is(process.pid):  # workers end when they see their lifeline cut
         time.sleep(0.05)
 
@@ -165,7 +165,7 @@ def test_a_world_that_is_not_there_is_named_with_those_that_are(tmp_path: Path):
 
     assert done.returncode == 2
     assert (
-        "--world full: no world's name begins so. There are: null-balanced,"
+        "--world full: no world's name begins with it. Choose from null-balanced,"
         in done.stderr
     )
 

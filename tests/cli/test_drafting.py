@@ -26,13 +26,11 @@ def table(tmp_path):
 def test_what_is_told_holds_every_column_what_was_left_out_and_what_to_decide():
     draft = drafted(every_kind(), "bought")
 
-    assert summary(draft) == "table.csv: 240 rows, 20 columns; 'bought' is two classes"
+    assert summary(draft) == "table.csv: 240 rows, 20 columns; 'bought' has two classes"
     assert lines(draft.facts.roles)[0][0] == "bought"
     assert len(lines(draft.facts.roles)) == 20
     assert "copy: equals 'twice' in every row" in left_out(draft)
-    assert any(
-        said.startswith("customer_id: rows share its") for said in remarks(draft)
-    )
+    assert any(note.startswith("customer_id: rows share") for note in remarks(draft))
 
 
 def test_a_wide_table_is_told_role_by_role():
@@ -82,7 +80,7 @@ def test_a_draft_at_the_command_line_leaves_two_files_and_the_next_command(
     assert (
         run.out.splitlines()[-1]
         .strip()
-        .startswith("python flows/main.py check hypotheses/jumun-2024.toml --data ")
+        .startswith("python -m assay check hypotheses/jumun-2024.toml --data ")
     )
     assert "it tells the target almost alone" in run.out
     refused = run_program(["draft", str(table), "--target", "gone"], tmp_path)

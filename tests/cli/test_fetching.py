@@ -17,14 +17,15 @@ def test_the_list_names_every_data_set_its_terms_and_what_is_missing(
     run = run_program(["fetch"])
 
     assert run.code == 0
-    said = {
+    states = {
         line.split()[4]: line.split()[1]
         for line in run.out.splitlines()
         if line.startswith("  ")
     }
-    assert said["ramen/ramen-ratings.csv"] == "damaged"
-    assert said["voice-gender/voice.csv"] == "begun"
-    assert said["netflix/netflix_titles.csv.gz"] == "missing"
+    assert states["ramen/ramen-ratings.csv"] == "damaged"
+    assert states["voice-gender/voice.csv"] == "partial"
+    assert states["netflix/netflix_titles.csv.gz"] == "missing"
+    assert run.out.endswith("To download a data set: python -m assay fetch NAME\n")
     assert "commercial use is forbidden" in run.out
     assert len([*tmp_path.rglob("*.*")]) == 2, "nothing was written"
 
@@ -37,16 +38,15 @@ def test_an_unknown_data_set_is_a_usage_error():
 
 
 def test_what_has_to_be_done_by_hand_says_what_and_where_and_is_then_verified(tmp_path):
-    first = dataset("skin-cancer")
+    entry = dataset("skin-cancer")
     place = tmp_path / "skin-cancer" / "ham10000_images_200x150.tar"
 
-    pixels, images = by_hand(first, tmp_path)
+    pixels, images = map(str, by_hand(entry, tmp_path))
 
-    assert pixels.startswith("skin-cancer/ham10000_28_28_RGB.csv.gz is not there.")
-    assert f"put it at {place}" in images
+    assert pixels.startswith("skin-cancer/ham10000_28_28_RGB.csv.gz is missing")
+    assert f"Put it at {place}" in images
     place.parent.mkdir()
     place.write_bytes(b"another")
-    assert (
-        "is another: it has 7 bytes instead of 47,022,080"
-        in by_hand(first, tmp_path)[1]
+    assert "is another file: it has 7 bytes instead of 47,022,080" in str(
+        by_hand(entry, tmp_path)[1]
     )

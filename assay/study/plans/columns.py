@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from assay.formats.dates import DIRECTIVES
 from assay.store.records import Record
 from assay.study.invalid import Invalid
 from assay.study.plans.label import Words
 
 DatePart = Literal["elapsed", "year", "month", "weekday", "hour"]
+# Of strptime, those whose meaning depends on nothing but the text.
+_DIRECTIVES = frozenset("aAbBdfGHIjmMpSuUVwWyYz%")
 
 
 class Drop(Record):
@@ -51,7 +52,7 @@ class DateColumn(Record):
     @model_validator(mode="after")
     def _format_means_the_same_everywhere(self) -> "DateColumn":
         for sign in re.findall(r"%(.?)", self.format or ""):
-            if sign not in DIRECTIVES:
+            if sign not in _DIRECTIVES:
                 raise Invalid("study.clean.directive", sign=sign)
         return self
 
