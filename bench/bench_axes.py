@@ -39,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for most in map(int, asked.axes.split(",")):
         begun = time.process_time()
         with threadpool_limits(1):
-            found = linear.logistic(rows, images.labels[None, ~test], unseen, 7, most)
+            odds = linear.logistic(rows, images.labels[None, ~test], unseen, 7, most)
         cost = time.process_time() - begun
-        area = roc_auc_score(images.labels[test], found[0], multi_class="ovr")
+        area = roc_auc_score(images.labels[test], odds[0], multi_class="ovr")
         kept = variances[:most].sum() / variances.sum()
         print(f"{most:4}  {kept:8.4f}  {area:.3f}  {cost:5.1f}")
 

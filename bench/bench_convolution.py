@@ -111,19 +111,19 @@ def step_ms(form: Form, n_replicas: int, n_filters: int) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    given = dict(one[2:].split("=") for one in arguments if "=" in one)
+    given = dict(word[2:].split("=") for word in arguments if "=" in word)
     n_filters = int(given.get("filters", 16))
-    replicas = [int(one) for one in given.get("replicas", "1,4").split(",")]
+    replicas = [int(word) for word in given.get("replicas", "1,4").split(",")]
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    found = {
+    milliseconds = {
         form.__name__: {f"R={n}": step_ms(form, n, n_filters) for n in replicas}
         for form in (loop, grouped, patches)
     }
     if "--json" in arguments:
-        print(json.dumps(found))
+        print(json.dumps(milliseconds))
     else:
-        for name, of_form in found.items():
+        for name, of_form in milliseconds.items():
             print(f"{name:8}", *(f"{n} {ms:7.1f} ms" for n, ms in of_form.items()))
 
 

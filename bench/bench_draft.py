@@ -50,8 +50,12 @@ def main(arguments: list[str]) -> None:
 
 def tables(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield each table of a folder with what is asked of it."""
-    known = folder / "targets.toml"
-    asked = tomllib.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
+    declared = folder / "targets.toml"
+    asked = (
+        tomllib.loads(declared.read_text(encoding="utf-8"))
+        if declared.is_file()
+        else {}
+    )
     for path in sorted(folder.glob("*.csv")):
         last = str(pd.read_csv(path, nrows=1).columns[-1])
         yield path, asked.get(path.stem, {"target": last})

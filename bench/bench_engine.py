@@ -59,11 +59,11 @@ def figures(measured: Measured) -> dict[str, Any]:
     """
     usual = measured.usual.said[0]
     every = [*measured.one, *measured.two, *measured.floor]
-    drawn = usual["drawn"] + [one["drawn"] for cost in every for one in cost.said]
-    if any(one != drawn[0] for one in drawn):
+    drawn = usual["drawn"] + [values["drawn"] for cost in every for values in cost.said]
+    if any(values != drawn[0] for values in drawn):
         raise ValueError(f"not the same trials: {drawn}")
     scores = [winners_scores(cost) for cost in every]
-    if any(one != scores[0] for one in scores):
+    if any(values != scores[0] for values in scores):
         raise ValueError(f"not the same scores: {scores}")
     cpu_s = median([cost.cpu_s for cost in measured.one])
     one_s, two_s = (
@@ -71,9 +71,9 @@ def figures(measured: Measured) -> dict[str, Any]:
         for costs in (measured.one, measured.two)
     )
     over_floor = [
-        said["train_cpu_s"] / said["floor_cpu_s"]
+        answer["train_cpu_s"] / answer["floor_cpu_s"]
         for cost in measured.floor
-        for said in cost.said
+        for answer in cost.said
     ]
     return {
         "cpu_ratio": measured.usual.cpu_s / cpu_s,
@@ -98,8 +98,8 @@ def winners_scores(cost: Cost) -> list[float]:
 
     A winner is (inner score, trial, test score); of equal inner scores the earlier trial wins.
     """
-    by_fold = zip(*(said["winners"] for said in cost.said), strict=True)
-    return [max(one, key=lambda won: (won[0], -won[1]))[2] for one in by_fold]
+    by_fold = zip(*(answer["winners"] for answer in cost.said), strict=True)
+    return [max(winners, key=lambda won: (won[0], -won[1]))[2] for winners in by_fold]
 
 
 def median(values: Sequence[float]) -> float:
@@ -113,9 +113,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     size = "quick" if options.quick else "full"
-    found = figures(measure(size, options.rounds or (1 if options.quick else 3)))
+    results = figures(measure(size, options.rounds or (1 if options.quick else 3)))
     cells = run_cold(["bench.our_costs", size]).said[0]["cells"]
-    print("\n".join(f"{name:18} {value:.4g}" for name, value in found.items()))
+    print("\n".join(f"{name:18} {value:.4g}" for name, value in results.items()))
     print(
         "\nvaried    replicas  width    rows  CPU-us per step and replica  over floor"
     )
@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
             f"  {cell['us']:27.0f}  {cell['over_floor']:10.2f}"
         )
     if options.json:
-        print(json.dumps(found | {"cells": cells}))
+        print(json.dumps(results | {"cells": cells}))
 
 
 if __name__ == "__main__":

@@ -52,26 +52,26 @@ def digits() -> Images:
 def skin() -> Images:
     folder = data_folder() / "skin-cancer"
     table = pd.read_csv(folder / "ham10000_28_28_RGB.csv.gz")
-    known = pd.read_csv(folder / "HAM10000_metadata.csv").set_index("image_id")
-    known = known.loc[table["image_id"]]
+    metadata = pd.read_csv(folder / "HAM10000_metadata.csv").set_index("image_id")
+    metadata = metadata.loc[table["image_id"]]
     augment = ["shift", "flip", "rotate"]
     plan = {"height": 28, "width": 28, "channels": 3, "augment": augment}
     return Images(
         table.filter(like="pixel").astype(np.float64),
-        pd.factorize(known["dx"], sort=True)[0].astype(np.int32),
-        pd.factorize(known["lesion_id"])[0],
+        pd.factorize(metadata["dx"], sort=True)[0].astype(np.int32),
+        pd.factorize(metadata["lesion_id"])[0],
         {"image": plan},
     )
 
 
 def folds_of(images: Images, rows: NDArray[np.int64], seed: int) -> NDArray[np.int16]:
     """Return the fold of each of some rows: units whole, classes spread."""
-    found = np.empty(len(rows), dtype=np.int16)
+    fold_of_row = np.empty(len(rows), dtype=np.int16)
     split = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=seed)
     labels, units = images.labels[rows], images.units[rows]
     for number, (_, test) in enumerate(split.split(labels, labels, units)):
-        found[test] = number
-    return found
+        fold_of_row[test] = number
+    return fold_of_row
 
 
 def measured(
@@ -113,7 +113,7 @@ def main(arguments: list[str]) -> None:
     if "--one" not in arguments:
         kinds["tables"] = {}, {}
     own = {name: int(given[name]) for name in ("seeds", "epochs") if name in given}
-    found = {}
+    results = {}
     with threadpool_limits(1):
         for name, (clean, tune) in kinds.items():
             tune = tune | own if name == "images" else tune
@@ -121,11 +121,11 @@ def main(arguments: list[str]) -> None:
                 measured(images, clean, tune, fold)
                 for fold in range(int(given.get("folds", 1)))
             ]
-            found[name] = pd.DataFrame(rows).mean().round(5).to_dict()
+            results[name] = pd.DataFrame(rows).mean().round(5).to_dict()
     if "--json" in arguments:
-        print(json.dumps(found))
+        print(json.dumps(results))
     else:
-        print(pd.DataFrame(found).T.to_string())
+        print(pd.DataFrame(results).T.to_string())
 
 
 if __name__ == "__main__":

@@ -65,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args(arguments)
-    settings = [word for one in options.set for word in ("--set", one)]
+    settings = [word for item in options.set for word in ("--set", item)]
     rounds = [measured([options.study, *settings]) for _ in range(options.rounds)]
     figures = {
-        name: float(np.median([one[name] for one in rounds])) for name in rounds[0]
+        name: float(np.median([item[name] for item in rounds])) for name in rounds[0]
     }
     print("\n".join(f"{name:24} {value:7.2f}" for name, value in figures.items()))
     if options.json:

@@ -77,17 +77,19 @@ def compared(study: str, results: Path) -> Row:
     """
     artifacts = results / "artifacts"
     command = ["check", str(ROOT / "hypotheses" / f"{study}.toml"), "--artifacts", str(artifacts)]  # fmt: skip
-    command += [word for one in small(study, results) for word in ("--set", one)]
+    command += [word for item in small(study, results) for word in ("--set", item)]
     run = run_program(command)
-    places = [one for one in run.out.splitlines() if "/report.html" in one]
+    places = [item for item in run.out.splitlines() if "/report.html" in item]
     if run.code or not places:
         raise RuntimeError(f"{study} ended with {run.code}:\n{run.err[-2000:]}")
     folder = ROOT / places[0].split("/report.html")[0].strip()
     words = [str(artifacts), str(folder), str(results / study)]
-    (told,) = run_cold(["bench.our_parity", "table", *words]).said
-    (ours,) = run_cold(["bench.our_parity", "bundle", *words, *told["words"]]).said
-    (found,) = run_cold(["bench.our_parity", "training", *words, *told["words"]]).said
-    return Row(study=study, **ours, **found)
+    (plain,) = run_cold(["bench.our_parity", "table", *words]).said
+    (ours,) = run_cold(["bench.our_parity", "bundle", *words, *plain["words"]]).said
+    (training,) = run_cold(
+        ["bench.our_parity", "training", *words, *plain["words"]]
+    ).said
+    return Row(study=study, **ours, **training)
 
 
 def small(study: str, results: Path) -> list[str]:
@@ -97,7 +99,7 @@ def small(study: str, results: Path) -> list[str]:
         return [f"plan.a.{key}={value}" for key, value in _BUDGET.items()]
     suite = json.loads((ROOT / "expectations" / f"{plan.suite}.json").read_text(encoding="utf-8"))  # fmt: skip
     suite["expectations"] = [
-        one for one in suite["expectations"] if one["type"] != _ROW_COUNT
+        rule for rule in suite["expectations"] if rule["type"] != _ROW_COUNT
     ]
     path = results.resolve() / f"{plan.suite}.json"
     path.write_text(json.dumps(suite), encoding="utf-8")
@@ -123,15 +125,15 @@ def _is_there(source: str) -> bool:
     return source.startswith("builtin:") or (data_folder() / source).exists()
 
 
-def table(found: Sequence[Row]) -> str:
+def table(compared_rows: Sequence[Row]) -> str:
     """Return the rows as a table in Markdown."""
     lines = [
         "| study | rows | inputs | classes | probability | other class | `net.onnx`, `model.keras` | `prep.json` | marked |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for one in found:
-        cells: list[Any] = [one.study, f"{one.rows:,}", f"{one.inputs:,}", one.classes, f"{one.predicted:.1e}", one.flips]  # fmt: skip
-        cells += [f"{one.saved:.1e}", f"{one.prepared:.1e}", f"{one.marked:,}"]
+    for row in compared_rows:
+        cells: list[Any] = [row.study, f"{row.rows:,}", f"{row.inputs:,}", row.classes, f"{row.predicted:.1e}", row.flips]  # fmt: skip
+        cells += [f"{row.saved:.1e}", f"{row.prepared:.1e}", f"{row.marked:,}"]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
@@ -143,8 +145,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     asked.results.mkdir(parents=True, exist_ok=True)
-    found = list(rows(asked.studies.split(","), asked.results))
-    print(json.dumps([asdict(one) for one in found]) if asked.json else table(found))
+    compared_rows = list(rows(asked.studies.split(","), asked.results))
+    print(
+        json.dumps([asdict(row) for row in compared_rows])
+        if asked.json
+        else table(compared_rows)
+    )
 
 
 if __name__ == "__main__":

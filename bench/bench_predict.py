@@ -58,17 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(
         "way      one row s (CPU)   all rows s (CPU)   rows a s   rows a CPU-s   peak MB"
     )
-    for way, one in ways.items():
+    for way, figures in ways.items():
         print(
-            f"{way:7}  {one.start_s:7.2f} ({one.start_cpu_s:5.2f})   {one.all_s:8.2f} ({one.all_cpu_s:5.2f})   "
-            f"{one.rows_a_s(options.rows):8,.0f}   {one.rows_a_cpu_s(options.rows):12,.0f}   {one.peak_mb:7.0f}"
+            f"{way:7}  {figures.start_s:7.2f} ({figures.start_cpu_s:5.2f})   {figures.all_s:8.2f} ({figures.all_cpu_s:5.2f})   "
+            f"{figures.rows_a_s(options.rows):8,.0f}   {figures.rows_a_cpu_s(options.rows):12,.0f}   {figures.peak_mb:7.0f}"
         )
     print(
         f"keras / bundle: one row {usual.start_cpu_s / ours.start_cpu_s:.1f} times the CPU, "
         f"all rows {usual.all_cpu_s / ours.all_cpu_s:.1f} times, memory {usual.peak_mb / ours.peak_mb:.1f} times"
     )
     if options.json:
-        print(json.dumps({way: asdict(one) for way, one in ways.items()}))
+        print(json.dumps({way: asdict(figures) for way, figures in ways.items()}))
 
 
 def _cost(way: str, folder: Path) -> Way:
@@ -76,8 +76,8 @@ def _cost(way: str, folder: Path) -> Way:
     command = ["bench.our_predicting", way, str(folder)]
     run_cold([*command, "one"])
     first, every = run_cold([*command, "one"]), run_cold([*command, "all"])
-    (said,) = every.said
-    return Way(first.wall_s, first.cpu_s, every.wall_s, every.cpu_s, said["peak_mb"])
+    (answer,) = every.said
+    return Way(first.wall_s, first.cpu_s, every.wall_s, every.cpu_s, answer["peak_mb"])
 
 
 def _check_equal(folder: Path) -> None:

@@ -102,7 +102,7 @@ def fit_missing(
     file: Path, tables: dict[str, Table], models: Iterable[str], folds: int
 ) -> Iterator[Row]:
     """Fit and keep what the file lacks, yielding each row as it comes."""
-    known = {identity(row) for row in read(file)}
+    kept = {identity(row) for row in read(file)}
     for name, table in tables.items():
         data = table.digest()
         for model in models:
@@ -110,7 +110,7 @@ def fit_missing(
             for fold in range(folds if version else 0):
                 place = {"table": name, "data": data, "fold": fold}
                 row = place | {"model": model, "version": version}
-                if identity(row) not in known:
+                if identity(row) not in kept:
                     row |= fold_row(MODELS[model], table, fold)
                     keep(file, row)
                     yield row
@@ -158,7 +158,7 @@ def difference(cells: Cells, table: str, model: str, what: str) -> float:
 
 def summary(cells: Cells, tables: Iterable[str], models: Sequence[str]) -> Row:
     """Return for each model its means over tables, and on how many it beats the reference."""
-    found: Row = {}
+    rows: Row = {}
     for model in models:
         gaps = {
             what: np.array([difference(cells, table, model, what) for table in tables])
@@ -166,7 +166,7 @@ def summary(cells: Cells, tables: Iterable[str], models: Sequence[str]) -> Row:
         }
         there = np.isfinite(gaps["auc"])
         costs = [mean(cells.get((table, model)), "cpu_s") for table in tables]
-        found[model] = {
+        rows[model] = {
             "tables": int(there.sum()),
             "auc_difference": _mean(gaps["auc"]),
             "auc_difference_median": float(np.median(gaps["auc"][there]))
@@ -180,7 +180,7 @@ def summary(cells: Cells, tables: Iterable[str], models: Sequence[str]) -> Row:
             if np.isnan(costs).all()
             else float(np.nanmax(costs)),
         }
-    return found
+    return rows
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:
@@ -206,30 +206,30 @@ def grid(cells: Cells, tables: Iterable[str], models: Sequence[str], what: str) 
     return markdown(["table", *models], lines)
 
 
-def overall(found: Row) -> str:
+def overall(rows: Row) -> str:
     """Return the Markdown table of the summary; a model that never ran is said to be absent."""
 
     def text(value: float | None, form: str) -> str:
         return "" if value is None else format(value, form)
 
     lines = []
-    for model, one in found.items():
-        if one["cpu_s_per_fold"] is None:
+    for model, cells in rows.items():
+        if cells["cpu_s_per_fold"] is None:
             lines.append([model, "not installed", "", "", "", "", ""])
             continue
         if model == REFERENCE:
-            one = one | dict.fromkeys(
+            cells = cells | dict.fromkeys(
                 ("auc_difference", "auc_difference_median", "log_loss_difference")
             )
         lines.append(
             [
                 model,
-                text(one["auc_difference"], "+.4f"),
-                text(one["auc_difference_median"], "+.4f"),
-                f"{one['won_auc']} of {one['tables']}",
-                text(one["log_loss_difference"], "+.4f"),
-                f"{one['won_log_loss']} of {one['tables']}",
-                f"{one['cpu_s_per_fold']:.1f} ({one['largest_cpu_s_per_fold']:.1f})",
+                text(cells["auc_difference"], "+.4f"),
+                text(cells["auc_difference_median"], "+.4f"),
+                f"{cells['won_auc']} of {cells['tables']}",
+                text(cells["log_loss_difference"], "+.4f"),
+                f"{cells['won_log_loss']} of {cells['tables']}",
+                f"{cells['cpu_s_per_fold']:.1f} ({cells['largest_cpu_s_per_fold']:.1f})",
             ]
         )
     header = [
@@ -252,12 +252,12 @@ def opened(names: Iterable[str]) -> dict[str, Table]:
     return tables
 
 
-def _names(known: Iterable[str]) -> Any:
+def _names(allowed: Iterable[str]) -> Any:
     def parsed(text: str) -> list[str]:
         names = text.split(",")
-        if unknown := set(names) - set(known):
+        if unknown := set(names) - set(allowed):
             raise argparse.ArgumentTypeError(
-                f"{', '.join(sorted(unknown))}; there are {', '.join(known)}"
+                f"{', '.join(sorted(unknown))}; there are {', '.join(allowed)}"
             )
         return names
 
@@ -283,14 +283,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cells = chosen(read(file), tables, models, options.folds)
     print(f"\nAUC\n\n{grid(cells, tables, models, 'auc')}")
     print(f"\nLog loss\n\n{grid(cells, tables, models, 'log_loss')}")
-    found = {}
+    summaries = {}
     for kind, names in (("models", NAMES), ("real", REAL), ("made", MADE)):
         chosen_tables = [name for name in tables if name in names]
-        found[kind] = summary(cells, chosen_tables, models)
+        summaries[kind] = summary(cells, chosen_tables, models)
         what = "tables" if kind == "models" else f"{kind} tables"
-        print(f"\nMean over {what}\n\n{overall(found[kind])}")
+        print(f"\nMean over {what}\n\n{overall(summaries[kind])}")
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(summaries))
 
 
 if __name__ == "__main__":

@@ -25,15 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         run_cold(["bench.our_reading", "write", str(path), str(options.rows)])
-        (said,) = run_cold(["bench.our_reading", "read", str(path)]).said
+        (answer,) = run_cold(["bench.our_reading", "read", str(path)]).said
     print(
-        f"{said['rows']:,} rows, {said['columns']} columns, {said['file_gb']:.2f} GB of CSV"
+        f"{answer['rows']:,} rows, {answer['columns']} columns, {answer['file_gb']:.2f} GB of CSV"
     )
     print("stage     seconds  peak GB")
-    for stage, cost in said["stages"].items():
+    for stage, cost in answer["stages"].items():
         print(f"{stage:8}  {cost['seconds']:7.1f}  {cost['peak_gb']:7.2f}")
     if options.json:
-        print(json.dumps(said))
+        print(json.dumps(answer))
 
 
 if __name__ == "__main__":

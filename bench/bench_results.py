@@ -83,7 +83,7 @@ def rows(
 ) -> Iterator[Row]:
     """Check what is not yet in ``DIR/rows.jsonl``, or pass it over if only what is ``finished`` is asked for."""
     kept = results / "rows.jsonl"
-    known = [json.loads(line) for line in _lines(kept)]
+    finished_rows = [json.loads(line) for line in _lines(kept)]
     for name in names:
         study = ROOT / "hypotheses" / f"{name}.toml"
         sources = (load(study).of(plan).source for plan in load(study).plans())
@@ -94,14 +94,16 @@ def rows(
         if not name.endswith(BY_ROW) and (alone := plan_b_alone(study, results)):
             both["b"] = alone
         for plan, path in both.items():
-            found = [
-                one for one in known if (one["study"], one["plan"]) == (name, plan)
+            matching = [
+                entry
+                for entry in finished_rows
+                if (entry["study"], entry["plan"]) == (name, plan)
             ]
-            if finished and not found:
+            if finished and not matching:
                 print(f"{name} {plan}: passed over, not checked yet", file=sys.stderr)
                 continue
-            row = found[-1] if found else check(path, plan, results)
-            if not found:
+            row = matching[-1] if matching else check(path, plan, results)
+            if not matching:
                 with kept.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
             print(f"{name} {plan}: {row['verdict']['outcome']}", file=sys.stderr)
@@ -119,23 +121,23 @@ def _is_there(source: str) -> bool:
 # Telling ---------------------------------------------------------------------------------------
 
 
-def page(found: Sequence[Row], command: str, remark: str = "") -> str:
+def page(table: Sequence[Row], command: str, remark: str = "") -> str:
     """Return the page as Markdown."""
     parts = [
         f"# Results\n\nEvery study of `hypotheses/`, plan A as declared and plan B by itself. Written by\n\n    {command}\n",
-        _table(found),
+        _table(table),
         *([f"{remark}\n"] if remark else []),
-        *_absent(found),
-        *_leaks(found),
-        *_published({row["study"] for row in found}),
+        *_absent(table),
+        *_leaks(table),
+        *_published({row["study"] for row in table}),
         "## In words\n",
-        *map(_words, found),
+        *map(_words, table),
     ]
     return "\n".join(parts)
 
 
-def _absent(found: Sequence[Row]) -> Iterator[str]:
-    there = {(row["study"], row["plan"]) for row in found}
+def _absent(table: Sequence[Row]) -> Iterator[str]:
+    there = {(row["study"], row["plan"]) for row in table}
     plans = [
         (name, plan)
         for name in STUDIES
@@ -148,12 +150,12 @@ def _absent(found: Sequence[Row]) -> Iterator[str]:
         yield f"Not on this page, because they were not checked for it: {', '.join(missing)}.\n"
 
 
-def _table(found: Sequence[Row]) -> str:
+def _table(table: Sequence[Row]) -> str:
     head = (
         "| study | plan | verdict | metric | net (95 %) | claim | simple model it is judged by | gain of the net | seconds a fold, net "
         "and it | wall s | CPU s | GB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | ---: | ---: | ---: |\n"
     )
-    return head + "".join(map(_line, found))
+    return head + "".join(map(_line, table))
 
 
 def _line(row: Row) -> str:
@@ -196,11 +198,11 @@ def _line(row: Row) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
-def _leaks(found: Sequence[Row]) -> Iterator[str]:
+def _leaks(table: Sequence[Row]) -> Iterator[str]:
     """Yield what a split by row adds to the scores of a study whose rows belong together."""
     scores = {
         row["study"]: row["verdict"]["claim"]["score"]
-        for row in found
+        for row in table
         if row["plan"] == "a"
     }
     pairs = [
@@ -224,12 +226,14 @@ def _leaks(found: Sequence[Row]) -> Iterator[str]:
 
 def _published(studies: set[str]) -> Iterator[str]:
     text = Path(__file__).with_name("published.toml").read_text(encoding="utf-8")
-    figures = [one for one in tomllib.loads(text)["figure"] if one["study"] in studies]
+    figures = [
+        figure for figure in tomllib.loads(text)["figure"] if figure["study"] in studies
+    ]
     if figures:
         yield "## Published by others\n"
         yield "| study | figures | where | what differs |\n| --- | --- | --- | --- |"
-        for one in figures:
-            yield f"| {one['study']} | {one['what']} | {one['where']} | {one['differs']} |"
+        for figure in figures:
+            yield f"| {figure['study']} | {figure['what']} | {figure['where']} | {figure['differs']} |"
         yield ""
 
 
@@ -238,11 +242,11 @@ def _words(row: Row) -> str:
     answered = [flag for flag in verdict["flags"] if flag.get("accepted")]
     reason = verdict["reason"]
     text = reason if isinstance(reason, str) else reason["text"]
-    said = f"**{row['study']}, plan {row['plan'].upper()}.** {text}"
+    paragraph = f"**{row['study']}, plan {row['plan'].upper()}.** {text}"
     if answered:
         names = ", ".join(flag["sentinel"] for flag in answered)
-        said += f" Alarms answered in the study: {names}."
-    return said + "\n"
+        paragraph += f" Alarms answered in the study: {names}."
+    return paragraph + "\n"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -258,14 +262,14 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser.parse_args(arguments)
     asked.results.mkdir(parents=True, exist_ok=True)
     names = asked.studies.split(",")
-    found = list(rows(names, asked.results, finished=asked.finished))
+    checked = list(rows(names, asked.results, finished=asked.finished))
     command = "python -m bench.bench_results"
     if asked.studies != ",".join(STUDIES):
         command += f" --studies {asked.studies}"
-    text = page(found, command, asked.remark)
+    text = page(checked, command, asked.remark)
     if asked.output:
         asked.output.write_text(text, encoding="utf-8")
-    print(json.dumps(found) if asked.json else text)
+    print(json.dumps(checked) if asked.json else text)
 
 
 if __name__ == "__main__":

@@ -67,17 +67,17 @@ class Timed:
 
 
 def _check(study: str, options: list[str], runner: str, artifacts: Path) -> Timed:
-    said: dict[str, float] = {}
+    moments: dict[str, float] = {}
 
     def hear(line: str) -> bool:
-        said[line.split(" ", maxsplit=1)[0]] = time.perf_counter()
+        moments[line.split(" ", maxsplit=1)[0]] = time.perf_counter()
         return False
 
     command = ["check", study, "--runner", runner, "--artifacts", str(artifacts)]
     run = run_program([*command, *options], until=hear)
     if run.code:
         sys.exit(run.err)
-    return Timed(run.wall_s, run.cpu_s, said["final"] - said["gate"])
+    return Timed(run.wall_s, run.cpu_s, moments["final"] - moments["gate"])
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
             thread.join()
         digests["two at once"] = same_digests(at_once)
     reference = digests["undisturbed"]
-    equal = {name: found == reference for name, found in digests.items()}
+    equal = {name: digest == reference for name, digest in digests.items()}
     if "--json" in arguments:
         print(json.dumps({"study": study, "equal": equal, "digests": reference}))
     else:

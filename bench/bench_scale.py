@@ -28,17 +28,17 @@ def bound_bytes(n_rows: int, n_columns: int) -> float:
     return 3 * 4 * n_rows * n_columns + FREE_BYTES
 
 
-def lines(said: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def lines(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return what each size says with its ratios; the first one is the measure of time."""
-    first = said[0]["row_epoch_us"]
+    first = answers[0]["row_epoch_us"]
     return [
-        one
+        answer
         | {
-            "ratio": one["row_epoch_us"] / first,
-            "memory_ratio": one["peak_bytes"]
-            / bound_bytes(one["rows"], one["columns"]),
+            "ratio": answer["row_epoch_us"] / first,
+            "memory_ratio": answer["peak_bytes"]
+            / bound_bytes(answer["rows"], answer["columns"]),
         }
-        for one in said
+        for answer in answers
     ]
 
 
@@ -47,20 +47,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    found: dict[str, list[dict[str, Any]]] = {}
+    results: dict[str, list[dict[str, Any]]] = {}
     print("     rows  columns  us a row and epoch  ratio  peak GB  of its bound")
     for name, sizes in (
         {"rows": QUICK} if options.quick else {"rows": ROWS, "columns": COLUMNS}
     ).items():
-        said = [run_cold(["bench.our_size", *map(str, size)]).said[0] for size in sizes]
-        found[name] = lines(said)
-        for one in found[name]:
+        answers = [
+            run_cold(["bench.our_size", *map(str, size)]).said[0] for size in sizes
+        ]
+        results[name] = lines(answers)
+        for line in results[name]:
             print(
-                f"{one['rows']:9}  {one['columns']:7}  {one['row_epoch_us']:18.2f}  {one['ratio']:5.2f}"
-                f"  {one['peak_bytes'] / 1e9:7.2f}  {one['memory_ratio']:12.2f}"
+                f"{line['rows']:9}  {line['columns']:7}  {line['row_epoch_us']:18.2f}  {line['ratio']:5.2f}"
+                f"  {line['peak_bytes'] / 1e9:7.2f}  {line['memory_ratio']:12.2f}"
             )
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(results))
 
 
 if __name__ == "__main__":

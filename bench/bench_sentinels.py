@@ -113,9 +113,9 @@ def _column(kind: str, labels: NDArray[Any], random: Random) -> Table:
 def _with_columns(kind: str, n1: int, n0: int, many: int) -> Callable[..., Samples]:
     def make(random: Random) -> Samples:
         labels = np.repeat([1, 0], [n1, n0])
-        told = [_column(kind, labels, random) for _ in range(many)]
+        informative = [_column(kind, labels, random) for _ in range(many)]
         noise = random.normal(size=(20 - many, n1 + n0))
-        return samples_of(np.column_stack([*told, *noise]), labels)
+        return samples_of(np.column_stack([*informative, *noise]), labels)
 
     return make
 
@@ -124,12 +124,12 @@ def _number(kind: str, n: int) -> Callable[..., Samples]:
     def make(random: Random) -> Samples:
         labels = random.normal(size=n)
         if kind == "rounded copy":
-            told = np.round(labels, 1)
+            informative = np.round(labels, 1)
         else:
             rho = honest_correlation(0.95) if kind == "honest" else float(kind)
-            told = rho * labels + np.sqrt(1 - rho**2) * random.normal(size=n)
+            informative = rho * labels + np.sqrt(1 - rho**2) * random.normal(size=n)
         noise = random.normal(size=(19, n))
-        return samples_of(np.column_stack([told, *noise]), labels)
+        return samples_of(np.column_stack([informative, *noise]), labels)
 
     return make
 
@@ -304,8 +304,8 @@ def _grouped(kind: str, groups: int, size: int) -> Callable[..., Samples]:
             case "fingerprint, one label each":
                 return samples_of(table, of_group, id=group)
             case "fingerprint, a number to predict":
-                told = random.normal(size=groups)[group] + random.normal(size=n)
-                return samples_of(table, told, id=group)
+                informative = random.normal(size=groups)[group] + random.normal(size=n)
+                return samples_of(table, informative, id=group)
         return samples_of(table, flipped, id=group)  # "fingerprint, labels mixed 80:20"
 
     return make

@@ -89,9 +89,9 @@ def _ordered(address: str) -> UUID:
         text=True,
         check=True,
     )
-    found = _ID.search(done.stdout)
-    assert found is not None, done.stdout
-    return UUID(found[0])
+    match = _ID.search(done.stdout)
+    assert match is not None, done.stdout
+    return UUID(match[0])
 
 
 def draw(page: Page, address: str, folder: Path) -> None:
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 if number + 1 < options.rounds:
                     await_end(address, run_id)
         for name in rounds[0] if rounds else ():
-            every = [one[name] for one in rounds]
+            every = [round_[name] for round_ in rounds]
             print(f"{name:24} {median(every):7.1f}  {min(every):.1f}-{max(every):.1f}")
 
 

@@ -23,7 +23,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def measured(study: str, changes: Sequence[str], *, cut: bool) -> dict[str, float]:
     """Check a study, with the small budget if ``cut``, and return the CPU-seconds of each stage, in their order."""
-    found: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     last = 0.0
 
     def hear(line: str) -> bool:
@@ -31,7 +31,7 @@ def measured(study: str, changes: Sequence[str], *, cut: bool) -> dict[str, floa
         name, *rest = line.split() or [""]
         if len(rest) > 1 and rest[1] == "s":
             now = sum(map(cpu_of, descendants(os.getpid())))
-            found[name] = found.get(name, 0.0) + now - last
+            seconds[name] = seconds.get(name, 0.0) + now - last
             last = now
         return False
 
@@ -43,7 +43,7 @@ def measured(study: str, changes: Sequence[str], *, cut: bool) -> dict[str, floa
         run = run_program(command, until=hear)
     if run.code:
         sys.exit(run.err[-2000:])
-    return found
+    return seconds
 
 
 def descendants(process: int) -> Iterator[int]:
@@ -63,11 +63,11 @@ def cpu_of(process: int) -> float:
     return sum(map(int, stat.rpartition(")")[2].split()[11:15])) / _TICKS
 
 
-def table(found: dict[str, float]) -> str:
+def table(seconds: dict[str, float]) -> str:
     """Return the stages as a table in Markdown."""
-    whole = sum(found.values())
+    whole = sum(seconds.values())
     lines = ["| stage | CPU-seconds | of all |", "| --- | ---: | ---: |"]
-    lines += [f"| {k} | {v:.1f} | {v / whole:.0%} |" for k, v in found.items()]
+    lines += [f"| {k} | {v:.1f} | {v / whole:.0%} |" for k, v in seconds.items()]
     return "\n".join(lines)
 
 
@@ -78,8 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
-    found = measured(asked.study, asked.set, cut=asked.small)
-    print(json.dumps(found) if asked.json else table(found))
+    seconds = measured(asked.study, asked.set, cut=asked.small)
+    print(json.dumps(seconds) if asked.json else table(seconds))
 
 
 if __name__ == "__main__":

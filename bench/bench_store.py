@@ -81,20 +81,20 @@ def measured(
 def kept(address: str) -> dict[str, dict[str, int]]:
     """Return how many results of each stage lie at an address, and how many bytes they and their objects have."""
     files, seen = fsspec.filesystem(address.partition(":")[0]), set()
-    found = {}
+    sizes = {}
     for stage in STAGES:
         place = f"{address}/results/{stage}"
-        contents = [files.cat_file(one) for one in files.find(place)]
+        contents = [files.cat_file(name) for name in files.find(place)]
         if not contents:
             continue
-        refs = {ref for one in contents for ref in record(one).refs()} - seen
+        refs = {ref for content in contents for ref in record(content).refs()} - seen
         seen |= refs
-        found[stage] = {
+        sizes[stage] = {
             "calls": len(contents),
             "results": sum(map(len, contents)),
             "objects": sum(ref.size for ref in refs),
         }
-    return found
+    return sizes
 
 
 def record(content: bytes) -> Record:

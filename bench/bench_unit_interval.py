@@ -146,18 +146,22 @@ def intervals(world: World, number: int) -> dict[str, tuple[Interval, Interval]]
     return {"score": both(0), "lead": both(1)}
 
 
-def holds(found: list[Interval], *, normal: bool = False) -> str:
+def holds(intervals: list[Interval], *, normal: bool = False) -> str:
     """Return the shares of 90 % and 95 % intervals that hold the mean of all estimates."""
-    truth = np.mean([one.estimate for one in found])
+    truth = np.mean([interval.estimate for interval in intervals])
     shares = []
     for level in _LEVELS:
         inside = []
-        for one in found:
+        for interval in intervals:
             if normal:
-                half = float(norm.ppf(0.5 + level / 2)) * one.error
-                low, high = one.estimate - half, one.estimate + half
+                half = float(norm.ppf(0.5 + level / 2)) * interval.error
+                low, high = interval.estimate - half, interval.estimate + half
             else:
-                low, high = one.interval_95 if level == 0.95 else (one.lower, one.upper)
+                low, high = (
+                    interval.interval_95
+                    if level == 0.95
+                    else (interval.lower, interval.upper)
+                )
             inside.append(low <= truth <= high)
         shares.append(f"{np.mean(inside):.2f}")
     return " ".join(shares)
@@ -171,10 +175,11 @@ def main(arguments: list[str]) -> None:
         drawn = [intervals(world, number) for number in range(repetitions)]
         for what in ("score", "lead"):
             row, unit = (
-                list(of) for of in zip(*(one[what] for one in drawn), strict=True)
+                list(of)
+                for of in zip(*(of_table[what] for of_table in drawn), strict=True)
             )
-            spread = np.std([one.estimate for one in unit])
-            error = np.sqrt(np.mean([one.error**2 for one in unit]))
+            spread = np.std([of_table.estimate for of_table in unit])
+            error = np.sqrt(np.mean([of_table.error**2 for of_table in unit]))
             print(
                 f"{world!s:37}  {what:5}  {holds(row, normal=True)}  "
                 f"{holds(unit, normal=True)}   {holds(unit)}   {error / spread:.2f}",

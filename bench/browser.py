@@ -48,24 +48,24 @@ class Page:
             json.dumps({"id": number, "method": method, "params": values})
         )
         while True:
-            told = json.loads(self._socket.recv(timeout=LONGEST_S))
-            if told.get("id") == number:
-                assert "error" not in told, f"{method}: {told['error']}"
-                return cast("dict[str, Any]", told["result"])
+            reply = json.loads(self._socket.recv(timeout=LONGEST_S))
+            if reply.get("id") == number:
+                assert "error" not in reply, f"{method}: {reply['error']}"
+                return cast("dict[str, Any]", reply["result"])
 
     def ask(self, expression: str) -> Any:
         """Return what an expression of JavaScript is on the page."""
-        said = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in said, f"{expression}: {said}"
-        return said["result"].get("value")
+        reply = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in reply, f"{expression}: {reply}"
+        return reply["result"].get("value")
 
     def until(self, expression: str, longest_s: float = LONGEST_S) -> Any:
         """Wait until an expression is true on the page, whichever is open by then, and return it."""
         last = time.monotonic() + longest_s
-        while not (found := self.ask(expression)):
+        while not (value := self.ask(expression)):
             assert time.monotonic() < last, f"{expression} never on:\n{self.text()}"
             time.sleep(BETWEEN_S)
-        return found
+        return value
 
     def open(self, address: str) -> None:
         self.call("Page.navigate", url=address)
@@ -82,41 +82,45 @@ class Page:
         self, words: str, below: str | None = None, longest_s: float = LONGEST_S
     ) -> None:
         """Click on what says these words, below the label of a field if one is named."""
-        found = f"around => saying({json.dumps(words)}, {json.dumps(_CLICKED)}, around)"
+        element = (
+            f"around => saying({json.dumps(words)}, {json.dumps(_CLICKED)}, around)"
+        )
         self._press(
-            f"({found})()" if below is None else f"below({json.dumps(below)}, {found})",
+            f"({element})()"
+            if below is None
+            else f"below({json.dumps(below)}, {element})",
             longest_s,
         )
 
     def write(self, label: str, text: str) -> None:
         """Type a text over what the field below a label holds."""
-        found = f"around => all({json.dumps(_WRITTEN)}, around)[0]"
-        self._press(field := f"below({json.dumps(label)}, {found})")
+        element = f"around => all({json.dumps(_WRITTEN)}, around)[0]"
+        self._press(field := f"below({json.dumps(label)}, {element})")
         self._of(f"{field}.select()")
         self.call("Input.insertText", text=text)
 
-    def _of(self, found: str) -> Any:
-        return self.ask(f"(() => {{ {_FINDING} return {found} }})()")
+    def _of(self, element: str) -> Any:
+        return self.ask(f"(() => {{ {_FINDING} return {element} }})()")
 
-    def _press(self, found: str, longest_s: float = LONGEST_S) -> None:
+    def _press(self, element: str, longest_s: float = LONGEST_S) -> None:
         """Press and release the mouse on an element as soon as it is there, may be clicked and moves no more."""
         last, was = time.monotonic() + longest_s, None
-        while was is None or was != self._middle(found):
-            assert time.monotonic() < last, f"{found} never on:\n{self.text()}"
-            was = self._middle(found)
+        while was is None or was != self._middle(element):
+            assert time.monotonic() < last, f"{element} never on:\n{self.text()}"
+            was = self._middle(element)
             time.sleep(BETWEEN_S)
         at = {"x": was[0], "y": was[1], "button": "left", "clickCount": 1}
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, **at)
 
-    def _middle(self, found: str) -> tuple[float, float] | None:
+    def _middle(self, element: str) -> tuple[float, float] | None:
         """Return where in the window the middle of an element is, or None as long as it may not be clicked."""
         place = self._of(f"""(one => {{
           if (!one || one.disabled) return null;
           one.scrollIntoView({{block: "center"}});
           const {{x, y, width, height}} = one.getBoundingClientRect();
           return [x + width / 2, y + height / 2];
-        }})({found})""")
+        }})({element})""")
         return place and (place[0], place[1])
 
     def picture(self) -> bytes:
@@ -161,5 +165,5 @@ def _address(profile: Path, browser: "subprocess.Popen[bytes]") -> str:
         time.sleep(BETWEEN_S)
     listed = f"http://127.0.0.1:{port.read_text().split()[0]}/json/list"
     with urllib.request.urlopen(listed) as reply:
-        (page,) = (one for one in json.load(reply) if one["type"] == "page")
+        (page,) = (target for target in json.load(reply) if target["type"] == "page")
     return cast("str", page["webSocketDebuggerUrl"])

@@ -91,11 +91,11 @@ def rarest(trials: Sequence[Trial], fault: str, draw: random.Random) -> list[str
 
 def wanted(trials: Sequence[Trial], fault: str, kills: int) -> bool:
     """Return whether a fault has not yet happened as often as it should, or has missed a stage."""
-    found = [one for one in trials if one.fault.startswith(fault)]
+    hits = [trial for trial in trials if trial.fault.startswith(fault)]
     times = kills if fault == KILL else _TIMES.get(fault, 1)
-    if len(found) < times:
+    if len(hits) < times:
         return True
-    return fault == KILL and not set(STAGES) <= {one.stage for one in found}
+    return fault == KILL and not set(STAGES) <= {trial.stage for trial in hits}
 
 
 def put_to(
@@ -108,14 +108,14 @@ def put_to(
         arena = Arena(reference, folder / f"{fault.replace(' ', '-')}-{number}", draw)
         begun = time.monotonic()
         try:
-            found = FAULTS[fault](arena, rarest(trials, fault, draw))
+            done = FAULTS[fault](arena, rarest(trials, fault, draw))
         except Skipped as reason:
             return str(reason)
         shutil.rmtree(arena.folder, ignore_errors=True)
         _need_server()
-        if found:
-            log.add(found, time.monotonic() - begun)
-            _tell(found)
+        if done:
+            log.add(done, time.monotonic() - begun)
+            _tell(done)
         number += 1
     return None
 
@@ -130,17 +130,17 @@ def _need_server() -> None:
         ) from error
 
 
-def _tell(found: Sequence[Trial]) -> None:
-    for one in found:
-        wrong = "; ".join(one.problems) or "nothing lost"
-        sys.stderr.write(f"{one.fault} in {one.stage or 'the store'}: {wrong}\n")
+def _tell(trials: Sequence[Trial]) -> None:
+    for trial in trials:
+        wrong = "; ".join(trial.problems) or "nothing lost"
+        sys.stderr.write(f"{trial.fault} in {trial.stage or 'the store'}: {wrong}\n")
 
 
 def page(trials: Sequence[Trial], skipped: dict[str, str], seed: int) -> str:
     """Return the table of what happened, as Markdown."""
     kinds: dict[str, list[Trial]] = defaultdict(list)
-    for one in trials:
-        kinds[one.fault].append(one)
+    for trial in trials:
+        kinds[trial.fault].append(trial)
     lines = [
         "# Chaos",
         "",
@@ -152,26 +152,30 @@ def page(trials: Sequence[Trial], skipped: dict[str, str], seed: int) -> str:
         "| fault | times | stages hit | exit codes | lost |",
         "| --- | ---: | --- | --- | --- |",
     ]
-    for fault, found in kinds.items():
-        hit = Counter(one.stage for one in found if one.stage)
+    for fault, of_fault in kinds.items():
+        hit = Counter(trial.stage for trial in of_fault if trial.stage)
         where = ", ".join(f"{stage} {hit[stage]}" for stage in STAGES if hit[stage])
-        codes = ", ".join(str(code) for code in sorted({one.code for one in found}))
-        lost = sum(bool(one.problems) for one in found)
+        codes = ", ".join(
+            str(code) for code in sorted({trial.code for trial in of_fault})
+        )
+        lost = sum(bool(trial.problems) for trial in of_fault)
         lines.append(
-            f"| {fault} | {len(found)} | {where or 'the store'} | {codes} | {lost or 'none'} |"
+            f"| {fault} | {len(of_fault)} | {where or 'the store'} | {codes} | {lost or 'none'} |"
         )
     lines += [
         f"| {fault} | 0 | | | not tried: {why} |" for fault, why in skipped.items()
     ]
-    said = sorted({(one.fault, _plain(one.said)) for one in trials if one.said})
+    sentences = sorted(
+        {(trial.fault, _plain(trial.said)) for trial in trials if trial.said}
+    )
     lines += ["", "What was said:", ""]
-    lines += [f"- {fault}: {sentence}" for fault, sentence in said]
+    lines += [f"- {fault}: {sentence}" for fault, sentence in sentences]
     return "\n".join(lines) + "\n"
 
 
-def _plain(said: str) -> str:
+def _plain(sentence: str) -> str:
     """Return a sentence without the path and the port that it happened to name."""
-    without_path = re.sub(r"(?<!\S)/\S+?(?=:?(\s|$))", "FILE", said)
+    without_path = re.sub(r"(?<!\S)/\S+?(?=:?(\s|$))", "FILE", sentence)
     return re.sub(r"(?<=127\.0\.0\.1:)\d\d+", "PORT", without_path)
 
 
@@ -192,12 +196,12 @@ def main() -> None:
     log = Log(asked.log)
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         skipped = disturb_all(asked, log, Path(name))
-    found = log.trials()
-    text = page(found, skipped, asked.seed)
+    trials = log.trials()
+    text = page(trials, skipped, asked.seed)
     if asked.output is not None:
         asked.output.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
-    sys.exit(any(one.problems for one in found))
+    sys.exit(any(trial.problems for trial in trials))
 
 
 def disturb_all(asked: argparse.Namespace, log: Log, folder: Path) -> dict[str, str]:
@@ -207,7 +211,7 @@ def disturb_all(asked: argparse.Namespace, log: Log, folder: Path) -> dict[str, 
         os.environ["PREFECT_API_URL"] = address
         reference = undisturbed(folder / "reference")
 
-        def one(fault: str, job: int) -> tuple[str, str | None]:
+        def job_of(fault: str, job: int) -> tuple[str, str | None]:
             place = folder / f"job-{job}"
             return fault, put_to(fault, reference, log, asked.kills, asked.seed, place)
 
@@ -216,8 +220,8 @@ def disturb_all(asked: argparse.Namespace, log: Log, folder: Path) -> dict[str, 
         if KILL in faults:
             jobs += [(KILL, job) for job in range(1, asked.jobs)]
         with ThreadPoolExecutor(asked.jobs) as pool:
-            found = dict(pool.map(lambda job: one(*job), jobs))
-    return {fault: why for fault, why in found.items() if why is not None}
+            reasons = dict(pool.map(lambda job: job_of(*job), jobs))
+    return {fault: why for fault, why in reasons.items() if why is not None}
 
 
 if __name__ == "__main__":

@@ -40,11 +40,11 @@ def run_cold(*commands: Sequence[str]) -> Cost:
         ]
         codes = [process.wait() for process in processes]
         wall_s, cpu_s = time.perf_counter() - begun, children_cpu() - before
-        told = [file.read_text(encoding="utf-8") for file in files]
-    for code, command, lines in zip(codes, commands, told, strict=True):
+        outputs = [file.read_text(encoding="utf-8") for file in files]
+    for code, command, lines in zip(codes, commands, outputs, strict=True):
         if code:
             raise RuntimeError(f"{' '.join(command)} failed:\n{lines}")
-    said = tuple(json.loads(lines.splitlines()[-1]) for lines in told)
+    said = tuple(json.loads(lines.splitlines()[-1]) for lines in outputs)
     return Cost(said, wall_s, cpu_s)
 
 

@@ -208,7 +208,7 @@ def left(place: Workplace) -> list[str]:
         if path.is_file() and not _free(path)
     ]
     for folder in (place.artifacts / "tmp", place.folder / "scratch"):
-        problems += [f"left in {folder.name}: {one.name}" for one in folder.glob("*")]
+        problems += [f"left in {folder.name}: {path.name}" for path in folder.glob("*")]
     return problems
 
 

@@ -112,29 +112,29 @@ def kill_workers(arena: Arena, _: Sequence[str]) -> list[Trial]:
     def act(process: "subprocess.Popen[str]") -> None:
         nonlocal hit
         for _ in range(2):
-            while process.poll() is None and not (found := _workers(process.pid)):
+            while process.poll() is None and not (workers := _workers(process.pid)):
                 time.sleep(0.1)
             time.sleep(arena.draw.uniform(0, 20))
-            if process.poll() is None and (found := _workers(process.pid)):
+            if process.poll() is None and (workers := _workers(process.pid)):
                 with suppress(ProcessLookupError):
-                    os.kill(arena.draw.choice(found), signal.SIGKILL)
+                    os.kill(arena.draw.choice(workers), signal.SIGKILL)
                     hit += 1
 
     seen = subject.disturbed(subject.start("--runner", "processes"), 6, 0.0, act)
-    told = replace(subject.trial(WORKER, seen, (0,)), stage="tune")
-    return _judged([told] * hit, subject.mended())
+    trial = replace(subject.trial(WORKER, seen, (0,)), stage="tune")
+    return _judged([trial] * hit, subject.mended())
 
 
 def _workers(parent: int) -> list[int]:
     """Return the children of a check that compute."""
-    found = []
+    children = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
             words = (folder / "cmdline").read_bytes()
             if int(fields[1]) == parent and b"spawn_main" in words:
-                found.append(int(folder.name))
-    return found
+                children.append(int(folder.name))
+    return children
 
 
 def disk_full(arena: Arena, _: Sequence[str]) -> list[Trial]:
@@ -219,13 +219,13 @@ def _seal(folder: Path, *, on: bool) -> None:
     """Forbid to write into a folder and those below; root is not kept out by modes, but by a flag."""
     if os.geteuid() == 0:
         change = ["chattr", "+i" if on else "-i"]
-        folders = [folder, *(one for one in folder.rglob("*") if one.is_dir())]
+        folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
         done = subprocess.run([*change, *map(str, folders)], capture_output=True)
         if done.returncode != 0 and on and not any(folder.iterdir()):
             raise Skipped("this file system forbids root nothing")
         return
-    for one in [folder, *(one for one in folder.rglob("*") if one.is_dir())]:
-        one.chmod(0o555 if on else 0o755)
+    for path in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        path.chmod(0o555 if on else 0o755)
 
 
 def damage(arena: Arena, _: Sequence[str]) -> list[Trial]:

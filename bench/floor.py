@@ -36,7 +36,7 @@ def products_cpu_s(
         (some(n_rows, n_in), some(n_in, n_out), some(n_rows, n_out))
         for n_in, n_out in layers
     ]
-    results = [[np.empty_like(one) for one in arrays_of] for arrays_of in arrays]
+    results = [[np.empty_like(array) for array in arrays_of] for arrays_of in arrays]
 
     def products() -> None:
         for number, (inputs, kernel, slopes) in enumerate(arrays):

@@ -71,7 +71,7 @@ def run_case(kind: str, number: int, seed: int, folder: Path) -> tuple[str, str]
         with _alarm(), warnings.catch_warnings():
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", category=DeprecationWarning)
-            said = KINDS[kind](draw, folder)
+            text = KINDS[kind](draw, folder)
     except (DataRefused, StudyError) as error:
         return _judged(str(error), folder)
     except TooSlow:
@@ -86,14 +86,14 @@ def run_case(kind: str, number: int, seed: int, folder: Path) -> tuple[str, str]
         return "traceback", traceback.format_exc()
     if peak_bytes() - before > MOST_BYTES:
         return "memory", f"{(peak_bytes() - before) / 1e9:.1f} GB more"
-    return "read", said
+    return "read", text
 
 
-def _judged(said: str, folder: Path) -> tuple[str, str]:
-    if "\n" in said or not said.endswith((".", ")", "?")) or len(said) > 1000:
-        return "unclear", said
-    inside = str(folder) in said.removeprefix(str(folder / "study.toml"))
-    return ("unclear", said) if inside else ("refused", said)
+def _judged(text: str, folder: Path) -> tuple[str, str]:
+    if "\n" in text or not text.endswith((".", ")", "?")) or len(text) > 1000:
+        return "unclear", text
+    inside = str(folder) in text.removeprefix(str(folder / "study.toml"))
+    return ("unclear", text) if inside else ("refused", text)
 
 
 @contextmanager
@@ -145,15 +145,17 @@ def _file_case(draw: random.Random, folder: Path, endings: tuple[str, ...]) -> s
     path = folder / name
     path.write_bytes(content)
     source = Source(name=name, path=str(path), digest=digest_bytes(content))
-    found = read_source(source)
-    n_rows = independent.n_rows(name, content, tuple(map(str, found.remarks)))
-    if n_rows is not None and n_rows != len(found.frame):
-        raise Lost(f"{name}: {len(found.frame)} rows read, {n_rows} counted")
+    table_read = read_source(source)
+    n_rows = independent.n_rows(name, content, tuple(map(str, table_read.remarks)))
+    if n_rows is not None and n_rows != len(table_read.frame):
+        raise Lost(f"{name}: {len(table_read.frame)} rows read, {n_rows} counted")
     if name.endswith((".csv", ".txt", ".tsv")):
-        independent.check_cells(content, tuple(map(str, found.remarks)), found.frame)
+        independent.check_cells(
+            content, tuple(map(str, table_read.remarks)), table_read.frame
+        )
     if untouched:
-        pd.testing.assert_frame_equal(found.frame, table)
-    _keeps(source, found)
+        pd.testing.assert_frame_equal(table_read.frame, table)
+    _keeps(source, table_read)
     return name
 
 
@@ -269,7 +271,7 @@ def _altered(value: Any, draw: random.Random) -> Any:
     if isinstance(value, dict) and value and draw.random() < 0.9:
         key = draw.choice(list(value))
         if draw.random() < 0.1:
-            return {other: one for other, one in value.items() if other != key}
+            return {other: inner for other, inner in value.items() if other != key}
         return value | {key: _altered(value[key], draw)}
     return draw.choice(_ODD)
 
@@ -309,17 +311,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             numbers = range(n) if options.case is None else [options.case]
             counts[kind] = collections.Counter()
             for number in numbers:
-                outcome, said = run_case(kind, number, options.seed, Path(folder))
+                outcome, text = run_case(kind, number, options.seed, Path(folder))
                 counts[kind][outcome] += 1
                 if outcome not in GOOD:
-                    failures.append({"kind": kind, "case": number, "said": said})
+                    failures.append({"kind": kind, "case": number, "said": text})
                 if options.case is not None or (
                     outcome not in GOOD and len(failures) <= MOST_SHOWN
                 ):
-                    print(f"{kind} case {number}: {outcome}\n{said[:4000]}")
+                    print(f"{kind} case {number}: {outcome}\n{text[:4000]}")
             shown = ", ".join(f"{n:,} {what}" for what, n in counts[kind].most_common())
             print(f"{kind:9} {counts[kind].total():6,} cases: {shown}", flush=True)
-    n_cases = sum(found.total() for found in counts.values())
+    n_cases = sum(outcomes.total() for outcomes in counts.values())
     print(
         f"{n_cases:,} cases, {len(failures)} failures, peak {peak_bytes() / 1e9:.2f} GB"
     )

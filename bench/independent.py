@@ -80,21 +80,21 @@ def records(text: str, separator: str) -> int:
     >>> records('a,b\\n"x\\ny",1\\n\\n2,"z""z"\\r\\n', ",")
     3
     """
-    found, state, empty = 0, "start", True
+    n, state, empty = 0, "start", True
     for sign in text:
         if state == "quoted":
             state = "closing" if sign == '"' else "quoted"
         elif state == "closing" and sign == '"':
             state = "quoted"
         elif sign in "\r\n":
-            found += not empty
+            n += not empty
             state, empty = "start", True
         elif sign == separator:
             state, empty = "start", False
         else:
             state = "quoted" if sign == '"' and state == "start" else "plain"
             empty = False
-    return found + (not empty)
+    return n + (not empty)
 
 
 def _in_sheet(content: bytes) -> int | None:

@@ -106,9 +106,9 @@ if __name__ == "__main__":
     places = Path(artifacts), Path(run), Path(folder)
     match what:
         case "table":
-            said = table(*places)
+            answer = table(*places)
         case "bundle":
-            said = with_bundle(*places[1:], words)
+            answer = with_bundle(*places[1:], words)
         case _:
-            said = with_training(*places, words)
-    print(json.dumps(said))
+            answer = with_training(*places, words)
+    print(json.dumps(answer))

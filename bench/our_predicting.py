@@ -45,8 +45,8 @@ def make(folder: Path, n_rows: int) -> None:
     preparation = preprocess.fit(samples.features, plan.clean, wide=True)
     inputs = preparation.apply(samples.features)
     shape = Shape(preparation.n_inputs, 2, (128, 128), "silu", (_N_COLUMNS, 8))
-    known = encoding(inputs, 8)
-    members = tuple(Net(first_weights(shape, k), "silu", known) for k in range(_N_MEMBERS))  # fmt: skip
+    encoded = encoding(inputs, 8)
+    members = tuple(Net(first_weights(shape, k), "silu", encoded) for k in range(_N_MEMBERS))  # fmt: skip
     cleaned = samples.keep(Store(folder / "store"))
     tables = Tables(raw, samples.features, samples.aside)
     form = form_of(("bench", "a"), plan, cleaned, tables, preparation)
@@ -94,8 +94,8 @@ def with_keras(folder: Path, which: str) -> None:
     raw = frame[form["numeric"]].to_numpy(np.float64)
     z = (np.where(np.isnan(raw), arrays["fill"], raw) - arrays["centre"]) / arrays["scale"]  # fmt: skip
     inputs = (z / np.sqrt(1 + (z / form["clip"]) ** 2)).astype(np.float32)
-    found = model.predict(inputs, batch_size=4096, verbose=0)
-    named = pd.DataFrame(found, columns=["p:no", "p:yes"])
+    probabilities = model.predict(inputs, batch_size=4096, verbose=0)
+    named = pd.DataFrame(probabilities, columns=["p:no", "p:yes"])
     named.to_csv(folder / f"keras-{which}.csv", index=False)
 
 
@@ -103,8 +103,8 @@ def _peak_mb() -> float:
     """Return the most memory this process held (Linux; elsewhere 0)."""
     status = Path("/proc/self/status")
     text = status.read_text(encoding="utf-8") if status.is_file() else ""
-    found = re.search(r"VmHWM:\s+(\d+) kB", text)
-    return int(found[1]) / 1024 if found else 0.0
+    line = re.search(r"VmHWM:\s+(\d+) kB", text)
+    return int(line[1]) / 1024 if line else 0.0
 
 
 if __name__ == "__main__":

@@ -99,12 +99,10 @@ def suite() -> Suite:
 def peak_bytes() -> int:
     """Return the most memory held since the mark was last taken back, or ever."""
     status = Path("/proc/self/status")
-    found = (
+    line = (
         re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.is_file() else None
     )
-    peak = (
-        int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    )
+    peak = int(line[1]) if line else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024)
 
 

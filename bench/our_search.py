@@ -28,10 +28,12 @@ def shares(
     asked: Sequence[Hyperparameters], n_shares: int, batch_size: int
 ) -> list[list[int]]:
     """Deal trials out, the dearest first, each to whoever has least to do."""
-    costs = [multiplications(_layers(one), batch_size, backward=True) for one in asked]
+    costs = [
+        multiplications(_layers(trial), batch_size, backward=True) for trial in asked
+    ]
     dealt: list[list[int]] = [[] for _ in range(n_shares)]
-    for number in sorted(range(len(asked)), key=lambda one: -costs[one]):
-        least = min(dealt, key=lambda share: sum(costs[one] for one in share))
+    for number in sorted(range(len(asked)), key=lambda trial: -costs[trial]):
+        least = min(dealt, key=lambda share: sum(costs[trial] for trial in share))
         least.append(number)
     return [sorted(share) for share in dealt]
 
@@ -62,7 +64,7 @@ class Search:
         scores: Scores = [(None, None)] * len(asked)
         for place, number in enumerate(mine):
             of_trial = self.done[place * len(self.folds) :][: len(self.folds)]
-            values = [self._tried(k, number, one) for k, one in enumerate(of_trial)]
+            values = [self._tried(k, number, trial) for k, trial in enumerate(of_trial)]
             scores[number] = float(np.mean(values)), None
         return scores
 
@@ -117,13 +119,13 @@ def _rows(fold: Fold) -> ours.Rows:
 
 def main(arguments: list[str]) -> None:
     work = workload.WORKLOADS["quick" if "quick" in arguments else "full"]
-    numbers = [int(one) for one in arguments if one.isdigit()]
-    one = Search(work, *(numbers or (0, 1)))
-    told: dict[str, Any] = {"drawn": ours.drawn(work, one.try_all)}
-    told |= {"winners": one.winners, "train_cpu_s": one.train_cpu_s}
+    numbers = [int(word) for word in arguments if word.isdigit()]
+    search = Search(work, *(numbers or (0, 1)))
+    answer: dict[str, Any] = {"drawn": ours.drawn(work, search.try_all)}
+    answer |= {"winners": search.winners, "train_cpu_s": search.train_cpu_s}
     if "floor" in arguments:
-        told["floor_cpu_s"] = one.floor_cpu_s()
-    print(json.dumps(told))
+        answer["floor_cpu_s"] = search.floor_cpu_s()
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -93,8 +93,8 @@ def trained(
     ]
 
     return [
-        Done(_of_second(one.net), min(epochs, one.epoch + patience + 1))
-        for one in train(jobs, Schedule(epochs, patience, batch_size))
+        Done(_of_second(trained_net.net), min(epochs, trained_net.epoch + patience + 1))
+        for trained_net in train(jobs, Schedule(epochs, patience, batch_size))
     ]
 
 

@@ -28,9 +28,9 @@ def served(folder: Path) -> Iterator[str]:
     """
     with socket.create_server(("127.0.0.1", 0)) as place:
         port = place.getsockname()[1]
-    said = folder / "served.log"
+    log = folder / "served.log"
     settings = {"ASSAY_ARTIFACTS": str(folder), "ASSAY_PORT": str(port)}
-    with said.open("wb") as out:
+    with log.open("wb") as out:
         serving = subprocess.Popen(
             [sys.executable, "-m", "flows.serving"],
             cwd=ROOT,
@@ -40,9 +40,9 @@ def served(folder: Path) -> Iterator[str]:
         )
     try:
         last = time.monotonic() + _STARTS_S
-        while READY not in said.read_bytes():
+        while READY not in log.read_bytes():
             if serving.poll() is not None or time.monotonic() > last:
-                raise RuntimeError(f"not ready: {said.read_text(errors='replace')}")
+                raise RuntimeError(f"not ready: {log.read_text(errors='replace')}")
             time.sleep(_BETWEEN_S)
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -88,8 +88,8 @@ def ramen(data: Path) -> Table:
     frame = pd.read_csv(data / "ramen" / "ramen-ratings.csv")
     stars = pd.to_numeric(frame["Stars"], errors="coerce")
     frame = frame[stars.notna()].reset_index(drop=True)
-    known = frame[["Brand", "Style", "Country"]]
-    return table_of(known.join(words(frame["Variety"])), stars.dropna() >= 4)
+    features = frame[["Brand", "Style", "Country"]]
+    return table_of(features.join(words(frame["Variety"])), stars.dropna() >= 4)
 
 
 def music(data: Path) -> Table:
@@ -105,10 +105,10 @@ def netflix(data: Path) -> Table:
     frame = pd.read_csv(data / "netflix" / "netflix_titles.csv.gz")
     rating = frame["rating"].where(~frame["rating"].str.endswith("min", na=False))
     country = frame["country"].str.strip(", ").str.split(",").str[0]
-    known = pd.DataFrame(
+    features = pd.DataFrame(
         {"release_year": frame["release_year"], "rating": rating, "country": country}
     )
-    return table_of(known.join(words(frame["description"])), frame["type"])
+    return table_of(features.join(words(frame["description"])), frame["type"])
 
 
 def skin_cancer(data: Path) -> Table:
@@ -117,8 +117,8 @@ def skin_cancer(data: Path) -> Table:
     patients = pd.read_csv(folder / "HAM10000_metadata.csv")
     pixels = pd.read_csv(folder / "hmnist_8_8_L.csv.gz").drop(columns="label")
     first = ~patients["lesion_id"].duplicated()
-    known = pixels.join(patients[["age", "sex", "localization"]])
-    return table_of(known[first], patients["dx"][first])
+    features = pixels.join(patients[["age", "sex", "localization"]])
+    return table_of(features[first], patients["dx"][first])
 
 
 def youtube(data: Path) -> Table:
@@ -128,7 +128,7 @@ def youtube(data: Path) -> Table:
     frame = frame.drop_duplicates("video_id").reset_index(drop=True)
     rate = frame["likes"] / frame["view_count"]
     tags = frame["tags"].where(frame["tags"] != "[None]", "")
-    known = pd.DataFrame(
+    features = pd.DataFrame(
         {
             "category": frame["categoryId"].astype(str),
             "hour": pd.to_datetime(frame["publishedAt"]).dt.hour,
@@ -137,7 +137,7 @@ def youtube(data: Path) -> Table:
             "description_length": frame["description"].fillna("").str.len(),
         }
     )
-    return table_of(known.join(words(frame["title"])), rate > rate.median())
+    return table_of(features.join(words(frame["title"])), rate > rate.median())
 
 
 # Made tables -----------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ def xlsx(sheets: Mapping[str, Cells], merged: Sequence[str] = ()) -> bytes:
         f'<Relationship Id="rId{n}" Type="{_RELATIONS}/worksheet" Target="worksheets/sheet{n}.xml"/>'
         for n, _ in numbered
     )
-    together = "".join(f'<mergeCell ref="{one}"/>' for one in merged)
+    together = "".join(f'<mergeCell ref="{cell}"/>' for cell in merged)
     tail = f"<mergeCells>{together}</mergeCells>" if merged else ""
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
@@ -147,7 +147,7 @@ def xlsx(sheets: Mapping[str, Cells], merged: Sequence[str] = ()) -> bytes:
     }
     for n, name in numbered:
         rows = "".join(
-            f'<row r="{row}">{"".join(_xlsx_cell(row, at, one) for at, one in enumerate(line))}</row>'
+            f'<row r="{row}">{"".join(_xlsx_cell(row, at, cell) for at, cell in enumerate(line))}</row>'
             for row, line in enumerate(sheets[name], start=1)
         )
         parts[f"xl/worksheets/sheet{n}.xml"] = (
@@ -176,7 +176,7 @@ def xlsb(rows: Cells) -> bytes:
     body = b"".join(
         _part(0, struct.pack("<IIH", row, 0, 300) + bytes(7))
         + b"".join(
-            _xlsb_cell(at, one) for at, one in enumerate(line) if one is not None
+            _xlsb_cell(at, cell) for at, cell in enumerate(line) if cell is not None
         )
         for row, line in enumerate(rows)
     )
@@ -223,8 +223,8 @@ def ods(sheets: Mapping[str, Cells]) -> bytes:
     """Return a workbook of OpenDocument."""
     names = "office table text"
     spaces = " ".join(
-        f'xmlns:{one}="urn:oasis:names:tc:opendocument:xmlns:{one}:1.0"'
-        for one in names.split()
+        f'xmlns:{cell}="urn:oasis:names:tc:opendocument:xmlns:{cell}:1.0"'
+        for cell in names.split()
     )
     body = "".join(
         f'<table:table table:name="{escape(name)}">'

@@ -83,8 +83,8 @@ def folds(work: Workload) -> Iterator[Fold]:
         )
         scaler = StandardScaler().fit(X[train])
         parts = [
-            one
+            array
             for rows in (train, stop, test)
-            for one in (scaler.transform(X[rows]).astype(np.float32), y[rows])
+            for array in (scaler.transform(X[rows]).astype(np.float32), y[rows])
         ]
         yield Fold(*parts)

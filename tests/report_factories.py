@@ -169,9 +169,9 @@ def _plain_page(outcome: str, language: Language) -> str:
 
 def _page(outcome: str, declared: Study | None, remark: str, language: Language) -> str:
     case = case_of(outcome, remark)
-    found = judged(case.evidence, case, case.predictions)
-    assert found.verdict.outcome == outcome
-    return page_for(case, registration(declared), found, language)
+    verdict = judged(case.evidence, case, case.predictions)
+    assert verdict.verdict.outcome == outcome
+    return page_for(case, registration(declared), verdict, language)
 
 
 def behaviour(column: str = "x0", of: str = "yes") -> Behaviour:
@@ -223,7 +223,7 @@ def write_run(
 ) -> Path:
     """A run folder as a run leaves it, but for the model."""
     registered = of or registration()
-    found = judged(case.evidence, case, case.predictions, **plan)
+    verdict = judged(case.evidence, case, case.predictions, **plan)
     scored = (
         Scored(
             case.evidence.cleaned,
@@ -236,10 +236,10 @@ def write_run(
         else None
     )
     suite = Suite(name="toy", text='{"name": "toy", "expectations": []}')
-    files = run_files(registered, suite, case.evidence, found, scored, None).files
+    files = run_files(registered, suite, case.evidence, verdict, scored, None).files
     manifest = Manifest(
         study=registered.study.name,
-        same=found.verdict.digests,
+        same=verdict.verdict.digests,
         files={name: digest_bytes(content) for name, content in files.items()},
         circumstances=circumstances(1.0),
     )

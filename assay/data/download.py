@@ -26,7 +26,7 @@ from assay.data.catalogue import (
 )
 from assay.errors import AssayError, DataRefused, StudyError, Unreachable
 from assay.store.locks import acquired, lock_of, remove
-from assay.wording import Sentence
+from assay.wording import Sentence, Value
 
 DELAYS_S = (1.0, 5.0)  # before the second and the third try
 TIMEOUT_S = 30.0  # without a byte
@@ -34,6 +34,14 @@ _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _RANGE = re.compile(r"bytes (\d+)-\d*/(\d+|\*)")
 
 Hear = Callable[[int], None]
+
+
+class _Broken(ConnectionError):
+    """An answer that is not what was asked for; another may be."""
+
+    def __init__(self, key: str, /, **values: Value) -> None:
+        super().__init__(key)
+        self.sentence = Sentence.of(key, **values)
 
 
 def fetch_file(
@@ -151,6 +159,8 @@ def _in_tries(
                 ) from None
         except httpx.TimeoutException:
             why = Sentence.of("data_download.silent")
+        except _Broken as error:
+            why = error.sentence
         except (httpx.HTTPError, OSError) as error:
             text = re.sub(r"^\[\w+ -?\d+\] ", "", str(error)).rstrip(".")
             why = Sentence.plain(text or type(error).__name__)
@@ -204,7 +214,7 @@ def _download(client: httpx.Client, file: File, part: IO[bytes], hear: Hear) -> 
             if file.first_bytes and have == file.bytes:
                 return
     if have < file.bytes:
-        raise ConnectionError(f"the connection ended after {have:,} bytes")
+        raise _Broken("data_download.ended", n_bytes=have)
 
 
 def _begins(answer: httpx.Response, have: int) -> tuple[int, int | None]:
@@ -212,9 +222,7 @@ def _begins(answer: httpx.Response, have: int) -> tuple[int, int | None]:
     if answer.status_code == 206:
         part = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if part is None or part[1] not in (str(have), "0"):
-            raise ConnectionError(
-                "the server answered with another part than asked for"
-            )
+            raise _Broken("data_download.other_part")
         return int(part[1]), int(part[2]) if part[2] != "*" else None
     length = answer.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None

@@ -22,7 +22,7 @@ from assay.predict.features import features
 from assay.predict.manifest import verified
 from assay.predict.network import Network
 from assay.predict.parsing import Cells, Chunk, Words, typed
-from assay.predict.schema import Form
+from assay.predict.schema import Form, Unfit
 from assay.predict.source import TableFile
 from assay.predict.warnings import Remarks
 from assay.wording import Sentence
@@ -84,8 +84,9 @@ class Bundle:
             form = Form.of(json.loads(files["prep.json"]), arrays)
             rules = rules_of(files["suite.json"].decode(), form)
         except (ValueError, RecursionError) as error:
+            reason = error.sentence if isinstance(error, Unfit) else first_line(error)
             raise DataRefused(
-                "predict.bundle_unusable", bundle=str(folder), reason=first_line(error)
+                "predict.bundle_unusable", bundle=str(folder), reason=reason
             ) from None
         network = Network(files["net.onnx"], f"{folder / 'net.onnx'}")
         _check_fit(network, form, folder)

@@ -20,7 +20,7 @@ from assay.formats.checks import cut, shown
 from assay.formats.dates import moments
 from assay.formats.numbers import spelled
 from assay.predict.parsing import Chunk
-from assay.predict.schema import Column, Form
+from assay.predict.schema import Column, Form, Unfit
 from assay.predict.warnings import Remarks
 from assay.wording import Sentence, Value
 
@@ -98,14 +98,14 @@ def rules_of(suite: str, form: Form) -> Rules:
 
     Raises
     ------
-    ValueError
+    Unfit
         If it is not a suite.
     """
     try:
         expectations = json.loads(suite)["expectations"]
         rules = [(rule["meta"]["id"], rule) for rule in expectations]
     except (KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"suite.json is not a suite ({error!r})") from None
+        raise Unfit("predict.form.suite", reason=repr(error)) from None
     asked: list[Rule] = []
     not_asked: dict[str, Sentence] = {}
     for name, rule in rules:

@@ -12,11 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.predict.preparation import Preparation
+from assay.wording import Sentence, Value, render
 
 VERSION = 1
 
 Kind = Literal["number", "whole", "boolean", "text", "moment"]
 Role = Literal["number", "category", "list", "text", "date"]
+
+
+class Unfit(ValueError):
+    """A form that is damaged, of another version, or whose parts do not fit together."""
+
+    def __init__(self, key: str, /, **values: Value) -> None:
+        super().__init__(key)
+        self.sentence = Sentence.of(key, **values)
+
+    def __str__(self) -> str:
+        return render(self.sentence)
 
 
 @dataclass(frozen=True)
@@ -164,18 +176,16 @@ class Form:
 
         Raises
         ------
-        ValueError
+        Unfit
             If this is not such a form, or of another version.
         """
         version = form.get("format")
         if version != VERSION:
-            raise ValueError(
-                f"its format is {version!r}, and this program reads {VERSION}"
-            )
+            raise Unfit("predict.form.version", version=repr(version), readable=VERSION)
         try:
             read = cls._of(form, arrays)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise ValueError(f"it is not complete ({error!r})") from None
+            raise Unfit("predict.form.incomplete", reason=repr(error)) from None
         _check(read, form["n_inputs"])
         return read
 
@@ -227,27 +237,28 @@ def _check(form: Form, n_inputs: int) -> None:
 
     Raises
     ------
-    ValueError
+    Unfit
         If arrays have not the sizes that the form needs, or a number is not finite.
     """
     preparation, p = form.preparation, len(form.preparation.numeric)
     for name, array in preparation.arrays().items():
         if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
-            raise ValueError(f"its array {name} is {array.dtype} of {array.ndim} axes")
+            kind, n_axes = str(array.dtype), array.ndim
+            raise Unfit("predict.form.array", array=name, dtype=kind, n_axes=n_axes)
         if name not in ("low", "high") and not np.isfinite(array).all():
-            raise ValueError(f"its array {name} holds NaN or infinity")
+            raise Unfit("predict.form.not_finite", array=name)
     for name in ("fill", "low", "high", "centre", "scale"):
         if getattr(preparation.scaling, name).shape != (p,):
-            raise ValueError(f"its array {name} does not have {p} numbers")
+            raise Unfit("predict.form.array_length", array=name, n=p)
     if (
         preparation.indicated.size
         and not 0 <= preparation.indicated.min() <= preparation.indicated.max() < p
     ):
-        raise ValueError("it indicates gaps of columns that it does not have")
+        raise Unfit("predict.form.indicated")
     for text in preparation.texts:
         if text.projection.shape != (len(text.terms), len(text.centre)):
-            raise ValueError(f"the text {text.column} has another number of terms")
+            raise Unfit("predict.form.terms", column=text.column)
     if preparation.n_inputs != n_inputs:
-        raise ValueError(
-            f"it makes {preparation.n_inputs} inputs, but declares {n_inputs}"
+        raise Unfit(
+            "predict.form.inputs", n_made=preparation.n_inputs, n_declared=n_inputs
         )

@@ -248,10 +248,10 @@ def test_a_whole_run_leaves_verdict_report_predictions_and_model(whole):
 
 def test_a_run_that_stopped_leaves_no_predictions_and_no_model(case):
     evidence = evidence_of(gate=gate_result("no_signal"))
-    found = judge_evidence(
+    verdict = judge_evidence(
         evidence, case.samples, case.folds, {}, judging(), identity()
     )
-    files = run_files(registration(), SUITE, evidence, found, None, None).files
+    files = run_files(registration(), SUITE, evidence, verdict, None, None).files
 
     assert set(files) == ALWAYS
     assert json.loads(files["trials.json"]) == []

@@ -250,8 +250,8 @@ def test_a_silent_server_is_given_up_and_what_came_is_kept(server, tmp_path):
     server.silent = True
     file = catalogued(server)
 
-    said = refusal(Unreachable, file, tmp_path, timeout_s=0.2)
-    assert "no data arrived for too long" in said
+    message = refusal(Unreachable, file, tmp_path, timeout_s=0.2)
+    assert "no data arrived for too long" in message
     assert part_of(tmp_path / file.path).stat().st_size >= 1000
 
 

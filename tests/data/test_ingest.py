@@ -236,11 +236,11 @@ def test_any_bytes_are_read_or_refused(content):
         try:
             table = read_source(source)
         except DataRefused as refused:
-            said = str(refused)
+            message = str(refused)
         else:
-            said = ""
-    if said:
-        assert "\n" not in said
+            message = ""
+    if message:
+        assert "\n" not in message
         return
     buffer = io.BytesIO()
     table.frame.to_parquet(buffer)
@@ -263,12 +263,12 @@ def test_any_damaged_archive_or_parquet_is_read_or_refused(data):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(damaged)
-        said = ""
+        message = ""
         try:
             read_source(make_source(path))
         except DataRefused as refused:
-            said = str(refused)
-    assert folder not in said
+            message = str(refused)
+    assert folder not in message
 
 
 # Parquet -----------------------------------------------------------------------------------

@@ -173,9 +173,9 @@ def test_a_table_is_not_kept_once_it_has_been_validated():
 def test_an_unknown_expectation_is_refused_not_dropped():
     unknown = make_rule("expect_column_values_to_be_nice", "nice", "info", column="age")
 
-    said = refusal(AGES, between("info"), unknown, error=StudyError)
-    assert "Suite table, nice: " in said
-    assert 'no expectation "expect_column_values_to_be_nice"' in said
+    message = refusal(AGES, between("info"), unknown, error=StudyError)
+    assert "Suite table, nice: " in message
+    assert 'no expectation "expect_column_values_to_be_nice"' in message
 
 
 @pytest.mark.slow
@@ -246,14 +246,15 @@ def test_a_parameter_that_nobody_gives_is_refused():
 
 @pytest.mark.slow
 def test_a_critical_failure_is_refused_with_reason_count_and_example_rows():
-    said = refusal(AGES, between())
+    message = refusal(AGES, between())
 
-    assert said.startswith("table.csv does not meet suite table: ")
+    assert message.startswith("table.csv does not meet suite table: ")
     assert (
-        "age: expected values to be between 0 and 110, but not in 3 of 6 rows" in said
+        "age: expected values to be between 0 and 110, but not in 3 of 6 rows"
+        in message
     )
-    assert "row 2 has 140, row 4 has -5, row 5 has 200" in said
-    assert "(because of age-range)" in said
+    assert "row 2 has 140, row 4 has -5, row 5 has 200" in message
+    assert "(because of age-range)" in message
 
 
 @pytest.mark.slow
@@ -272,13 +273,13 @@ def test_a_milder_failure_is_carried_with_what_was_found(severity):
 
 @pytest.mark.slow
 def test_a_failure_of_the_whole_table_says_what_was_found():
-    said = refusal(
+    message = refusal(
         AGES, make_rule("expect_table_row_count_to_be_between", "rows", min_value=10)
     )
 
     assert (
         "The table: expected row count to be between 10 and any, but 6 was found"
-        in said
+        in message
     )
 
 

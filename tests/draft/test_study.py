@@ -105,11 +105,11 @@ def test_any_table_gives_a_study_that_reads_or_is_refused_in_a_sentence(table, d
     try:
         draft = drafted(frame, str(frame.columns[0]), **asked)
     except AssayError as error:
-        said = str(error)
+        message = str(error)
     else:
-        said = ""
-    if said:
-        assert "\n" not in said
+        message = ""
+    if message:
+        assert "\n" not in message
         return
     plan = study_of(draft).of("a")
     assert (

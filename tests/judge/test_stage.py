@@ -251,7 +251,7 @@ def test_on_independent_folds_the_error_of_the_score_is_delongs():
     case = scored_case({"logistic": 0.5, "net": 1.0}, n=300)
     folds = np.stack([case.folds[0]] * 3)
     same = {name: [by_repeat[0]] * 3 for name, by_repeat in case.predictions.items()}
-    found = judge_evidence(
+    verdict = judge_evidence(
         case.evidence, case.samples, folds, same, judging(), identity()
     )
     variance = 0.0
@@ -260,7 +260,7 @@ def test_on_independent_folds_the_error_of_the_score_is_delongs():
         wins = (p[labels == 1][:, None] > p[labels == 0][None, :]).astype(float)
         for v in (wins.mean(axis=1), wins.mean(axis=0)):
             variance += v.var(ddof=1) / len(v) / 25
-    low, high = found.verdict.claim.interval
+    low, high = verdict.verdict.claim.interval
     error = (high - low) / (2 * 1.6448536)
 
     assert error**2 == pytest.approx(variance * 300 / 299, rel=1e-6)

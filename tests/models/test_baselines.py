@@ -54,31 +54,35 @@ def trial_of(family, hyperparameters):
 def test_classes_are_told_by_logistic_regression(strength):
     part = part_of(line_table(200, 1, n_classes=3), "auc")
     family = Linear(part)
-    found = predicted(part, family.fit(trial_of(family, {"inverse_penalty": strength})))
+    predictions = predicted(
+        part, family.fit(trial_of(family, {"inverse_penalty": strength}))
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         theirs = LogisticRegression(C=strength, max_iter=500).fit(
             part.whole.inputs[part.whole.train], part.labels[part.whole.train]
         )
 
-    assert found == pytest.approx(
+    assert predictions == pytest.approx(
         theirs.predict_proba(part.whole.inputs[part.test]), abs=1e-6
     )
-    assert found.shape == (len(part.test), 3)
+    assert predictions.shape == (len(part.test), 3)
 
 
 @pytest.mark.parametrize("strength", [0.01, 10.0])
 def test_numbers_are_told_by_ridge_regression_in_their_own_units(strength):
     part = part_of(number_table(200, 1), "r2")
     family = Linear(part)
-    found = predicted(part, family.fit(trial_of(family, {"inverse_penalty": strength})))
+    predictions = predicted(
+        part, family.fit(trial_of(family, {"inverse_penalty": strength}))
+    )
     train = part.whole.train
     theirs = Ridge(alpha=1 / strength).fit(part.whole.inputs[train], part.labels[train])
 
-    assert found[:, 0] == pytest.approx(
+    assert predictions[:, 0] == pytest.approx(
         theirs.predict(part.whole.inputs[part.test]), rel=1e-5
     )
-    assert abs(found.mean() - part.labels.mean()) < part.labels.std()
+    assert abs(predictions.mean() - part.labels.mean()) < part.labels.std()
 
 
 def test_a_trial_is_scored_on_the_inner_folds_it_was_not_fitted_on():
@@ -121,12 +125,12 @@ def test_trees_learn_what_there_is(table, metric):
     part = part_of(table, metric)
     family = Boosting(part, 1)
     trial = trial_of(family, TREES)
-    found = predicted(part, family.fit(trial))
-    constant = np.full_like(found, found.mean())
+    predictions = predicted(part, family.fit(trial))
+    constant = np.full_like(predictions, predictions.mean())
 
-    assert found.shape == (len(part.test), part.n_outputs)
+    assert predictions.shape == (len(part.test), part.n_outputs)
     labels = part.labels[part.test]
-    assert goodness(metric, labels, found) > goodness(metric, labels, constant)
+    assert goodness(metric, labels, predictions) > goodness(metric, labels, constant)
 
 
 def towns_table(n_towns, seed):
@@ -143,12 +147,12 @@ def test_a_category_of_a_hundred_levels_is_told_apart():
     """By trees, which have a code for each, and by the line, which has a column."""
     part = part_of(towns_table(100, 1), "auc", max_rounds=100)
     family = Boosting(part, 1)
-    found = predicted(part, family.fit(trial_of(family, TREES)))
+    predictions = predicted(part, family.fit(trial_of(family, TREES)))
     line = Linear(part)
     of_line = predicted(part, line.fit(trial_of(line, {"inverse_penalty": 1.0})))
     labels = part.labels[part.test]
 
-    assert auc(labels, found) > 0.85
+    assert auc(labels, predictions) > 0.85
     assert auc(labels, of_line) > 0.85
 
 
@@ -157,10 +161,10 @@ def test_levels_that_trees_never_saw_are_predicted_too():
     part = part_of((features, labels), "auc", max_rounds=20)
     features.loc[part.test[:9], "town"] = [*"abcdefgh", None]
     family = Boosting(part, 1)
-    found = predicted(part, family.fit(trial_of(family, TREES)))
+    predictions = predicted(part, family.fit(trial_of(family, TREES)))
 
-    assert np.isfinite(found).all()
-    assert len(found) == len(part.test)
+    assert np.isfinite(predictions).all()
+    assert len(predictions) == len(part.test)
 
 
 def test_a_gap_says_what_it_says():

@@ -24,26 +24,26 @@ def dropped(which=slice(None), step=3, layer=0):
 
 def test_dropout_keeps_the_share_it_says_and_scales_it_up():
     """Each unit is 0 or 1 / (1 - rate), so that its mean stays 1."""
-    found = dropped()
+    drops = dropped()
 
-    for replica, factor in zip(found, FACTORS, strict=True):
+    for replica, factor in zip(drops, FACTORS, strict=True):
         assert set(np.unique(replica)) <= {0.0, factor}
-    assert found.mean(axis=(1, 2)) == pytest.approx(np.ones(4), abs=0.03)
-    assert (found[0] == 1).all()
+    assert drops.mean(axis=(1, 2)) == pytest.approx(np.ones(4), abs=0.03)
+    assert (drops[0] == 1).all()
 
 
 def test_replicas_steps_and_layers_have_noise_of_their_own():
     """Of two that each keep half, a quarter of the units stay in both."""
-    found = dropped()
-    pairs = [(found[2], found[3])]
-    pairs += [(found[2], dropped(step=4)[2]), (found[2], dropped(layer=1)[2])]
+    drops = dropped()
+    pairs = [(drops[2], drops[3])]
+    pairs += [(drops[2], dropped(step=4)[2]), (drops[2], dropped(layer=1)[2])]
 
     for one, other in pairs:
         assert np.mean((one > 0) & (other > 0)) == pytest.approx(0.25, abs=0.02)
 
 
 def test_the_noise_of_a_replica_is_the_same_in_any_stack():
-    found = dropped()
+    drops = dropped()
 
-    assert np.array_equal(dropped(slice(2, 4)), found[2:])
-    assert np.array_equal(dropped(slice(3, 4)), found[3:])
+    assert np.array_equal(dropped(slice(2, 4)), drops[2:])
+    assert np.array_equal(dropped(slice(3, 4)), drops[3:])

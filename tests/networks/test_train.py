@@ -372,7 +372,7 @@ def test_ten_steps_are_those_of_adamw_written_out_on_plain_keras(shape, loss, sc
         loss=loss,
         scaled=scaled,
     )
-    found = train([job], schedule)[0]
+    trained = train([job], schedule)[0]
 
     inputs = job.encoding.apply(inputs) if job.encoding else inputs
     centre, scale = job.units()
@@ -411,8 +411,8 @@ def test_ten_steps_are_those_of_adamw_written_out_on_plain_keras(shape, loss, sc
     weights = plain(weights, shown)
     weights[-2], weights[-1] = weights[-2] * scale, weights[-1] * scale + centre
 
-    assert found.epoch == 1
-    for mine, theirs in zip(found.net.weights, weights, strict=True):
+    assert trained.epoch == 1
+    for mine, theirs in zip(trained.net.weights, weights, strict=True):
         assert mine == pytest.approx(theirs, abs=2e-5 * max(1.0, scale), rel=1e-5)
 
 
@@ -430,15 +430,15 @@ def test_early_stopping_keeps_the_best_epoch():
     inputs, labels = data_of(shape, seed=2)
     job = job_of(shape, (inputs, labels), 8, n_train=64, n_stop=80, rate=3e-2)
     schedule = Schedule(epochs=40, patience=3, batch_size=32)
-    found = train([job], schedule)[0]
+    trained = train([job], schedule)[0]
     stopping = job.stopping_rows
 
-    assert 0 < found.epoch < schedule.epochs - schedule.patience
+    assert 0 < trained.epoch < schedule.epochs - schedule.patience
     assert cross_entropy(
-        found.net, inputs[stopping], labels[stopping]
-    ) == pytest.approx(found.stopping_loss, abs=1e-5)
+        trained.net, inputs[stopping], labels[stopping]
+    ) == pytest.approx(trained.stopping_loss, abs=1e-5)
     longer = train([job], Schedule(epochs=40, patience=40, batch_size=32))[0]
-    assert longer.stopping_loss <= found.stopping_loss
+    assert longer.stopping_loss <= trained.stopping_loss
 
 
 def test_watching_rows_tells_every_epoch_and_changes_no_bit():
@@ -447,11 +447,11 @@ def test_watching_rows_tells_every_epoch_and_changes_no_bit():
     watched = [dataclasses.replace(job, watched=job.rows[:40]) for job in jobs]
     schedule = Schedule(epochs=12, patience=3, batch_size=32)
     plain = train(jobs, schedule)
-    found = train([*watched, *jobs], schedule)
+    trained = train([*watched, *jobs], schedule)
     alone = [train([job], schedule)[0] for job in watched]
 
     for one, other, again, single in zip(
-        plain, found[:3], found[3:], alone, strict=True
+        plain, trained[:3], trained[3:], alone, strict=True
     ):
         assert one.course is None
         assert again.course is None
@@ -493,10 +493,10 @@ def test_patience_counts_epochs_without_a_better_one():
 
 def test_without_stopping_rows_training_runs_to_the_last_epoch():
     shape = SHAPES[0]
-    found = train([job_of(shape, data_of(shape), 1, n_stop=0)], SHORT)[0]
+    trained = train([job_of(shape, data_of(shape), 1, n_stop=0)], SHORT)[0]
 
-    assert found.epoch == SHORT.epochs - 1
-    assert found.stopping_loss == np.inf
+    assert trained.epoch == SHORT.epochs - 1
+    assert trained.stopping_loss == np.inf
 
 
 def test_training_learns():
@@ -504,8 +504,8 @@ def test_training_learns():
     inputs = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     labels = (inputs[:, 0] * inputs[:, 1] > 0).astype(np.int32)
     job = job_of(shape, (inputs, labels), 1, n_train=160, n_stop=40)
-    found = train([job], Schedule(epochs=60, patience=20, batch_size=32))[0]
-    right = predict([found.net], inputs)[0].argmax(axis=1) == labels
+    trained = train([job], Schedule(epochs=60, patience=20, batch_size=32))[0]
+    right = predict([trained.net], inputs)[0].argmax(axis=1) == labels
 
     assert right.mean() > 0.9
 

@@ -80,14 +80,16 @@ def test_any_cells_are_predicted_or_refused_in_a_sentence(original, data):
     bundle = original.opened()
     anything = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))  # fmt: skip
     cells = {name: data.draw(st.lists(anything, min_size=3, max_size=3)) for name in bundle.needed}  # fmt: skip
-    said = ""
+    message = ""
     try:
         found = bundle.predict(cells, as_text=data.draw(st.booleans()))
     except DataRefused as refused:
-        said = str(refused)
+        message = str(refused)
     else:
         assert np.isfinite(found.probabilities).all()
-    assert not said or (said.startswith("the table, row ") and said.endswith("."))
+    assert not message or (
+        message.startswith("the table, row ") and message.endswith(".")
+    )
 
 
 def test_columns_of_different_lengths_and_missing_ones_are_refused(made):

@@ -48,11 +48,11 @@ def cards_of(case, of: Registration | None = None, finished=True, **declared):
         evidence = case.evidence.model_copy(update={"final": final()})
         case = type(case)(evidence, case.labels, case.folds, case.predictions)
     registered = of or registration()
-    found = judged(case.evidence, case, case.predictions, **declared)
-    account = account_of(registered, case.evidence, found, seen_of(case))
+    verdict = judged(case.evidence, case, case.predictions, **declared)
+    account = account_of(registered, case.evidence, verdict, seen_of(case))
     return {
         name: content.decode()
-        for name, content in cards(registered, found.verdict, account).items()
+        for name, content in cards(registered, verdict.verdict, account).items()
     }
 
 
@@ -204,9 +204,9 @@ def test_cards_are_equal_where_only_times_differ():
 
 def test_the_cards_lie_in_the_bundle():
     case = case_of("dl_earns")
-    found = judged(case.evidence, case, case.predictions)
+    verdict = judged(case.evidence, case, case.predictions)
     lock = shipped("requirements.txt").read_text(encoding="utf-8")
-    files = report_files(registration(), case.evidence, found, seen_of(case), lock)
+    files = report_files(registration(), case.evidence, verdict, seen_of(case), lock)
 
     assert {"bundle/DATA_SHEET.md", "bundle/REFORMS.md"} <= set(files)
     assert "bundle/MODEL_CARD.md" not in files  # no final fit

@@ -49,11 +49,11 @@ def test_a_rows_prediction_is_the_mean_over_repeats_and_untested_rows_are_left_o
             [np.array([[0.8]]), np.array([[0.6]])],
         ]
     }
-    found = predicted(np.array([1.0, 2.0, 3.0]), outer, said)
+    predictions = predicted(np.array([1.0, 2.0, 3.0]), outer, said)
 
-    assert found.rows.tolist() == [1, 2]
-    assert found.labels.tolist() == [2.0, 3.0]
-    assert found.by_model["net"][:, 0] == pytest.approx([0.4, 0.6])
+    assert predictions.rows.tolist() == [1, 2]
+    assert predictions.labels.tolist() == [2.0, 3.0]
+    assert predictions.by_model["net"][:, 0] == pytest.approx([0.4, 0.6])
 
 
 def found_in(case, features=None, **options):

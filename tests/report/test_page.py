@@ -223,9 +223,9 @@ def test_folds_are_drawn_once_or_several_times():
     case = case_of("dl_earns")
     split = case.evidence.split.model_copy(update={"repeats": 1})
     evidence = case.evidence.model_copy(update={"split": split})
-    found = judged(case.evidence, case, case.predictions)
+    verdict = judged(case.evidence, case, case.predictions)
     other = type(case)(evidence, case.labels, case.folds, case.predictions)
-    once = text_of(page_for(other, judgement=found))
+    once = text_of(page_for(other, judgement=verdict))
 
     assert "drawn 3 times" in several
     assert "The folds were drawn 3 times" in several

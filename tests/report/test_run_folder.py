@@ -92,12 +92,14 @@ def test_a_language_that_is_not_there_is_refused():
 
 def test_a_run_beside_itself_shows_no_tier(run, copy):
     """A copy of a folder has its seconds too."""
-    found = compare(open_run(run), open_run(copy))
-    said = " ".join(sentence.striptags() for sentence in sentences(found, Say("en")))
+    comparison = compare(open_run(run), open_run(copy))
+    said = " ".join(
+        sentence.striptags() for sentence in sentences(comparison, Say("en"))
+    )
 
-    assert found.same_run
-    assert found.equal
-    assert found.tier is None
+    assert comparison.same_run
+    assert comparison.equal
+    assert comparison.tier is None
     assert "one and the same run" in said
     assert "done twice." not in said
 
@@ -107,14 +109,16 @@ def test_a_run_done_twice_is_equal_on_one_machine(run, copy):
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["circumstances"]["seconds"] += 1
     path.write_text(json.dumps(manifest), encoding="utf-8")
-    found = compare(open_run(run), open_run(copy))
-    said = " ".join(sentence.striptags() for sentence in sentences(found, Say("en")))
+    comparison = compare(open_run(run), open_run(copy))
+    said = " ".join(
+        sentence.striptags() for sentence in sentences(comparison, Say("en"))
+    )
 
-    assert found.equal
-    assert found.tier == "R1"
-    assert str(found.difference) == ""
-    assert found.study == found.circumstances == ()
-    assert found.largest_difference == {"logistic": 0.0, "net": 0.0}
+    assert comparison.equal
+    assert comparison.tier == "R1"
+    assert str(comparison.difference) == ""
+    assert comparison.study == comparison.circumstances == ()
+    assert comparison.largest_difference == {"logistic": 0.0, "net": 0.0}
     assert "tier R1" in said
     assert "the same, key by key" in said
 
@@ -128,9 +132,9 @@ def test_what_differs_is_told_key_by_key(run, tmp_path):
         margin=0.03,
         at_least=0.7,
     )
-    found = compare(open_run(run), open_run(other))
-    keys = {line.what: (line.one, line.other) for line in found.study}
-    words = {line.what: (line.one, line.other) for line in found.verdicts}
+    comparison = compare(open_run(run), open_run(other))
+    keys = {line.what: (line.one, line.other) for line in comparison.study}
+    words = {line.what: (line.one, line.other) for line in comparison.verdicts}
 
     assert keys == {
         "plan.a.margin": ("0.02", "0.03"),
@@ -138,8 +142,8 @@ def test_what_differs_is_told_key_by_key(run, tmp_path):
     }
     assert words["outcome"] == ("dl_earns", "dl_not_worth")
     assert words["margin"] == ("0.02", "0.03")
-    assert not found.equal
-    assert found.largest_difference["net"] > 0.1
+    assert not comparison.equal
+    assert comparison.largest_difference["net"] > 0.1
 
 
 def test_another_processor_with_equal_digests_is_another_tier(run, copy):
@@ -147,19 +151,21 @@ def test_another_processor_with_equal_digests_is_another_tier(run, copy):
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["circumstances"]["cpu_flags"] = ["sse4_2"]
     path.write_text(json.dumps(manifest), encoding="utf-8")
-    found = compare(open_run(run), open_run(copy))
+    comparison = compare(open_run(run), open_run(copy))
 
-    assert found.equal
-    assert found.tier == "R2"
-    assert [line.what for line in found.circumstances] == ["cpu_flags"]
+    assert comparison.equal
+    assert comparison.tier == "R2"
+    assert [line.what for line in comparison.circumstances] == ["cpu_flags"]
 
 
 def test_runs_of_the_same_inputs_that_differ_say_where_they_part(run, tmp_path):
     other = write_run(tmp_path / "toy-6", case_of("dl_not_worth"))
-    found = compare(open_run(run), open_run(other))
-    said = " ".join(sentence.striptags() for sentence in sentences(found, Say("en")))
+    comparison = compare(open_run(run), open_run(other))
+    said = " ".join(
+        sentence.striptags() for sentence in sentences(comparison, Say("en"))
+    )
 
-    assert found.tier is None
+    assert comparison.tier is None
     assert "They part here: Predictions: first difference at tune" in said
 
 

@@ -95,61 +95,64 @@ def test_another_input_is_named_before_anything_is_looked_at(runs, name):
 def test_a_row_in_another_fold_comes_first(runs):
     moved = PREDICTIONS.assign(fold=[0, 0, 1, 1], **{"net:a": 0.0})
     runs[1].tell(predictions=moved)
-    found = first(runs)
+    difference = first(runs)
 
-    assert (found.what, str(found.where)) == ("folds", "split, repeat 1, row 1, fold")
-    assert (found.was, found.now) == ("1", "0")
+    assert (difference.what, str(difference.where)) == (
+        "folds",
+        "split, repeat 1, row 1, fold",
+    )
+    assert (difference.was, difference.now) == ("1", "0")
 
 
 def test_the_gate_comes_before_the_trials(runs):
     runs[1].tell(verdict=VERDICT | {"signal": {"score": 0.9, "p_value": 0.01}})
-    found = first(runs)
+    difference = first(runs)
 
-    assert str(found.where) == "gate, score"
-    assert found.largest == pytest.approx(0.1)
+    assert str(difference.where) == "gate, score"
+    assert difference.largest == pytest.approx(0.1)
 
 
 def test_a_trial_is_named_by_repeat_fold_model_and_number(runs):
     other = json.loads(json.dumps(TRIALS))
     other[1]["trials"][0]["hyperparameters"]["width"] = 16
     runs[1].tell(trials=other, predictions=PREDICTIONS.assign(**{"net:a": 0.0}))
-    found = first(runs)
+    difference = first(runs)
 
     assert (
-        str(found.where)
+        str(difference.where)
         == "tune, repeat 1, fold 2, net, trial 0, hyperparameters, width"
     )
-    assert (found.was, found.now, found.largest) == ("8", "16", 8.0)
+    assert (difference.was, difference.now, difference.largest) == ("8", "16", 8.0)
 
 
 def test_a_prediction_is_named_by_its_row_with_the_largest_deviation_of_all(runs):
     later = PREDICTIONS.assign(**{"net:a": [0.5, 0.26, 0.75, 0.625]})
     runs[1].tell(predictions=later)
-    found = first(runs)
+    difference = first(runs)
 
-    assert str(found.where) == "tune, repeat 1, fold 2, prediction net:a of row 1"
-    assert (found.was, found.now, found.largest) == ("0.25", "0.26", 0.5)
-    assert "by at most 0.5" in str(found.sentence())
+    assert str(difference.where) == "tune, repeat 1, fold 2, prediction net:a of row 1"
+    assert (difference.was, difference.now, difference.largest) == ("0.25", "0.26", 0.5)
+    assert "by at most 0.5" in str(difference.sentence())
 
 
 def test_a_weight_is_named_by_its_tensor(runs):
     kernel = WEIGHTS["hidden/kernel"].copy()
     kernel[1, 2] += 0.25
     runs[1].tell(weights=WEIGHTS | {"hidden/kernel": kernel})
-    found = first(runs)
+    difference = first(runs)
 
-    assert str(found.where) == "final, tensor hidden/kernel"
-    assert found.largest == 0.25
+    assert str(difference.where) == "final, tensor hidden/kernel"
+    assert difference.largest == 0.25
 
 
 def test_times_are_no_difference_and_what_no_file_shows_is_said_by_its_digest(runs):
     slower = json.loads(json.dumps(VERDICT))
     slower["deep_learning"]["seconds"]["net"] = 2.0
     runs[1].tell(verdict=slower)
-    found = first(runs)
+    difference = first(runs)
 
-    assert (found.what, str(found.where)) == ("weights", "its digest")
-    assert (found.was, found.now) == ("w", "other")
+    assert (difference.what, str(difference.where)) == ("weights", "its digest")
+    assert (difference.was, difference.now) == ("w", "other")
 
 
 def test_scores_move_by_the_difference_of_their_means(runs):

@@ -77,9 +77,9 @@ def test_any_declaration_of_reading_is_a_study_or_refused(tmp_path_factory, decl
     path = tmp_path_factory.getbasetemp() / "table.toml"
     if not path.exists():
         write_study(path.parent)
-    said = ""
+    message = ""
     try:
         load(path, tuple(f"{key}={value}" for key, value in declared))
     except StudyError as refused:
-        said = str(refused)
-    assert "\n" not in said
+        message = str(refused)
+    assert "\n" not in message

@@ -250,17 +250,18 @@ def test_a_loss_in_the_targets_units_needs_a_margin_in_them(tmp_path):
 
 
 def test_units_that_run_through_time_are_refused(path):
-    said = refusal(path, "plan.a.unit=who", "plan.a.order=day")
+    message = refusal(path, "plan.a.unit=who", "plan.a.order=day")
 
-    assert "unit and order cannot both be declared" in said
+    assert "unit and order cannot both be declared" in message
 
 
 @pytest.mark.parametrize("key", ["unit", "order"])
 def test_a_text_that_no_model_is_shown_is_refused(path, key):
-    said = refusal(path, f"plan.a.{key}=title", "plan.a.clean.text=['title']")
+    message = refusal(path, f"plan.a.{key}=title", "plan.a.clean.text=['title']")
 
     assert (
-        f"clean.text names 'title', but as {key} it is hidden from every model." in said
+        f"clean.text names 'title', but as {key} it is hidden from every model."
+        in message
     )
 
 

@@ -19,8 +19,8 @@ def test_its_columns_take_their_names_from_the_study(reading):
     content = npz({"x": np.ones((3, 2))})
 
     assert list(reading(content, "t.npz", names=["a", "b"]).frame.columns) == ["a", "b"]
-    said = reading.refusal(content, "t.npz", names=["a"])
-    assert "2 columns, but the study names 1" in said
+    message = reading.refusal(content, "t.npz", names=["a"])
+    assert "2 columns, but the study names 1" in message
 
 
 def test_arrays_of_one_length_stand_side_by_side(reading):
@@ -86,16 +86,16 @@ def test_python_objects_are_refused_and_never_unpickled(reading):
 def test_text_of_numbers_that_are_no_characters_is_refused(reading):
     text = np.array([0x110000, 65], dtype=np.uint32).view("U1")
 
-    said = reading.refusal(npz({"t": text}), "t.npz")
-    assert "array t holds damaged text" in said
+    message = reading.refusal(npz({"t": text}), "t.npz")
+    assert "array t holds damaged text" in message
 
 
 def test_a_header_that_claims_terabytes_is_refused_by_its_claim(reading):
     text = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }\n"
     member = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
 
-    said = reading.refusal(zipped({"x.npy": member}), "t.npz")
-    assert "unpacks to more than the 8 GiB" in said
+    message = reading.refusal(zipped({"x.npy": member}), "t.npz")
+    assert "unpacks to more than the 8 GiB" in message
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,9 @@ def test_a_declared_encoding_is_used_and_told(reading):
 
 
 def test_a_declared_encoding_that_does_not_hold_is_refused(reading):
-    said = reading.refusal(KOREAN.encode("cp949"), "t.csv", encoding="utf-8")
+    message = reading.refusal(KOREAN.encode("cp949"), "t.csv", encoding="utf-8")
 
-    assert "line 1: not UTF-8 text" in said
+    assert "line 1: not UTF-8 text" in message
 
 
 @pytest.mark.parametrize(
@@ -139,16 +139,16 @@ def test_a_file_without_a_header_takes_its_names_from_the_study(reading):
 
 
 def test_more_or_fewer_names_than_columns_are_refused(reading):
-    said = reading.refusal("1,x\n2,y\n", "table.csv", names=["n"])
+    message = reading.refusal("1,x\n2,y\n", "table.csv", names=["n"])
 
-    assert "line 1: 2 fields, but the study declares 1 names" in said
+    assert "line 1: 2 fields, but the study declares 1 names" in message
 
 
 def test_names_for_a_file_that_has_them_are_refused(reading):
     """Its header would be a row, and every column text."""
-    said = reading.refusal("N,T\n1,x\n", "table.csv", names=["n", "t"])
+    message = reading.refusal("N,T\n1,x\n", "table.csv", names=["n", "t"])
 
-    assert "table.csv has a header: its first row repeats the names" in said
+    assert "table.csv has a header: its first row repeats the names" in message
 
 
 @pytest.mark.parametrize(
@@ -172,9 +172,9 @@ def test_a_further_word_is_read_as_missing_and_told(reading):
 
 
 def test_what_such_a_file_has_no_use_for_is_refused(reading):
-    said = reading.refusal(PLAIN, "table.csv", StudyError, sheet="One")
+    message = reading.refusal(PLAIN, "table.csv", StudyError, sheet="One")
 
-    assert "read.sheet is declared, but table.csv is a text table" in said
+    assert "read.sheet is declared, but table.csv is a text table" in message
 
 
 ROWS = "n,t\n" + "".join(f'{i},"line\n{i}"\n' for i in range(200))
@@ -248,18 +248,18 @@ def test_a_file_of_another_kind_under_a_texts_name_is_told_what_it_is(
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
 def test_a_line_that_would_fill_the_memory_is_refused(reading, monkeypatch, name):
     monkeypatch.setattr("assay.formats.encoding.MAX_LINE_CHARACTERS", 1024**2)
-    said = reading.refusal(b"a\n" + b"," * 1024**2, name)
+    message = reading.refusal(b"a\n" + b"," * 1024**2, name)
 
-    assert "line 2: more than the 1 Mi characters" in said
+    assert "line 2: more than the 1 Mi characters" in message
 
 
 def test_too_many_columns_or_cells_are_refused_with_the_limit(reading, monkeypatch):
     monkeypatch.setattr(limits, "MAX_COLUMNS", 3)
     assert "takes 3 at most" in reading.refusal("a,b,c,d\n1,2,3,4\n", "t.csv")
     monkeypatch.setattr(limits, "MAX_CELLS", 5)
-    said = reading.refusal("a,b\n1,2\n3,4\n5,6\n", "t.csv")
-    assert "more than the 5 cells" in said
-    assert "plan.a.read.sample" in said
+    message = reading.refusal("a,b\n1,2\n3,4\n5,6\n", "t.csv")
+    assert "more than the 5 cells" in message
+    assert "plan.a.read.sample" in message
     assert len(reading("a,b\n1,2\n3,4\n5,6\n", "t.csv", sample=2).frame) == 2
 
 
@@ -315,9 +315,9 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(reading, monkeypatch, name
     text = b"a,b\n" + b"1,2\n" * (8 * 1024**2)
     packed = gzip.compress(text, mtime=0) if ".gz" in name else zipped({"b.csv": text})
     tracemalloc.start()
-    said = reading.refusal(packed, name)
+    message = reading.refusal(packed, name)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert "unpacks to more than the 0.0078125 GiB" in said
+    assert "unpacks to more than the 0.0078125 GiB" in message
     assert peak < 8 * 1024**2

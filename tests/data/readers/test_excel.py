@@ -90,9 +90,9 @@ def test_a_workbook_that_is_no_table_is_refused(reading, content, said):
 
 
 def test_a_sheet_that_is_not_there_is_refused_with_those_that_are(reading):
-    said = reading.refusal(xlsx({"One": ROWS}), "t.xlsx", sheet="Two")
+    message = reading.refusal(xlsx({"One": ROWS}), "t.xlsx", sheet="Two")
 
-    assert "has no sheet 'Two'; its sheets are One" in said
+    assert "has no sheet 'Two'; its sheets are One" in message
 
 
 def test_a_sheet_of_two_far_corners_is_refused(reading):
@@ -114,6 +114,6 @@ def _with_sheet(sheet: str) -> bytes:
 
 
 def test_a_separator_is_of_no_use_here(reading):
-    said = reading.refusal(xlsx({"One": ROWS}), "t.xlsx", StudyError, separator=";")
+    message = reading.refusal(xlsx({"One": ROWS}), "t.xlsx", StudyError, separator=";")
 
-    assert "read.separator is declared" in said
+    assert "read.separator is declared" in message

@@ -157,10 +157,10 @@ def test_another_size_in_cleaning_is_refused(tmp_path):
     plan = make_plan(images=images, clean={"image": SIZE | {"width": 11}})
     path = write_study(tmp_path, plan={"a": plan})
 
-    said = said_by(lambda: load(path), "table.toml", StudyError)
+    message = said_by(lambda: load(path), "table.toml", StudyError)
     assert (
         "images.width = 10, but clean.image.width = 11: they are the same pixels"
-        in said
+        in message
     )
 
 
@@ -170,35 +170,35 @@ def test_another_size_in_cleaning_is_refused(tmp_path):
 def test_rows_without_an_image_are_named_and_counted(beside):
     table = "name,label\n007,a\n1,b\n2,c\n3,d\n4,e\n"
 
-    said = beside.refusal(zipped(PICTURES), "images.zip", table)
+    message = beside.refusal(zipped(PICTURES), "images.zip", table)
     assert (
         "no image for 4 of 5 rows: '1' (row 2), '2' (row 3), '3' (row 4) and 1 more"
-        in said
+        in message
     )
 
 
 def test_a_row_that_names_no_image_is_refused(beside):
     beside.folder.joinpath("images.zip").write_bytes(zipped(PICTURES))
-    said = said_by(
+    message = said_by(
         lambda: beside.read("images.zip", "name,label\n007,a\n,b\n"), "table.csv"
     )
-    assert "row 2: column name is empty, but must name an image" in said
+    assert "row 2: column name is empty, but must name an image" in message
 
 
 def test_a_name_that_two_images_have_is_refused(beside):
     images = zipped(PICTURES | {"two/007.png": picture(1)})
 
-    said = beside.refusal(images, "images.zip")
-    assert "'007' may be one/007.png or two/007.png" in said
+    message = beside.refusal(images, "images.zip")
+    assert "'007' may be one/007.png or two/007.png" in message
 
 
 def test_a_column_that_is_not_there_is_refused(beside):
-    said = said_by(
+    message = said_by(
         lambda: beside(zipped(PICTURES), "images.zip", column="file"),
         "images.column",
         StudyError,
     )
-    assert "the table has: name, label" in said
+    assert "the table has: name, label" in message
 
 
 def sixteen_bits() -> bytes:
@@ -229,8 +229,8 @@ def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(
 ):
     monkeypatch.setattr("assay.formats.image_files.MAX_IMAGE_PIXELS", 299)
 
-    said = beside.refusal(zipped(PICTURES), "images.zip")
-    assert "has 300 pixels, and this reader takes 299 at most" in said
+    message = beside.refusal(zipped(PICTURES), "images.zip")
+    assert "has 300 pixels, and this reader takes 299 at most" in message
 
 
 def test_an_image_of_a_hundred_million_pixels_in_a_few_bytes_is_refused(beside):
@@ -239,8 +239,8 @@ def test_an_image_of_a_hundred_million_pixels_in_a_few_bytes_is_refused(beside):
     Image.new("1", (12_000, 9_000)).save(buffer, "PNG")
     images = zipped({"007.png": buffer.getvalue()})
 
-    said = beside.refusal(images, "images.zip", "name,label\n007,a\n")
-    assert "cannot be decoded" in said or "50,000,000 at most" in said
+    message = beside.refusal(images, "images.zip", "name,label\n007,a\n")
+    assert "cannot be decoded" in message or "50,000,000 at most" in message
 
 
 def linked(kind: bytes) -> bytes:
@@ -274,8 +274,8 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(beside, monkeypatch):
     monkeypatch.setattr("assay.formats.unpack.MAX_UNPACKED_BYTES", 1024**2)
     packed = tarred({"007.png": bytes(4 * 1024**2)}, packed=True)
 
-    said = beside.refusal(packed, "images.tar.gz", "name,label\n007,a\n")
-    assert "unpacks to more than" in said
+    message = beside.refusal(packed, "images.tar.gz", "name,label\n007,a\n")
+    assert "unpacks to more than" in message
 
 
 def test_a_link_out_of_a_folder_of_images_is_refused(beside, tmp_path):
@@ -283,14 +283,14 @@ def test_a_link_out_of_a_folder_of_images_is_refused(beside, tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "007.png").symlink_to(tmp_path / "secret.png")
 
-    said = said_by(lambda: beside.read("images"), "images")
-    assert "007.png is a link that leads out of the folder" in said
+    message = said_by(lambda: beside.read("images"), "images")
+    assert "007.png is a link that leads out of the folder" in message
 
 
 @pytest.mark.parametrize("name", ["images.rar", "table.csv"])
 def test_what_is_no_archive_of_images_is_refused(beside, name):
-    said = said_by(lambda: beside(b"x", name), "images.source", StudyError)
-    assert "must be a folder, or end in .tar" in said
+    message = said_by(lambda: beside(b"x", name), "images.source", StudyError)
+    assert "must be a folder, or end in .tar" in message
 
 
 # Identity --------------------------------------------------------------------------------------

@@ -73,6 +73,6 @@ def test_what_is_no_flat_object_is_refused_with_line_and_key(reading, text, said
 
 
 def test_a_separator_is_of_no_use_here(reading):
-    said = reading.refusal('{"a": 1}\n', "t.jsonl", StudyError, separator=";")
+    message = reading.refusal('{"a": 1}\n', "t.jsonl", StudyError, separator=";")
 
-    assert "read.separator is declared" in said
+    assert "read.separator is declared" in message
