@@ -119,7 +119,7 @@ def test_every_rule_for_single_rows_finds_the_rows_that_great_expectations_finds
         assert outcome.status != "unchecked", outcome.message
         broken = np.flatnonzero(~known[outcome.id].met(values))
         rows = [
-            int(re.match(r"row (\d+) has", example)[1]) - 1
+            int(re.match(r"row (\d+) has", str(example))[1]) - 1
             for example in outcome.examples
         ]
         assert len(broken) == (outcome.n_unexpected or 0), (kind, kwargs)
