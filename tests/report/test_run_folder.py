@@ -207,7 +207,7 @@ def test_report_writes_the_page_again_and_says_that_it_is_the_same(run, tmp_path
     )
 
     assert done.code == 0, done.err
-    assert "the same bytes as the run's own report.html" in done.out
+    assert "identical to the run's own report.html" in done.out
     assert path.read_bytes() == (run / "report.html").read_bytes()
 
 
