@@ -198,7 +198,7 @@ def _manifest(
                 name: parity.model_dump() for name, parity in exports.parity.items()
             },
             "predict": [
-                "python flows/main.py predict BUNDLE TABLE -o FILE",
+                "python -m assay predict BUNDLE TABLE -o FILE",
                 "python -m assay.predict BUNDLE TABLE -o FILE",
             ],
         },

@@ -187,7 +187,7 @@ def test_units_and_order_are_on_the_page():
     bare = case_of("no_signal")
     declared = study(plan={"a": plan(order="day", split={"gap": 7})})
 
-    assert "40 units ( brand ); folds keep each whole" in text_of(
+    assert "40 units (brand); folds keep each whole" in text_of(
         page_for(case_with(bare, of_units))
     )
     assert (
