@@ -22,7 +22,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def cluster(monkeypatch) -> Iterator[LocalCluster]:
+def cluster(monkeypatch, tmp_path: Path) -> Iterator[LocalCluster]:
+    monkeypatch.setenv("ASSAY_ARTIFACTS", str(tmp_path / "of the workers"))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
@@ -30,11 +31,12 @@ def cluster(monkeypatch) -> Iterator[LocalCluster]:
         yield started
 
 
-def test_a_cluster_gives_the_digests_of_one_process_though_a_worker_is_killed(
+def test_workers_with_folders_of_their_own_give_the_same_though_one_is_killed(
     finished: Workplace, cluster: LocalCluster, tmp_path: Path
 ):
-    """Killed in mid-fold, a worker costs that fold only: its others are in the store."""
+    """Killed in mid-fold, a worker costs that fold only: its others are in the shared store."""
     workplace, killed = make(tmp_path / "spread"), []
+    (tmp_path / "shared").mkdir()
 
     def kill_one(line: str) -> bool:
         if line.startswith("tune") and not killed:
@@ -42,11 +44,14 @@ def test_a_cluster_gives_the_digests_of_one_process_though_a_worker_is_killed(
             os.kill(killed[0], signal.SIGKILL)
         return False
 
-    run = workplace.run("--runner", f"dask={cluster.scheduler_address}", until=kill_one)
+    where = ("--runner", f"dask={cluster.scheduler_address}")
+    shared = ("--store", f"file://{tmp_path / 'shared'}")
+    run = workplace.run(*where, *shared, until=kill_one)
 
     assert run.code == 0, run.err
     assert killed
     assert workplace.same() == finished.same()
+    assert (tmp_path / "of the workers" / "objects").is_dir()
 
 
 def test_workers_of_several_threads_are_refused():

@@ -1,7 +1,6 @@
 """The shared store on object storage: a local server that speaks S3 (moto), and whole runs on it."""
 
 import os
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from distributed import LocalCluster
 
 from assay.errors import AssayError, StudyError, Unreachable
 from assay.store.progress import Event, Finished, listening
@@ -186,33 +184,6 @@ def test_machines_share_results_and_damaged_ones_are_computed_again(
         assert SECRET.encode() not in bucket.cat_file(name)
 
 
-def test_workers_with_folders_of_their_own_give_the_same_though_one_is_killed(
-    finished: Workplace, server: Server, settings, tmp_path: Path, monkeypatch
-):
-    """Killed in mid-fold, a worker costs that fold only: its others are in the bucket."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("ASSAY_ARTIFACTS", str(tmp_path / "of the workers"))
-    workplace, killed = make(tmp_path / "spread"), []
-    sharing = ("--store", f"s3://{BUCKET}/assay/cluster-test")
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
-
-        def kill_one(line: str) -> bool:
-            if line.startswith("tune") and not killed:
-                killed.append(cluster.workers[0].pid)
-                os.kill(killed[0], signal.SIGKILL)
-            return False
-
-        address = cluster.scheduler_address
-        run = workplace.run("--runner", f"dask={address}", *sharing, until=kill_one)
-
-    assert run.code == 0, run.err
-    assert killed
-    assert workplace.same() == finished.same()
-    assert (tmp_path / "of the workers" / "objects").is_dir()
-
-
 def test_a_store_that_goes_while_folds_are_computed_ends_the_run_in_a_sentence(
     server: Server, tmp_path: Path
 ):
@@ -230,4 +201,6 @@ def test_a_store_that_goes_while_folds_are_computed_ends_the_run_in_a_sentence(
 
     assert run.code == AssayError.exit_code
     assert "Traceback" not in run.err
-    assert run.err.splitlines()[-1].startswith(f"The store {ADDRESS} no longer")
+    assert run.err.splitlines()[-1].startswith(
+        f"The shared store {ADDRESS} stopped accepting"
+    )
