@@ -5,9 +5,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from assay.errors import StudyError
 from assay.store.records import model_name
-from assay.wording import LANGUAGES, Language, Sentence, catalogue, render
+from assay.wording import Language, Sentence, catalogue, render
 
 _LONGEST = 24  # letters of a word that is not broken
 
@@ -88,20 +87,6 @@ def _foreign(text: str) -> str:
         return text
     is_simple = text.isascii() and len(text) <= _LONGEST
     return str(escape(text) if is_simple else own(text))
-
-
-def language_of(name: str) -> Language:
-    """Return the language of that name.
-
-    Raises
-    ------
-    StudyError
-        If there is none.
-    """
-    for language in LANGUAGES:
-        if name == language:
-            return language
-    raise StudyError("report.unknown_language", name=name, languages=LANGUAGES)
 
 
 def has_hangul(text: str) -> bool:

@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 
+from assay.cli.language import language_of
 from assay.errors import CorruptObject, StudyError
 from assay.report.folder import open_run
 from assay.report.page import render
-from assay.report.say import Say, language_of
+from assay.report.say import Say
 from assay.report.two_runs import compare
 from assay.report.two_runs_page import sentences, side_by_side
 from assay.wording import LANGUAGES
