@@ -95,11 +95,13 @@ def check(
     if is_study == (target is not None):
         key = "api.target_of_a_study" if is_study else "api.target_missing"
         raise StudyError(key, path=str(path))
+    if changes is not None and not isinstance(changes, Mapping):
+        raise StudyError("api.changes", kind=type(changes).__name__)
     request = {
         "table": str(path),
-        "target": target,
-        "unit": unit,
-        "order": order,
+        "target": None if target is None else str(target),
+        "unit": None if unit is None else str(unit),
+        "order": None if order is None else str(order),
         "overrides": [f"{key}={toml(value)}" for key, value in (changes or {}).items()],
         "data": str(Path(data).resolve()) if data is not None else None,
         "artifacts": str(place),
@@ -141,6 +143,8 @@ def draft(
 def _path_of(table: "pd.DataFrame | str | Path", artifacts: Path) -> Path:
     if isinstance(table, str | Path):
         return Path(table)
+    if not hasattr(table, "reset_index") or not hasattr(table, "columns"):
+        raise StudyError("api.no_table", kind=type(table).__name__)
     return keep_frame(table, store_of(artifacts))
 
 

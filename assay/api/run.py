@@ -164,8 +164,15 @@ class Run:
         page.write_text(render(*facts, language, None), encoding="utf-8")
         return page
 
-    def reproduce(self, environment: str = "here") -> "Receipt":
+    def reproduce(
+        self, environment: str = "here", data: str | Path | None = None
+    ) -> "Receipt":
         """Run it again, compare every digest, and return the receipt, which is kept in ``receipts/``.
+
+        Parameters
+        ----------
+        data
+            The folder of the run's table, if it lies neither in the data folder nor in the current one.
 
         Raises
         ------
@@ -175,7 +182,8 @@ class Run:
         from assay.reproduce.again import reproduced
 
         store = store_of(self.folder.parent.parent)
-        receipt, _ = reproduced(store, str(self.folder), environment=environment)
+        place = Path(data) if data is not None else None
+        receipt, _ = reproduced(store, str(self.folder), place, environment)
         return receipt
 
 

@@ -28,20 +28,13 @@ def keep_frame(frame: "pd.DataFrame", store: Store) -> Path:
     import pyarrow.parquet as pq
 
     named = frame.reset_index(drop=all(name is None for name in frame.index.names))
+    _check(named)
     columns = {}
     for name in named.columns:
         try:
             columns[str(name)] = pa.array(_plain(named[name]), from_pandas=True)
-        except (
-            pa.ArrowInvalid,
-            pa.ArrowTypeError,
-            pa.ArrowNotImplementedError,
-        ) as error:
-            raise DataRefused(
-                "api.mixed_column", column=str(name), error=str(error).splitlines()[0]
-            ) from None
-    if len(columns) < len(named.columns):
-        raise DataRefused("api.doubled_column")
+        except (pa.ArrowException, OverflowError, TypeError, ValueError):
+            raise DataRefused("api.mixed_column", column=str(name)) from None
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, use_dictionary=False)
     content = buffer.getvalue()
@@ -50,6 +43,18 @@ def keep_frame(frame: "pd.DataFrame", store: Store) -> Path:
     if not path.exists():
         store.files.write(path, content)
     return path
+
+
+def _check(frame: "pd.DataFrame") -> None:
+    """Refuse a frame without rows, or whose columns are not told apart by plain names."""
+    if frame.columns.nlevels > 1:
+        raise DataRefused("api.several_header_levels", n=frame.columns.nlevels)
+    names = [str(name) for name in frame.columns]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise DataRefused("api.doubled_column", column=doubled)
+    if not len(frame):
+        raise DataRefused("api.no_rows")
 
 
 def columns_of(rows: "pd.DataFrame | Mapping[str, Any]") -> dict[str, list[Any]]:

@@ -33,7 +33,7 @@ def predict(
     from assay.cli.predicting import predicted, tell_prediction
 
     file = None if output in (None, "-") else Path(output)
-    summary = predicted(bundle, table, file, images)
+    summary = predicted(_folder(bundle), table, file, images)
     tell_prediction(summary, fully=verbose)
     if json:
         sys.stdout.write(summary.as_json() + "\n")
@@ -48,7 +48,9 @@ def serve(
 ) -> None:
     from assay.cli.service import serve as answer
 
-    answer(bundle, host, port, os.environ.get("ASSAY_TOKEN"), tuple(name or ()))
+    answer(
+        _folder(bundle), host, port, os.environ.get("ASSAY_TOKEN"), tuple(name or ())
+    )
 
 
 @command("use", "report", "report digits --lang ko")
@@ -90,3 +92,13 @@ def runs(artifacts: Artifacts = None) -> None:
     from assay.cli.listing import tell_runs
 
     tell_runs(store_in(artifacts))
+
+
+def _folder(bundle: Path) -> Path:
+    """Return a bundle's folder; a name that is no folder is a run's, or a study's newest run."""
+    if bundle.exists():
+        return bundle
+    from assay.reproduce.rerun import find_run
+    from assay.store.runs import store_of
+
+    return find_run(store_of(), str(bundle))

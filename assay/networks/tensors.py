@@ -16,9 +16,6 @@ from assay.store.machine import pin
 pin()
 import tensorflow as tf  # noqa: E402  (its settings are read at import)
 
-tf.config.threading.set_intra_op_parallelism_threads(1)
-tf.config.threading.set_inter_op_parallelism_threads(1)
-
 Tensor = Any
 
 

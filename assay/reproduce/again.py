@@ -50,6 +50,11 @@ def reproduced(
     The rerun goes to ``reproductions/`` of the artifacts; where every digest is equal it is removed,
     else it stays to be looked at.
 
+    Parameters
+    ----------
+    data
+        A file to read instead of the run's sources, or the folder they lie in; None: it is looked for.
+
     Raises
     ------
     StudyError
@@ -59,6 +64,7 @@ def reproduced(
     """
     where = as_environment(environment)
     run = open_run(find_run(store, name))
+    data = data or _data_of(run, store)
     place = store.folder / "reproductions" / run.folder.resolve().name
     with store.lock(f"reproduce-{place.name}"):
         shutil.rmtree(place, ignore_errors=True)
@@ -78,6 +84,21 @@ def reproduced(
         if compared.difference is None:
             shutil.rmtree(place)
     return compared, path
+
+
+def _data_of(run: FinishedRun, store: Store) -> Path | None:
+    """Return the folder that has the run's sources, where the usual data folder has not.
+
+    Looked in are the current folder and the tables that checks from Python have kept; whether the
+    files are those that the run read is asked before anything is run.
+    """
+    study = run.registration.study
+    names = {study.of(plan).source for plan in study.plans()}
+    files = {name for name in names if not name.startswith("builtin:")}
+    for folder in (data_folder(), Path.cwd(), store.folder / "tables"):
+        if all((folder / name).is_file() for name in files):
+            return None if folder == data_folder() else folder
+    return None
 
 
 def as_environment(word: str) -> Environment:

@@ -10,7 +10,7 @@ from assay.store.canonical import digest_bytes, digest_file, digest_json
 from assay.store.machine import installed_version
 from assay.store.places import PACKAGE, shipped
 
-_FACES = ("assay/cli/", "assay/api", "assay/shipped/")
+_FACES = ("assay/cli/", "assay/api/")
 
 
 def core_lock() -> Path:
@@ -66,6 +66,7 @@ def program_digest() -> str:
         file
         for file in PACKAGE.rglob("*")
         if file.suffix in {".py", ".jinja", ".toml"}
+        and not file.is_relative_to(PACKAGE / "shipped")  # a wheel's studies and suites
         and not _name_of(file).startswith(_FACES)
     ]
     files.append(shipped("data/catalogue.toml"))

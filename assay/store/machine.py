@@ -65,11 +65,14 @@ def pin() -> None:
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
-        importlib.import_module("tensorflow")
+        tensorflow = importlib.import_module("tensorflow")
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # Before any operation runs, whichever module runs the first one; equal bits need one thread.
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def cores_allowed() -> int:
