@@ -95,6 +95,26 @@ def test_a_column_of_several_kinds_is_refused_by_name(
         keep_frame(frame, Store(tmp_path))
 
 
+def test_frames_that_are_no_table_are_refused_in_a_sentence(tmp_path: Path):
+    store = Store(tmp_path)
+    frame = pd.DataFrame({"x": [1, 2]})
+    levels = frame.set_axis(pd.MultiIndex.from_tuples([("a", "x")]), axis=1)
+    doubled = pd.concat([frame, frame], axis=1)
+
+    for odd, sentence in (
+        (levels, "names of 2 levels"),
+        (doubled, "Two columns are named 'x'"),
+        (frame.iloc[:0], "has no rows"),
+        (pd.DataFrame({"x": [10**30, 1]}), "'x'"),
+    ):
+        with pytest.raises(DataRefused, match=sentence):
+            keep_frame(odd, store)
+    with pytest.raises(StudyError, match="not a list"):
+        assay.check([1, 2], target="x", artifacts=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(StudyError, match="not a list"):
+        assay.check(frame, target="x", artifacts=tmp_path, changes=["a"])  # type: ignore[arg-type]
+
+
 def test_rows_to_predict_are_plain_values_with_none_for_missing():
     frame = pd.DataFrame({"x": [1.5, None], "text": ["a", None]})
 
