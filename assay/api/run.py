@@ -116,7 +116,8 @@ class Run:
             for name, fit in result.models.items()
             for trial in fit.trials
         ]
-        return pd.DataFrame(rows)
+        names = ["repeat", "fold", "model", "trial", "score", "chosen"]
+        return pd.DataFrame(rows, columns=None if rows else names)
 
     def _file(self, name: str) -> Path:
         if name not in self.contents.manifest.files:

@@ -274,7 +274,7 @@ def test_the_notebooks_run_from_a_frame_to_a_prediction(
 
     outputs = json.dumps([cell.get("outputs", []) for cell in notebook.cells])
     assert "<svg" in outputs
-    assert "p_benign" in outputs
+    assert "truth" in outputs
     assert "Traceback" not in outputs
 
 
