@@ -138,6 +138,28 @@ def test_a_wheel_holds_the_package_and_what_it_reads_and_two_have_the_same_bytes
     assert "prefect" not in asks.partition("\n\n")[0].lower()
 
 
+def test_a_wheel_and_a_clone_have_the_same_digests(tmp_path):
+    """What one of them has stored answers the other; a run of one is reproduced by the other."""
+    with zipfile.ZipFile(built(tmp_path / "wheel", "wheel")) as archive:
+        archive.extractall(tmp_path / "installed")
+    program = (
+        "from assay.store.code import code_digest, lock_digest, program_digest\n"
+        "print(program_digest(), code_digest('assay.bundle.stage'), lock_digest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for folder in (tmp_path / "installed", ROOT)
+    }
+
+    assert len(digests) == 1
+
+
 def test_a_source_archive_is_enough_to_build_the_wheel(tmp_path):
     archive = built(tmp_path / "archive", "sdist")
     command = [sys.executable, "-m", "tarfile", "-e", archive, tmp_path / "unpacked"]
