@@ -44,8 +44,8 @@ def run_cold(*commands: Sequence[str]) -> Cost:
     for code, command, lines in zip(codes, commands, outputs, strict=True):
         if code:
             raise RuntimeError(f"{' '.join(command)} failed:\n{lines}")
-    said = tuple(json.loads(lines.splitlines()[-1]) for lines in outputs)
-    return Cost(said, wall_s, cpu_s)
+    records = tuple(json.loads(lines.splitlines()[-1]) for lines in outputs)
+    return Cost(records, wall_s, cpu_s)
 
 
 def _started(command: Sequence[str], file: Path) -> subprocess.Popen[bytes]:

@@ -1,6 +1,5 @@
 """The command line: ``assay``, ``python -m assay``, and ``python flows/main.py``, which runs checks under Prefect."""
 
-import importlib
 import os
 import signal
 import sys
@@ -43,13 +42,12 @@ def main(arguments: Sequence[str] | None = None, check: "Check | None" = None) -
 
 def _run(words: list[str], check: "Check | None") -> int:
     """Run a command and return the exit code; a command line that is wrong is told in one sentence."""
+    from assay.cli.app import app  # its help is in the chosen language
     from assay.cli.entry import plain_check, say
-    from assay.cli.options import app  # its help is in the chosen language
     from assay.cli.usage import UsageError, explained
     from assay.errors import AssayError, StudyError
     from assay.wording import program
 
-    importlib.import_module("assay.cli.app")  # its commands join
     try:
         code = app(
             args=words,

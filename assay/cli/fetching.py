@@ -10,6 +10,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -58,21 +59,21 @@ def fetch_dataset(name: str, folder: Path) -> None:
         for file in entry.files:
             state = state_of(file, folder)
             if state != "there" and file.address is not None:
-                line = progress.add_task(file.path, total=file.bytes)
-                fetch_file(
-                    file,
-                    folder,
-                    lambda n_bytes, line=line: progress.update(line, completed=n_bytes),  # type: ignore[misc]
-                )
-                progress.remove_task(line)
+                bar = progress.add_task(file.path, total=file.bytes)
+
+                def hear(n_bytes: int, bar: TaskID = bar) -> None:
+                    progress.update(bar, completed=n_bytes)
+
+                fetch_file(file, folder, hear)
+                progress.remove_task(bar)
                 verified = _text("verified", file=file.path, size=size(file.bytes))
                 console.print(escape(verified))
             elif state == "there":
                 console.print(escape(_text("present", file=file.path)))
     missing = by_hand(entry, folder)
     if missing:
-        told = reduce(_below, missing)
-        raise DataRefused(told.key, **told.values)
+        lines = reduce(_below, missing)
+        raise DataRefused(lines.key, **lines.values)
 
 
 def by_hand(entry: Dataset, folder: Path) -> list[Sentence]:
