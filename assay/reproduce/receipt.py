@@ -9,9 +9,9 @@ Four tiers, each claimed only for what was observed:
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidatorFunctionWrapHandler, field_validator
 
 from assay.store.records import Record, Text
 from assay.store.verdict import Circumstances, Manifest, Verdict
@@ -38,14 +38,13 @@ class Difference(Record):
         default=None, description="Largest deviation of a number, where numbers differ."
     )
 
-    @field_validator("where")
+    @field_validator("where", mode="wrap")
     @classmethod
-    def _can_be_shown(cls, where: Sentence) -> Sentence:
-        """Refuse a sentence that a damaged or forged receipt made up: showing it would fail."""
-        try:
-            str(where)
-        except (KeyError, ValueError, TypeError) as error:
-            raise ValueError(f"{where.key} is not a sentence of Assay") from error
+    def _is_known(cls, value: Any, validated: ValidatorFunctionWrapHandler) -> Sentence:
+        """Refuse a sentence that a damaged or forged receipt made up, which elsewhere its text replaces."""
+        where: Sentence = validated(value)
+        if isinstance(value, Mapping) and where.key != value.get("key"):
+            raise ValueError(f"{value.get('key')} is not a sentence of Assay")
         return where
 
     def sentence(self) -> Sentence:

@@ -6,15 +6,16 @@ refers to (:meth:`Record.refs`), and knows which of its fields must be equal in 
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
     WrapSerializer,
+    WrapValidator,
 )
 
 from assay.store.canonical import digest_json
@@ -42,14 +43,22 @@ Sentinel = Literal[
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-def _sentence(value: Any) -> Any:
-    """Return a text as a sentence that stands for itself; of a stored sentence only what it is made of."""
+def _sentence(value: Any, validated: ValidatorFunctionWrapHandler) -> Sentence:
+    """Return a text as a sentence that stands for itself, and a stored sentence as what it is made of.
+
+    One that this version does not know, of another version or of anybody, is the English text beside it.
+    """
     match value:
         case str():
             return Sentence.plain(value)
-        case {"key": key, "values": values}:
-            return {"key": key, "values": values}
-    return value
+        case {"key": key, "values": values, **beside}:
+            sentence: Sentence = validated({"key": key, "values": values})
+            try:
+                render(sentence, "en")
+            except (LookupError, ValueError, TypeError, AttributeError):
+                return Sentence.plain(str(beside.get("text", key)))
+            return sentence
+    return cast("Sentence", validated(value))
 
 
 def _stored(sentence: Sentence, as_it_is: SerializerFunctionWrapHandler) -> Any:
@@ -61,7 +70,7 @@ def _stored(sentence: Sentence, as_it_is: SerializerFunctionWrapHandler) -> Any:
 
 # What a person reads of a record, rendered in the reader's language. A text of an earlier version,
 # of a study or of a library stands for itself.
-Text = Annotated[Sentence, BeforeValidator(_sentence), WrapSerializer(_stored)]
+Text = Annotated[Sentence, WrapValidator(_sentence), WrapSerializer(_stored)]
 MIN_ROWS_TO_COMPARE, MIN_CLASS_TO_COMPARE, MIN_UNITS_TO_COMPARE = 200, 30, 20
 ROW_WITH_COPIES = "row with its copies"  # a unit of rows that no column names
 Hyperparameters = dict[str, float | int | str | bool]

@@ -140,3 +140,23 @@ def test_an_audit_is_suspect_until_every_flag_is_answered():
     assert AuditReport(flags=(answered, flag), looked_for=()).suspect
     assert not AuditReport(flags=(answered,), looked_for=()).suspect
     assert not AuditReport(flags=(), looked_for=()).suspect
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"key": "no.such_sentence", "values": {}},
+        {"key": "records.metric.auc.deeper", "values": {"a": 1}},
+        {"key": "api.no_such_file", "values": {"name": "without an outcome"}},
+        {"key": "dry_run.fits_left", "values": {"n": "no number"}},
+    ],
+)
+def test_a_sentence_that_this_version_does_not_know_is_its_text(stored):
+    """Of another version, or of a stranger: reading and showing it never ends in a traceback."""
+    flag = {"sentinel": "self_test", "columns": [], "rows": [], "answer": "do it"}
+
+    told = Flag.model_validate(flag | {"evidence": stored | {"text": "as it was"}})
+    bare = Flag.model_validate(flag | {"evidence": stored})
+
+    assert str(told.evidence) == "as it was"
+    assert str(bare.evidence) == stored["key"]
