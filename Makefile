@@ -9,6 +9,9 @@ INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes --
 COMPILE = $(TOOLS)/bin/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
+# Every process that a target starts finds its modules compiled, even where the environment forbids to keep them.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Data that lies beside the project is used where it is; otherwise data/raw is looked in.
 ifneq ($(wildcard $(SHARED)),)
 export ASSAY_DATA ?= $(abspath $(SHARED))

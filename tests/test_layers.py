@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,6 +46,7 @@ OWNERS = {
 }
 
 
+@cache
 def modules() -> dict[str, frozenset[str]]:
     """Return every module of the house with the dotted names it imports, inside functions too."""
     files = [
@@ -78,13 +80,10 @@ def _room(name: str) -> str:
     return parts[1] if parts[0] == "assay" else parts[0]
 
 
-MODULES = modules()
-
-
 def test_a_package_imports_from_lower_floors_only():
     wrong = [
         f"{name} imports {used}"
-        for name, names in MODULES.items()
+        for name, names in modules().items()
         for used in names
         if used != "assay"
         and used.split(".")[0] in ("assay", "flows", "tasks")
@@ -98,7 +97,7 @@ def test_a_package_imports_from_lower_floors_only():
 
 def test_no_circle_of_files_exists():
     try:
-        TopologicalSorter(_files_used(MODULES)).prepare()
+        TopologicalSorter(_files_used(modules())).prepare()
     except CycleError as circle:
         raise AssertionError(" -> ".join(circle.args[1])) from None
 
@@ -120,7 +119,7 @@ def _files_used(names: Mapping[str, frozenset[str]]) -> dict[str, set[str]]:
 def test_heavy_libraries_have_one_owner_each():
     wrong = [
         (name, library)
-        for name, names in MODULES.items()
+        for name, names in modules().items()
         for library in {used.split(".")[0] for used in names}
         if (library in OWNERS and name not in OWNERS[library])
         or (library == "matplotlib" and not name.startswith("assay.report."))
@@ -136,7 +135,7 @@ def test_what_predicts_needs_numpy_and_onnxruntime_only():
     rooms = ("predict", "formats", "errors", "wording")
     wrong = [
         (name, used)
-        for name, names in MODULES.items()
+        for name, names in modules().items()
         if name.startswith("assay.predict")
         or (_room(name) in rooms and name not in _TRAINING_ONLY)
         for used in names

@@ -1,4 +1,7 @@
-"""Export: the finished ensemble in the formats a bundle keeps, each compared with what was trained."""
+"""Export: the finished ensemble in the formats a bundle keeps, each compared with what was trained.
+
+TensorFlow is loaded when there is a network to export: a check that stops earlier does without.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +22,6 @@ from pydantic import Field
 from assay.errors import ExportFailed
 from assay.networks import reference
 from assay.networks.net import Net
-from assay.networks.to_keras import archive, as_keras, from_archive
-from assay.networks.to_litert import as_litert, litert_predictions
-from assay.networks.to_onnx import as_onnx
 from assay.store.records import Record
 from assay.wording import Sentence
 
@@ -80,9 +80,14 @@ def exported(
     ExportFailed
         If a saved file cannot be read back, or its predictions differ from those of the trained networks.
     """
+    from assay.networks.to_keras import archive, as_keras
+    from assay.networks.to_onnx import as_onnx
+
     trained = reference.predictions(members, inputs)
     files = {"model.keras": archive(as_keras(members)), "net.onnx": as_onnx(members)}
     if "litert" in formats:
+        from assay.networks.to_litert import as_litert
+
         files["net.tflite"] = as_litert(members)
     parity = {
         name: _parity(_predicted(name, content, inputs), trained)
@@ -99,8 +104,12 @@ def _predicted(
     name: str, content: bytes, inputs: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     if name == "model.keras":
+        from assay.networks.to_keras import from_archive
+
         return np.asarray(from_archive(content)(inputs, training=False))
     if name == "net.tflite":
+        from assay.networks.to_litert import litert_predictions
+
         return litert_predictions(content, inputs)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -27,6 +27,8 @@ from flows.main import check_hypothesis
 from flows.reruns import reproduce
 from flows.serving import settings_of_one_person
 
+pytestmark = pytest.mark.flow
+
 ROOT = Path(__file__).resolve().parents[2]
 FLOWS: dict[str, Flow[Any, Any]] = {
     "flows/main.py:check_hypothesis": check_hypothesis,
@@ -164,7 +166,6 @@ def test_a_server_for_one_person_listens_to_this_machine_and_its_own_pages():
     assert found["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true"
 
 
-@pytest.mark.flow
 def test_serving_registers_everything_and_ctrl_c_ends_it(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as place:
         port = place.getsockname()[1]
