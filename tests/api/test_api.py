@@ -255,21 +255,27 @@ def test_a_refusal_in_the_other_process_is_raised_here_with_its_class(
 NOTEBOOKS = ("assay.ipynb", "assay.ko.ipynb")
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project folder of both notebooks: the second one's check is answered from the first one's run."""
+    return tmp_path_factory.mktemp("notebooks")
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("api")
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_the_notebooks_run_from_a_frame_to_a_prediction(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed")
     import nbformat
 
-    monkeypatch.setenv("ASSAY_HOME", str(tmp_path))
+    monkeypatch.setenv("ASSAY_HOME", str(home))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(ROOT / "docs" / "notebooks" / name, as_version=4)
 
     nbclient.NotebookClient(notebook, timeout=None, kernel_name="python3").execute(
-        cwd=str(tmp_path)
+        cwd=str(home)
     )
 
     outputs = json.dumps([cell.get("outputs", []) for cell in notebook.cells])

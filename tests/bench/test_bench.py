@@ -301,23 +301,39 @@ def test_models_of_ours_return_probabilities_of_rows_they_have_not_seen():
 
 
 @pytest.mark.slow
-def test_the_quick_engine_benchmark_ends_with_its_ratios(capsys):
-    bench_engine.main(["--quick", "--json"])
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")
+def test_both_sides_of_the_engine_benchmark_try_the_same_and_learn(capsys, monkeypatch):
+    from bench import our_search, usual_script
 
-    assert told.keys() >= {"cpu_ratio", "wall_ratio", "floor_ratio"}
-    assert told["cpu_ratio"] > 1
-    assert told["auc_usual"] > 0.8
-    assert told["auc_assay"] > 0.8
+    tiny = Workload(n_rows=1500, used=1, trials=2, epochs=12)
+    monkeypatch.setitem(WORKLOADS, "quick", tiny)
+
+    def cost(main, *arguments):
+        main(["quick", *arguments])
+        return Cost((json.loads(capsys.readouterr().out),), wall_s=1.0, cpu_s=1.0)
+
+    one, floor = cost(our_search.main), cost(our_search.main, "floor")
+    halves = [cost(our_search.main, share, "2").said[0] for share in "01"]
+    two = Cost(tuple(halves), wall_s=1.0, cpu_s=1.0)
+    usual = cost(usual_script.main)
+    figures = bench_engine.figures(bench_engine.Measured(usual, [one], [two], [floor]))
+
+    assert figures["floor_ratio"] > 0
+    assert figures["auc_usual"] > 0.6
+    assert figures["auc_assay"] > 0.6
 
 
 @pytest.mark.slow
-def test_the_quick_scale_benchmark_ends_with_its_ratios(capsys):
-    bench_scale.main(["--quick", "--json"])
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+def test_a_size_of_the_scale_benchmark_says_its_time_and_memory(capsys, monkeypatch):
+    from bench import our_size
 
-    assert [line["rows"] for line in told["rows"]] == [2000, 4000]
-    assert told["rows"][0]["ratio"] == 1.0
+    monkeypatch.setattr(our_size, "_LEAST_ROWS", 4000)
+    our_size.main(["2000", "10"])
+    size = json.loads(capsys.readouterr().out)
+
+    assert (size["rows"], size["columns"]) == (2000, 10)
+    (line,) = bench_scale.lines([size])
+    assert line["memory_ratio"] > 0
 
 
 @pytest.mark.slow

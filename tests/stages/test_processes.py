@@ -30,6 +30,7 @@ from bench.program import PLAIN, environment
 from tests.flow_runs import make
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+N_FOLDS = 3
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,10 @@ def _calls(folder: Path) -> list[Any]:
     ]
 
 
-def in_one_process(calls: list[Any]) -> list[str]:
-    """Return what the calls come to here, in words that equal results share."""
-    return [essence(Unstored().run(call)) for call in calls]
+@pytest.fixture(scope="module")
+def in_one_process(prepared: Path) -> list[str]:
+    """What the first three folds come to here, in words that equal results share."""
+    return [essence(Unstored().run(call)) for call in _calls(prepared)[:N_FOLDS]]
 
 
 def essence(record: Any) -> str:
@@ -83,13 +85,14 @@ def killing(heard: list[Event], times: int) -> Any:
 
 
 def test_killed_processes_cost_the_calls_they_were_at_and_change_nothing(
-    calls: list[Any],
+    calls: list[Any], in_one_process: list[str]
 ):
+    calls = calls[:N_FOLDS]
     heard: list[Event] = []
     with listening(killing(heard, times=1)):
         found = list(side_by_side(calls, [True] * len(calls), Memoised(), 2))
 
-    assert [essence(record) for record in found] == in_one_process(calls)
+    assert [essence(record) for record in found] == in_one_process
     begun = [event.label for event in heard if isinstance(event, Started)]
     assert begun == [begun[0], *(call.label for call in calls)]
     assert not active_children()
@@ -121,17 +124,17 @@ def test_nothing_is_heard_of_a_call_before_the_earlier_ones_are_taken(calls: lis
 
 
 def test_auto_begins_here_and_spreads_the_rest_once_a_fold_has_shown_its_length(
-    calls: list[Any], monkeypatch: pytest.MonkeyPatch
+    calls: list[Any], in_one_process: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("assay.stages.runner._START_S", 1e-6)  # as if folds were long
-    with closing(run_all(calls[:4], Memoised(), "auto", most=2)) as found:
+    with closing(run_all(calls[:N_FOLDS], Memoised(), "auto", most=2)) as found:
         first = next(found)
         assert not active_children()
         second = next(found)
         assert active_children()
         made = [first, second, *found]
 
-    assert [essence(record) for record in made] == in_one_process(calls[:4])
+    assert [essence(record) for record in made] == in_one_process
 
 
 def test_a_result_that_cannot_be_kept_is_told_as_such(calls: list[Any]):
@@ -162,7 +165,7 @@ def test_a_refusal_says_what_it_says_in_one_process(calls: list[Any]):
     call = calls[0].stage.of(store, cleaned.model_copy(update={"labels": lost}), *rest)
 
     with pytest.raises(CorruptObject) as here:
-        in_one_process([call])
+        Unstored().run(call)
     with pytest.raises(CorruptObject) as there:
         list(side_by_side([call], [True], Memoised(), 1))
 
