@@ -14,7 +14,7 @@ FLOORS = (
     ("flows",),
     ("__main__",),
     ("cli", "api"),
-    ("calibrate",),
+    ("calibrate", "serve"),
     ("tasks", "pipeline", "dry_run"),
     ("stages",),
     ("request", "bundle"),

@@ -46,7 +46,7 @@ def serve(
     port: Annotated[int, option("port", metavar="N", min=0, max=65535)] = 8000,
     name: Annotated[list[str] | None, option("name", metavar="HOST")] = None,
 ) -> None:
-    from assay.cli.service import serve as answer
+    from assay.serve.listen import serve as answer
 
     answer(
         _folder(bundle), host, port, os.environ.get("ASSAY_TOKEN"), tuple(name or ())

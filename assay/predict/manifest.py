@@ -14,7 +14,7 @@ from assay.formats.checks import shown
 from assay.formats.limits import GIB
 
 VERSION = 1
-CARD = "MODEL_CARD.md"  # for people
+CARDS = {"en": "MODEL_CARD.md", "ko": "MODEL_CARD.ko.md"}  # for people
 MANIFEST = "manifest.json"
 NEEDED = ("net.onnx", "prep.json", "prep.npz", "suite.json")
 _MOST_BYTES = {MANIFEST: 1024**2, "suite.json": 64 * 1024**2}
@@ -71,7 +71,7 @@ def verified(path: Path) -> Verified:
     contents = {}
     for name, entry in sorted(files.items()):
         content = _checked(folder, name, entry)
-        if name in (*NEEDED, CARD):
+        if name in (*NEEDED, *CARDS.values()):
             contents[name] = content
     missing = [name for name in NEEDED if name not in contents]
     if missing:

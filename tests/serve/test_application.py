@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from assay.cli.service import MOST_BYTES, MOST_ROWS, application, token_for
-from assay.errors import DataRefused, StudyError
+from assay.errors import DataRefused
+from assay.serve.application import application
+from assay.serve.rows import MOST_ROWS
+from assay.serve.turns import Limits
 from tests.bundle_factories import make_bundle
 from tests.factories import make_table
 
-pytestmark = pytest.mark.slow
-
 TOKEN = "a token of some length"
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_a_missing_column_is_named(client):
     name = min(row)
     row.pop(name)
 
-    assert refusal(client.post("/predict", json={"rows": [row]})) == f"rows 0 {name}: Field required."  # fmt: skip
+    assert refusal(client.post("/predict", json={"rows": [row]})) == f"Row 1: column {name!r} is missing. Send null where there is no value."  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -90,8 +91,7 @@ def test_a_missing_column_is_named(client):
     [b"", b"{", b"[]", b"null", b'{"rows": []}', b'{"rows": 3}', b'{"rows": [{}], "x": 1}', b"\xff"],
 )  # fmt: skip
 def test_what_is_no_table_is_refused_in_a_sentence(client, body):
-    head = {"content-type": "application/json"}
-    response = client.post("/predict", content=body, headers=head)
+    response = client.post("/predict", content=body, headers=JSON)
 
     assert response.status_code in (400, 422)
     assert isinstance(response.json()["detail"], str)
@@ -102,18 +102,19 @@ def test_a_cell_that_is_no_number_is_refused_and_not_repeated(client, value):
     (row,) = rows(1)
     number = next(name for name, cell in row.items() if isinstance(cell, float))
     body = json.dumps({"rows": [row | {number: "CELL"}]}).replace('"CELL"', value)
-    head = {"content-type": "application/json"}
 
-    assert number in refusal(client.post("/predict", content=body, headers=head))
+    assert number in refusal(client.post("/predict", content=body, headers=JSON))
 
 
 def test_more_rows_or_bytes_than_it_takes_are_refused(client):
     (row,) = rows(1)
     too_many = refusal(client.post("/predict", json={"rows": [row] * (MOST_ROWS + 1)}))
-    body = b'{"rows": "' + b"a" * MOST_BYTES + b'"}'
+    body = b'{"rows": "' + b"a" * Limits().body + b'"}'
 
-    assert str(MOST_ROWS) in too_many
-    assert "larger than" in refusal(client.post("/predict", content=body), 413)
+    assert f"{MOST_ROWS:,}" in too_many
+    assert "larger than" in refusal(
+        client.post("/predict", content=body, headers=JSON), 413
+    )
 
 
 def test_an_altered_bundle_is_not_served(tmp_path):
@@ -147,23 +148,10 @@ def test_a_page_that_calls_this_machine_by_another_name_is_not_answered(made):
     assert TestClient(app, base_url="http://elsewhere.example").get("/health").status_code == 400  # fmt: skip
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org"])
-def test_beyond_this_machine_a_token_is_needed(host):
-    with pytest.raises(StudyError, match="Set ASSAY_TOKEN"):
-        token_for(host, None)
-    with pytest.raises(StudyError, match="16 or more"):
-        token_for(host, "short")
-    assert token_for(host, TOKEN) == TOKEN
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_on_this_machine_none_is(host):
-    assert token_for(host, None) is None
-
-
 # Everything its description allows, and more -----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_request_ends_in_an_error_of_the_service(made):
     app = application(made.folder, None, ("*",))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
@@ -180,7 +168,13 @@ def test_no_request_ends_in_an_error_of_the_service(made):
         assert kind.startswith(("application/json", "text/"))
 
     asked()
-    assert {one.path for one in operations} == {"/predict", "/health", "/card"}
+    assert {one.path for one in operations} == {
+        "/",
+        "/predict",
+        "/example",
+        "/health",
+        "/card",
+    }
 
 
 def _cases(operation):
