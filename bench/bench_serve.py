@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,17 +69,24 @@ async def loaded(port: int, body: bytes, n_clients: int, n_requests: int) -> Loa
 async def _client(port: int, sent: bytes, n: int) -> list[tuple[int, float]]:
     answers: list[tuple[int, float]] = []
     for _ in range(n):
-        begun, status = time.perf_counter(), 0
+        begun = time.perf_counter()
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(sent)
-                status, _ = await answer(reader)
-                writer.close()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass
+                status, _ = await asked(port, sent)
+        except (OSError, TimeoutError, EOFError):
+            status = 0
         answers.append((status, time.perf_counter() - begun))
     return answers
+
+
+async def asked(port: int, sent: bytes) -> tuple[int, bytes]:
+    """Return the answer to a request over a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(sent)
+        return await answer(reader)
+    finally:
+        writer.close()
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
@@ -90,23 +97,34 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return int(head.split(" ", 2)[1]), body
 
 
-async def half_open(port: int, body: bytes, n: int) -> list[asyncio.Task[None]]:
-    """Open connections that never finish: a third each in the head, in the body, in reading the answer."""
+@asynccontextmanager
+async def half_open(port: int, body: bytes, n: int) -> AsyncIterator[None]:
+    """Hold connections that never finish: a third each in the head, in the body, in reading the answer."""
     whole = request(body)
     ways = (whole[:20], whole[: -len(body) // 2], whole * 200)
-    return [
+    tasks = [
         asyncio.create_task(_trickle(port, ways[k % 3], reads=k % 3 < 2))
         for k in range(n)
     ]
+    try:
+        await asyncio.sleep(_TRICKLE_S if tasks else 0)
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _trickle(port: int, begun: bytes, *, reads: bool) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
-    writer.write(begun)
-    while not writer.is_closing():
-        await asyncio.sleep(_TRICKLE_S)
-        if reads:
-            writer.write(b"a")
+    try:
+        writer.write(begun)
+        while not writer.is_closing():
+            await asyncio.sleep(_TRICKLE_S)
+            if reads:
+                writer.write(b"a")
+    finally:
+        writer.transport.abort()
 
 
 # A service of its own -----------------------------------------------------------------------------
@@ -158,21 +176,13 @@ def measured(bundle: Path, options: argparse.Namespace) -> dict[str, Any]:
 async def _measured(
     port: int, body: bytes, n_half_open: int, options: argparse.Namespace
 ) -> Load:
-    tasks = await half_open(port, body, n_half_open)
-    await asyncio.sleep(1 if tasks else 0)
-    load = await loaded(port, body, options.clients, options.requests)
-    for task in tasks:
-        task.cancel()
-    return load
+    async with half_open(port, body, n_half_open):
+        return await loaded(port, body, options.clients, options.requests)
 
 
 async def _body(port: int, n_rows: int) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(
-        b"GET /example HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    )
-    _, body = await answer(reader)
-    writer.close()
+    ask = b"GET /example HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    _, body = await asked(port, ask)
     [row] = json.loads(body)["rows"]
     return json.dumps({"rows": [row] * n_rows}).encode()
 

@@ -36,6 +36,7 @@ from assay.study.load import load
 from assay.study.plans import ImageSource
 from assay.study.sources import LocatedImages, Source, Suite
 from bench import independent, valid_files
+from bench.fuzz_requests import request_case
 from bench.mutate import damaged, mutated
 from bench.our_reading import peak_bytes
 from bench.program import ROOT
@@ -283,6 +284,7 @@ KINDS: dict[str, Case] = {
     "image": image_case,
     "study": study_case,
     "suite": suite_case,
+    "request": request_case,
 }
 SHARES = {
     "text": 40,
@@ -291,6 +293,7 @@ SHARES = {
     "image": 12,
     "study": 16,
     "suite": 6,
+    "request": 20,
 }
 
 

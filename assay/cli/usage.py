@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 
+from assay.study.invalid import reason_of
 from assay.wording import Sentence, program
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer exports no name
@@ -38,11 +40,18 @@ def _what(error: Any) -> Sentence:
         case "BadOptionUsage" if "requires" in error.message:
             return Sentence.of("cli.usage.no_value", name=error.option_name)
         case "BadParameter" if error.param is not None:
-            name, reason = _name(error.param), error.message.rstrip(".")
-            return Sentence.of("cli.usage.value", name=name, reason=reason)
+            name = _name(error.param)
+            return Sentence.of("cli.usage.value", name=name, reason=_reason(error))
         case _ if extra is not None:
             return Sentence.of("cli.usage.extra", arguments=extra[1])
     return Sentence.plain(error.format_message())
+
+
+def _reason(error: Any) -> Sentence:
+    """Return what is wrong with a value: typer hands on what pydantic found."""
+    if isinstance(error.__cause__, ValidationError):
+        return reason_of(error.__cause__.errors()[0])
+    return Sentence.plain(error.message.rstrip("."))
 
 
 def _name(param: Any) -> str:

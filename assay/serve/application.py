@@ -48,7 +48,7 @@ def application(
         If there is no bundle, or it was altered.
     """
     model = Bundle.open(bundle)
-    form, cards = model.form, cards_of(bundle)
+    form, cards, shown = model.form, cards_of(bundle), example_body(model)
     turns = Turns(limits or Limits())
     asked = [Depends(_need(token))] if token is not None else []
     app = FastAPI(
@@ -59,7 +59,7 @@ def application(
         redoc_url=None,
         openapi_url=None,
     )
-    app.state.model = model
+    app.state.study, app.state.example = form.study, shown
     app.add_middleware(Guard, names=hosts or THIS_MACHINE)
     app.add_exception_handler(HTTPException, _in_a_sentence)  # type: ignore[arg-type]
     described = {"requestBody": body_schema(form)}
@@ -91,7 +91,7 @@ def application(
     @app.get("/example", dependencies=asked)
     def example() -> JSONResponse:
         """Return the body of a request that can be predicted."""
-        return JSONResponse(example_body(model))
+        return JSONResponse(shown)
 
     @app.get("/card", response_class=PlainTextResponse, dependencies=asked)
     def model_card(request: Request) -> PlainTextResponse:
@@ -103,7 +103,8 @@ def application(
     def front(request: Request) -> HTMLResponse:
         """Return a page about the model for people."""
         content = page(
-            model,
+            form,
+            shown,
             cards,
             str(request.base_url),
             turns.limits,

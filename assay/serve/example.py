@@ -7,17 +7,21 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from assay.errors import DataRefused
+from assay.formats.dates import EPOCH
 from assay.predict.bundle import Bundle
 from assay.predict.categories import ABSENT
 from assay.predict.schema import Column, Form
 
 _MOST_SHOWN = 1_200  # characters of a body that a person would paste
-_MOMENT = datetime(2026, 1, 15)
+_MOMENT, _DAY = np.datetime64("2026-01-15", "us"), np.timedelta64(86_400_000_000, "us")
+Body = dict[str, list[dict[str, Any]]]
 Pick = Callable[[float, float], float]
 
 
-def example_body(model: Bundle) -> dict[str, list[dict[str, Any]]]:
+def example_body(model: Bundle) -> Body:
     """Return the body of a request with one row, of the middle of what training saw.
 
     A rule of the suite may refuse that row; then it is one of the lowest or highest numbers, or of gaps.
@@ -29,12 +33,11 @@ def example_body(model: Bundle) -> dict[str, list[dict[str, Any]]]:
     return {"rows": [(accepted or rows)[0]]}
 
 
-def command(model: Bundle, address: str, *, needs_token: bool) -> str:
+def command(body: Body, address: str, *, needs_token: bool) -> str:
     """Return what to type in a shell for the prediction of the example; of a wide table it is fetched first."""
     token = ' -H "Authorization: Bearer $ASSAY_TOKEN"' if needs_token else ""
     url = shlex.quote(f"{address}predict")
     ask = f"curl -s {url}{token} -H 'Content-Type: application/json' -d "
-    body = example_body(model)
     text = json.dumps(body, ensure_ascii=False)
     if not text.isprintable():
         text = json.dumps(body)
@@ -74,7 +77,9 @@ def _cell(form: Form, column: Column, pick: Pick, seen_as: str) -> Any:
             items = [one for one in form.preparation.lists if one.column == column.name]
             return next((one.known[0] for one in items if one.known), None)
         case "date" if column.kind in ("text", "moment"):
-            return _MOMENT.strftime(column.format or "%Y-%m-%d")
+            days = form.seen.numbers.get(f"{column.name} days")
+            moment = _MOMENT if days is None else EPOCH + pick(*days) * _DAY
+            return moment.astype(datetime).strftime(column.format or "%Y-%m-%d")
         case "text":
             texts = [one for one in form.preparation.texts if one.column == column.name]
             return " ".join(texts[0].terms[:3]) if texts else None

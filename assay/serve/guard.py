@@ -1,6 +1,7 @@
 """What every request passes first: names of this service, unambiguous lengths, and one sentence for whatever goes wrong."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from assay.serve.refusal import Refused, language_of
 from assay.wording import Language, Sentence
 
+_HOST = re.compile(r"(?P<name>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
 _SAME_FOR_ALL = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -68,9 +70,8 @@ class Guard:
         if coded and ("content-length" in headers or scope["http_version"] != "1.1"):
             closed = {"Connection": "close"}
             raise Refused(400, Sentence("serve.two_lengths"), headers=closed)
-        host = headers.get("host", "").lower()
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if not any(_is_of(name, allowed) for allowed in self.names):
+        host = _HOST.fullmatch(headers.get("host", "").lower())
+        if host is None or not any(_is_of(host["name"], one) for one in self.names):
             raise Refused(400, Sentence("serve.other_name"))
 
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from assay.errors import StudyError
-from assay.predict.bundle import Bundle
 from assay.serve.application import THIS_MACHINE, application
 from assay.serve.connection import Connection
 from assay.serve.example import command
@@ -60,7 +59,8 @@ def serve(
         )
         called = next((name for name in hosts if "*" not in name), host)
         address = _address(called, listener.getsockname()[1])
-        _announce(app.state.model, address, needs_token=needed is not None)
+        asks = command(app.state.example, address, needs_token=needed is not None)
+        _announce(app.state.study, address, asks)
         try:
             server.run(sockets=[listener])
         except KeyboardInterrupt:
@@ -120,11 +120,10 @@ def _address(host: str, port: int) -> str:
     return f"http://{f'[{here}]' if ':' in here else here}:{port}/"
 
 
-def _announce(model: Bundle, address: str, *, needs_token: bool) -> None:
-    study = model.form.study
+def _announce(study: str, address: str, asks: str) -> None:
     shown = study if study.isprintable() else repr(study)
     _say(Sentence.of("serve.listens", study=shown, address=address))
-    sys.stdout.write(f"\n  {command(model, address, needs_token=needs_token)}\n\n")
+    sys.stdout.write(f"\n  {asks}\n\n")
     sys.stdout.flush()
 
 

@@ -10,13 +10,12 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 import assay.report
-from assay.predict.bundle import Bundle
 from assay.predict.categories import ABSENT
 from assay.predict.manifest import CARDS, verified
 from assay.predict.schema import Column, Form
 from assay.report.say import Say
 from assay.serve.description import label
-from assay.serve.example import command
+from assay.serve.example import Body, command
 from assay.serve.rows import most_rows
 from assay.serve.turns import Limits
 from assay.wording import LANGUAGES, Language, Sentence, render
@@ -34,7 +33,8 @@ def cards_of(bundle: Path) -> dict[Language, str]:
 
 
 def page(
-    model: Bundle,
+    form: Form,
+    example: Body,
     cards: Mapping[Language, str],
     address: str,
     limits: Limits,
@@ -43,7 +43,7 @@ def page(
     language: Language,
 ) -> bytes:
     """Return the page in a language; the card is in English where the bundle has no other."""
-    form, listed = model.form, _listed(model.form)
+    listed = _listed(form)
     of_card: Language = language if language in cards else "en"
     card = cards.get(of_card, "")[:_MOST_OF_CARD]
     text = _template().render(
@@ -53,7 +53,7 @@ def page(
         inputs=[_input(form, column) for column in listed],
         n_more=len(form.columns) - len(form.pixels) - len(listed),
         pixels=form.seen.numbers.get("pixels"),
-        command=command(model, address, needs_token=needs_token),
+        command=command(example, address, needs_token=needs_token),
         of_card=of_card,
         quality=_laid_out(_section(card, render(_QUALITY, of_card))),
         card=_laid_out(card),
@@ -89,6 +89,7 @@ def _section(card: str, title: str) -> str:
     return rest.partition("\n## ")[0] if found else ""
 
 
+@lru_cache(maxsize=8)
 def _laid_out(markdown: str) -> Markup:
     """Return Markdown as HTML, in which nothing is loaded and nothing leads elsewhere."""
     plain = MarkdownIt("commonmark", {"html": False}).enable("table")

@@ -133,7 +133,7 @@ def test_an_unknown_language_is_a_usage_error(words, capsys):
         ("draft orders.csv", "--target is missing. See assay draft --help"),
         ("draft orders.csv --target", "--target needs a value."),
         ("serve RUN --prot 1", "There is no option --prot here; did you mean"),
-        ("serve RUN --port 65536", "--port: Input should be less than or equal to 65535."),
+        ("serve RUN --port 65536", "--port: must be at most 65535. See assay serve --help"),
         ("runs one two", "Too many arguments: one two. See assay runs --help"),
         ("check table.csv --runner moon", "moon"),
     ],
