@@ -131,8 +131,16 @@ async def _trickle(port: int, begun: bytes, *, reads: bool) -> None:
 
 
 @contextmanager
-def service(bundle: Path, *options: str) -> Iterator[tuple[psutil.Process, int, str]]:
-    """Run the service; yield its process, its port, and what it said when it began to listen."""
+def service(
+    bundle: Path, *options: str, **settings: str
+) -> Iterator[tuple[psutil.Process, int, str]]:
+    """Run the service; yield its process, its port, and what it said when it began to listen.
+
+    Parameters
+    ----------
+    settings
+        Of its environment.
+    """
     command = [sys.executable, "-m", "assay", "serve", str(bundle), "--port", "0"]
     with subprocess.Popen(
         [*command, *options],
@@ -140,7 +148,7 @@ def service(bundle: Path, *options: str) -> Iterator[tuple[psutil.Process, int, 
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
-        env=environment(),
+        env=environment() | settings,
     ) as process:
         assert process.stdout is not None
         first = process.stdout.readline()

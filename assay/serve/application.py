@@ -3,13 +3,13 @@
 import json
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from assay.errors import DataRefused
@@ -77,10 +77,9 @@ def application(
     async def predict(request: Request) -> Response:
         """Predict rows."""
         _check_type(request)
-        async with turns.body_of(request) as body, turns.turn(len(body)):
-            if await request.is_disconnected():
-                return Response(status_code=499)  # nobody reads it
-            content = await run_in_threadpool(answered, model, body)
+        async with turns.body_of(request) as body:
+            work = partial(answered, model, body)
+            content = await turns.work(work, len(body), request)
         return Response(content, media_type="application/json")
 
     @app.get("/health")

@@ -65,6 +65,12 @@ class Connection(H11Protocol):
         if sum(unread.values()) > self.most_unread:
             self._close_longest(unread)
 
+    def shutdown(self) -> None:
+        if self.waits and not self.n_unread:
+            self.transport.abort()  # the service ends, and does not wait for the rest of a request
+        else:
+            super().shutdown()
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         self._refuse(400, Sentence("serve.not_http"))
 

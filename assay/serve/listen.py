@@ -6,6 +6,8 @@ import socket
 import sys
 from pathlib import Path
 
+import uvicorn
+
 from assay.errors import StudyError
 from assay.serve.application import THIS_MACHINE, application
 from assay.serve.connection import Connection
@@ -17,6 +19,7 @@ from assay.wording import Sentence, Value
 _FEWEST_CHARACTERS = 16  # of a token
 _GRACE_S = 10  # for requests that are worked on when the service ends
 _MOST_OF_HEAD = 16 * 2**10  # bytes of a request before its body
+_ACCEPTED_AT_ONCE, _IN_LINE = 4, 2048  # connections
 _REASONS = {
     errno.EADDRINUSE: "serve.port_in_use",
     errno.EADDRNOTAVAIL: "serve.not_our_address",
@@ -36,14 +39,12 @@ def serve(
     DataRefused
         If the bundle was altered.
     """
-    import uvicorn
-
     needed = token_for(host, token)
     names = hosts or (THIS_MACHINE if is_loopback(host) else ("*",))
     limits = Limits(side_by_side=cores_allowed())
     app = application(bundle, needed, names, limits)
     with listening(host, port) as listener:
-        server = uvicorn.Server(
+        server = Server(
             uvicorn.Config(
                 app,
                 http=Connection,
@@ -55,6 +56,7 @@ def serve(
                 proxy_headers=False,
                 h11_max_incomplete_event_size=_MOST_OF_HEAD,
                 timeout_graceful_shutdown=_GRACE_S,
+                backlog=_ACCEPTED_AT_ONCE,
             )
         )
         called = next((name for name in hosts if "*" not in name), host)
@@ -66,6 +68,15 @@ def serve(
         except KeyboardInterrupt:
             _say(Sentence("serve.ended"))
             sys.exit(130)
+
+
+class Server(uvicorn.Server):
+    """A server that accepts a few connections at a time, so that each can make room for the next, of a long line."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_IN_LINE)
 
 
 def token_for(host: str, given: str | None) -> str | None:
@@ -104,7 +115,7 @@ def listening(host: str, port: int) -> socket.socket:
         [(family, *_, place), *_] = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM
         )
-        return socket.create_server(place[:2], family=family, backlog=2048)
+        return socket.create_server(place[:2], family=family, backlog=_IN_LINE)
     except (socket.gaierror, UnicodeError):
         raise StudyError("serve.not_our_address", **values) from None
     except OSError as error:

@@ -1,7 +1,7 @@
 """Why a request is not answered: a status and sentences, in the language that the caller asked for."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from fastapi.responses import JSONResponse
 
@@ -27,6 +27,10 @@ class Refused(Exception):
         super().__init__(status)
         self.status, self.sentence = status, sentence
         self.problems, self.headers = tuple(problems), dict(headers or {})
+
+    def anew(self) -> Self:
+        """Return the same refusal as if it was never raised."""
+        return type(self)(self.status, self.sentence, self.problems, self.headers)
 
     def response(self, language: Language) -> JSONResponse:
         content: dict[str, Any] = {"detail": render(self.sentence, language)}

@@ -1,15 +1,18 @@
 """How much is worked on at once: bodies that are held in memory, and predictions, for which the others wait in line."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fastapi import Request
 
 from assay.serve.refusal import Refused, busy
 from assay.wording import Sentence
 
+T = TypeVar("T")
 _SMALL = 64 * 2**10  # bytes of a body that counts for nothing
 
 
@@ -21,8 +24,8 @@ class Limits:
     ----------
     body, bodies
         Bytes of a request, and of all that are held at once.
-    side_by_side
-        Predictions at once of small requests; of large ones one at a time is made.
+    side_by_side, large
+        Predictions at once of small requests, and beyond how many bytes one is large: of these one at a time is made.
     waiting, wait_s
         Requests in line, and how long they stay there.
     """
@@ -30,7 +33,7 @@ class Limits:
     body: int = 16 * 2**20
     bodies: int = 256 * 2**20
     side_by_side: int = 2
-    large: int = 2**20
+    large: int = 128 * 2**10
     waiting: int = 256
     wait_s: float = 30.0
 
@@ -41,8 +44,7 @@ class Turns:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._held = self._n_waiting = 0
-        self._small = asyncio.Semaphore(limits.side_by_side)
-        self._large = asyncio.Semaphore(1)
+        self._small, self._large = _Line(limits.side_by_side), _Line(1)
 
     @asynccontextmanager
     async def body_of(self, request: Request) -> AsyncIterator[bytearray]:
@@ -72,14 +74,13 @@ class Turns:
         finally:
             self._held -= counted
 
-    @asynccontextmanager
-    async def turn(self, n_bytes: int) -> AsyncIterator[None]:
-        """Wait until a request of this size may be worked on.
+    async def work(self, work: Callable[[], T], n_bytes: int, request: Request) -> T:
+        """Return what work on a request of this size gives, done in a thread when its turn has come.
 
         Raises
         ------
         Refused
-            If too many wait, or it waited too long.
+            If too many wait, it waited too long, or its client has gone; or if the work does.
         """
         line = self._large if n_bytes > self.limits.large else self._small
         if self._n_waiting >= self.limits.waiting:
@@ -87,15 +88,36 @@ class Turns:
         self._n_waiting += 1
         try:
             async with asyncio.timeout(self.limits.wait_s):
-                await line.acquire()
+                await line.free.acquire()
         except TimeoutError:
             raise busy() from None
         finally:
             self._n_waiting -= 1
         try:
-            yield
+            if await request.is_disconnected():
+                raise busy()  # nobody reads it
+            loop = asyncio.get_running_loop()
+            result = await loop.run_in_executor(line.threads, _settled, work)
         finally:
-            line.release()
+            line.free.release()
+        if isinstance(result, Refused):
+            raise result
+        return result
+
+
+class _Line:
+    """Threads, and how many of them are free; few, because each keeps the memory that it once needed."""
+
+    def __init__(self, n: int) -> None:
+        self.threads, self.free = ThreadPoolExecutor(n), asyncio.Semaphore(n)
+
+
+def _settled(work: Callable[[], T]) -> T | Refused:
+    """Return what work gives, or its refusal without the frames, and thereby the rows, that it was raised in."""
+    try:
+        return work()
+    except Refused as refused:
+        return refused.anew()
 
 
 def _too_large(most: int) -> Refused:
