@@ -7,8 +7,9 @@ from html import escape
 from pathlib import Path
 
 from bench.program import ROOT
-from tests.test_layers import FLOORS, MODULES, _room
+from tests.test_layers import FLOORS, _room, modules
 
+MODULES = modules()
 TARGET = ROOT / "docs" / "architecture.svg"
 _WIDTH, _ROW, _BOX = 920, 62, 40
 

@@ -58,6 +58,7 @@ def application(
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # a redirect repeats what was asked
     )
     app.state.study, app.state.example = form.study, shown
     app.add_middleware(Guard, names=hosts or THIS_MACHINE)

@@ -57,11 +57,20 @@ def _is_predicted(model: Bundle, row: dict[str, Any]) -> bool:
 def _row(form: Form, pick: Pick) -> dict[str, Any]:
     pixels = frozenset(form.pixels)
     return {
-        column.name: _cell(
+        column.name: _cell_or_gap(
             form, column, pick, "pixels" if column.name in pixels else column.name
         )
         for column in form.columns
     }
+
+
+def _cell_or_gap(form: Form, column: Column, pick: Pick, seen_as: str) -> Any:
+    """Return a cell; none where a bundle says of its training what no training could leave."""
+    try:
+        cell = _cell(form, column, pick, seen_as)
+    except (ArithmeticError, TypeError, ValueError):
+        return None
+    return None if cell in (math.inf, -math.inf) or cell != cell else cell
 
 
 def _cell(form: Form, column: Column, pick: Pick, seen_as: str) -> Any:

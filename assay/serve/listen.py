@@ -23,6 +23,7 @@ _ACCEPTED_AT_ONCE, _IN_LINE = 4, 2048  # connections
 _REASONS = {
     errno.EADDRINUSE: "serve.port_in_use",
     errno.EADDRNOTAVAIL: "serve.not_our_address",
+    errno.EAFNOSUPPORT: "serve.not_our_address",
     errno.EACCES: "serve.port_not_allowed",
 }
 

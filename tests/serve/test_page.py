@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -136,3 +137,13 @@ def test_a_row_that_a_rule_refuses_is_no_example(tmp_path):
     asked = client(made.folder)
 
     assert asked.post("/predict", json=asked.get("/example").json()).status_code == 200
+
+
+def test_a_bundle_that_makes_no_sense_has_an_example_with_gaps(tmp_path):
+    made = make_bundle(tmp_path / "b", make_table(80))
+    numbers = {"height": (float("nan"), 1.0), "weight": (-1e400, 1e400)}
+    seen = replace(made.form.seen, numbers=numbers, levels={})
+    bundle = made.opened()
+    bundle.form = replace(made.form, seen=seen)
+
+    assert example_body(bundle)["rows"] == [dict.fromkeys(("height", "weight", "town"))]
