@@ -37,6 +37,7 @@ from assay.study.plans import ImageSource
 from assay.study.sources import LocatedImages, Source, Suite
 from bench import independent, valid_files
 from bench.fuzz_requests import request_case
+from bench.fuzz_bundles import bundle_case
 from bench.mutate import damaged, mutated
 from bench.our_reading import peak_bytes
 from bench.program import ROOT
@@ -93,7 +94,8 @@ def run_case(kind: str, number: int, seed: int, folder: Path) -> tuple[str, str]
 def _judged(text: str, folder: Path) -> tuple[str, str]:
     if "\n" in text or not text.endswith((".", ")", "?")) or len(text) > 1000:
         return "unclear", text
-    inside = str(folder) in text.removeprefix(str(folder / "study.toml"))
+    ours = (str(folder / name) for name in ("study.toml", "bundle"))
+    inside = str(folder) in text.removeprefix(next(filter(text.startswith, ours), ""))
     return ("unclear", text) if inside else ("refused", text)
 
 
@@ -285,6 +287,7 @@ KINDS: dict[str, Case] = {
     "study": study_case,
     "suite": suite_case,
     "request": request_case,
+    "bundle": bundle_case,
 }
 SHARES = {
     "text": 40,
@@ -294,6 +297,7 @@ SHARES = {
     "study": 16,
     "suite": 6,
     "request": 20,
+    "bundle": 20,
 }
 
 

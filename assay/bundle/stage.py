@@ -19,8 +19,11 @@ from assay.data.samples import Labels
 from assay.errors import ExportFailed
 from assay.networks.export import N_PARITY_ROWS, Exported, Parity, exported
 from assay.networks.net import unpack_nets
-from assay.predict.manifest import described
-from assay.predict.schema import Form
+from assay.predict.decoding import json_in
+from assay.predict.manifest import MOST_BYTES, described
+from assay.predict.stored_arrays import arrays_in
+from assay.predict.stored_form import form_of as stored_form
+from assay.predict.unfit import Unfit
 from assay.preprocess.fit import Preparation, unpack
 from assay.preprocess.schema import Tables, both_ways, columns_read, form_of
 from assay.report.findings import predicted
@@ -215,9 +218,17 @@ def _prepared_alike(
     ExportFailed
         If a network's input differs by more than a millionth.
     """
-    with np.load(io.BytesIO(files["prep.npz"]), allow_pickle=False) as saved:
-        arrays = {name: saved[name] for name in saved.files}
-    form = Form.of(json.loads(files["prep.json"]), arrays)
+    most = MOST_BYTES["prep.json"]
+    try:
+        if (n_bytes := len(files["prep.json"])) > most:
+            raise Unfit("predict.form.too_large", n_bytes=n_bytes, most=most)
+        arrays = arrays_in(files["prep.npz"], "prep.npz")
+        form = stored_form(json_in(files["prep.json"]), arrays)
+    except Unfit as unfit:
+        reason = unfit.sentence
+        raise ExportFailed(
+            "networks.unreadable", file="prep.json", reason=reason
+        ) from None
     trained, applied = both_ways(plan, form, preparation, raw, N_PARITY_ROWS)
     largest = float(np.abs(trained - applied).max(initial=0.0))
     parity = Parity(

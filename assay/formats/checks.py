@@ -5,7 +5,7 @@ They need no table in memory: prediction, which has no pandas, reads by them too
 
 import re
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from assay.errors import DataRefused
 from assay.wording import Sentence, Value
@@ -15,7 +15,8 @@ MAX_WHOLE = (
     2**53
 )  # up to here a float holds every whole number, as it must beside missing ones
 MAX_NUMBER = 1e38  # what single precision, in which networks compute, can hold
-SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+Separator = Literal[",", "\t", ";", "|"]
+SEPARATORS: dict[str, str] = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _N_SHOWN = 60  # characters of a name in a sentence
 # Tabs and line ends may stand in a cell; half a surrogate pair is no character at all.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

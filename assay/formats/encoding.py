@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Literal
 
 from assay.errors import DataRefused
 from assay.formats.checks import CONTROL, Named, line_number
@@ -13,6 +13,16 @@ from assay.formats.limits import MAX_LINE_CHARACTERS
 from assay.formats.unpack import Opened
 from assay.wording import Sentence
 
+Codec = Literal[  # that a study may declare
+    "utf-8",
+    "utf-16",
+    "cp949",
+    "euc-kr",
+    "cp1252",
+    "iso-8859-1",
+    "shift_jis",
+    "gb18030",
+]
 _BLOCK = 1 << 20
 _NOT_TEXT = {  # how files of other kinds begin
     b"PK\x03\x04": "zip",

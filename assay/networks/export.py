@@ -8,20 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    NotImplemented,
-    RuntimeException,
-)
 from pydantic import Field
 
 from assay.errors import ExportFailed
 from assay.networks import reference
 from assay.networks.net import Net
+from assay.predict.network import Network
+from assay.predict.unfit import Unfit
 from assay.store.records import Record
 from assay.wording import Sentence
 
@@ -29,7 +23,6 @@ from assay.wording import Sentence
 # share of the largest one predicted.
 PARITY = 1e-5
 N_PARITY_ROWS = 256
-_REFUSALS = (Fail, InvalidArgument, InvalidGraph, NotImplemented, RuntimeException)
 _NOT_FINITE = 1e300  # stands for the difference of predictions that are not finite
 
 
@@ -111,19 +104,11 @@ def _predicted(
         from assay.networks.to_litert import litert_predictions
 
         return litert_predictions(content, inputs)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = (
-        4  # errors are raised; warnings about a small graph say nothing
-    )
     try:
-        session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
-        )
-        return np.asarray(session.run(["predictions"], {"features": inputs})[0])
-    except _REFUSALS as error:
+        return Network(content).predict(inputs)
+    except Unfit as unfit:
         raise ExportFailed(
-            "networks.unreadable", file=name, reason=str(error)
+            "networks.unreadable", file=name, reason=unfit.sentence
         ) from None
 
 

@@ -16,8 +16,8 @@ from assay.networks import operations as ops
 from assay.networks.conv_spec import EPSILON, GROUPS
 from assay.networks.encoding import Encoding
 from assay.networks.net import Net
+from assay.predict.onnx_file import INPUT, IR, OPSET, OUTPUT, PRODUCER
 
-OPSET, IR = 17, 8  # onnxruntime reads both since 1.12, of 2022
 _OPERATORS: dict[ops.Operation, tuple[str, dict[str, Any]]] = {
     "relu": ("Relu", {}),
     "selu": ("Selu", {}),
@@ -34,10 +34,10 @@ def as_onnx(members: Sequence[Net]) -> bytes:
     (n_rows, n_outputs), probabilities where there are classes.
     """
     graph = _Graph()
-    parts = ops.walk(members, graph.emit, "features")
+    parts = ops.walk(members, graph.emit, INPUT)
     together = graph.add("Concat", *parts, axis=0) if len(parts) > 1 else parts[0]
     mean = graph.add("ReduceMean", together, axes=[0], keepdims=0)
-    graph.nodes.append(helper.make_node("Identity", [mean], ["predictions"]))
+    graph.nodes.append(helper.make_node("Identity", [mean], [OUTPUT]))
     model = graph.model(members[0].n_inputs, members[0].n_outputs)
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -143,12 +143,12 @@ class _Graph:
     def model(self, n_inputs: int, n_outputs: int) -> onnx.ModelProto:
         features, predictions = (
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n_rows", n])
-            for name, n in (("features", n_inputs), ("predictions", n_outputs))
+            for name, n in ((INPUT, n_inputs), (OUTPUT, n_outputs))
         )
         graph = helper.make_graph(
             self.nodes, "assay", [features], [predictions], self.constants
         )
         opset = helper.make_opsetid("", OPSET)
         return helper.make_model(
-            graph, opset_imports=[opset], ir_version=IR, producer_name="assay"
+            graph, opset_imports=[opset], ir_version=IR, producer_name=PRODUCER
         )

@@ -1,13 +1,8 @@
 """A bundle opened for prediction."""
 
-import io
-import json
-import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import prod
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused
-from assay.formats.array_headers import UNREADABLE, heads_of
-from assay.formats.checks import cut, first_line, some_of
+from assay.formats.checks import cut, some_of
+from assay.predict.decoding import json_in
 from assay.predict.expectations import Rules, rules_of
 from assay.predict.features import features
-from assay.predict.manifest import verified
+from assay.predict.manifest import CARD, Verified, verified
 from assay.predict.network import Network
 from assay.predict.parsing import Cells, Chunk, Words, typed
-from assay.predict.schema import Form, Unfit
-from assay.predict.source import TableFile
+from assay.predict.schema import Form
+from assay.predict.stored_arrays import arrays_in
+from assay.predict.stored_form import form_of
+from assay.predict.unfit import Unfit, explained
 from assay.predict.warnings import Remarks
 from assay.wording import Sentence
 
@@ -55,10 +52,11 @@ class Bundle:
     """A model with all that prediction needs: the form of a row, the network, the rules of its suite."""
 
     def __init__(
-        self, form: Form, network: Network, rules: Rules, manifest: Mapping[str, Any]
+        self, form: Form, network: Network, rules: Rules, verified: Verified
     ) -> None:
         self.form, self.network, self.rules = form, network, rules
-        self.manifest = manifest
+        self.manifest, self.folder = verified.manifest, verified.folder
+        self.card = verified.contents.get(CARD, b"").decode(errors="replace")
         self._words = Words(form.read.missing)
 
     @classmethod
@@ -79,18 +77,17 @@ class Bundle:
         """
         bundle = verified(Path(path))
         folder, files = bundle.folder, bundle.contents
-        try:
-            arrays = _arrays(files["prep.npz"], f"{folder / 'prep.npz'}")
-            form = Form.of(json.loads(files["prep.json"]), arrays)
-            rules = rules_of(files["suite.json"].decode(), form)
-        except (ValueError, RecursionError) as error:
-            reason = error.sentence if isinstance(error, Unfit) else first_line(error)
-            raise DataRefused(
-                "predict.bundle_unusable", bundle=str(folder), reason=reason
-            ) from None
-        network = Network(files["net.onnx"], f"{folder / 'net.onnx'}")
-        _check_fit(network, form, folder)
-        return cls(form, network, rules, bundle.manifest)
+        npz = folder / "prep.npz"
+        with explained(npz):
+            arrays = arrays_in(files["prep.npz"], str(npz))
+        with explained(folder / "prep.json"):
+            form = form_of(json_in(files["prep.json"]), arrays)
+        with explained(folder / "suite.json"):
+            rules = rules_of(files["suite.json"], form)
+        with explained(folder / "net.onnx"):
+            network = Network(files["net.onnx"])
+            _check_fit(network, form)
+        return cls(form, network, rules, bundle)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -136,18 +133,27 @@ class Bundle:
     def predict_chunk(self, chunk: Chunk) -> Predictions:
         """Predict rows that were read together."""
         inputs, remarks = self.prepared(chunk)
-        return self.predictions(chunk, self.network.predict(inputs), remarks)
+        return self.predictions(chunk, self.outputs(inputs), remarks)
 
     def prepared(self, chunk: Chunk) -> tuple[NDArray[np.float32], Remarks]:
-        """Return the network's inputs, shape (n_rows, n_inputs), and the remarks on the rows."""
+        """Return the network's inputs, shape (n_rows, n_inputs), and the remarks on the rows.
+
+        A number that overflows shows in the network's outputs.
+        """
         remarks, form = Remarks(), self.form
         values = {
             column.name: typed(column, chunk, self._words) for column in form.columns
         }
-        self.rules.check(values, chunk, remarks)
-        made = features(form, values, chunk, remarks)
-        inputs = form.preparation.inputs(made, chunk.n_rows)
-        return inputs.astype(np.float32), remarks
+        with explained(self.folder), np.errstate(all="ignore"):
+            self.rules.check(values, chunk, remarks)
+            made = features(form, values, chunk, remarks)
+            inputs = form.preparation.inputs(made, chunk.n_rows)
+            return inputs.astype(np.float32), remarks
+
+    def outputs(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the network predicts from its inputs; several threads may call at once."""
+        with explained(self.folder):
+            return self.network.predict(inputs)
 
     def predictions(
         self, chunk: Chunk, outputs: NDArray[np.float32], remarks: Remarks
@@ -230,49 +236,14 @@ def _closest(name: str, names: Sequence[str]) -> str:
     return folded[matches[0]] if matches else ""
 
 
-def _check_fit(network: Network, form: Form, folder: Path) -> None:
+def _check_fit(network: Network, form: Form) -> None:
     """Refuse a network of other inputs or outputs than the form of the rows."""
     n_inputs, n_outputs = form.preparation.n_inputs, form.n_outputs
     if (network.n_inputs, network.n_outputs) != (n_inputs, n_outputs):
-        raise DataRefused(
-            "predict.network_and_form",
-            bundle=str(folder),
+        raise Unfit(
+            "predict.graph.another_form",
             n_inputs=network.n_inputs,
             n_outputs=network.n_outputs,
             n_inputs_of_form=n_inputs,
             n_outputs_of_form=n_outputs,
-        )
-
-
-def _arrays(content: bytes, name: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an archive, whose sizes are checked before any is read.
-
-    Raises
-    ------
-    DataRefused
-        If it is no archive of plain arrays.
-    """
-    try:
-        with warnings.catch_warnings(), zipfile.ZipFile(io.BytesIO(content)) as archive:
-            warnings.simplefilter("ignore")
-            _check_sizes(archive, len(content), name)
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return {array: arrays[array] for array in arrays.files}
-    except UNREADABLE as error:
-        raise DataRefused(
-            "formats.unreadable", file=name, reason=first_line(error)
-        ) from None
-
-
-def _check_sizes(archive: zipfile.ZipFile, n_bytes: int, name: str) -> None:
-    """Refuse an archive that announces more numbers than it can hold, or objects."""
-    heads = dict(heads_of(archive, TableFile(name, name)))
-    announced = 0
-    for array, (shape, dtype) in heads.items():
-        if dtype.hasobject or any(n < 0 for n in shape):
-            raise DataRefused("predict.array_not_plain", file=name, array=array)
-        announced += prod(shape) * dtype.itemsize
-    if announced > n_bytes:
-        raise DataRefused(
-            "predict.array_sizes", file=name, announced=announced, n_bytes=n_bytes
         )

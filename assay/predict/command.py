@@ -159,7 +159,7 @@ def _predicted(
     with _turns_of(_TURN_S), ThreadPoolExecutor(n_cores) as pool:
         for chunk in chunks:
             inputs, remarks = bundle.prepared(chunk)
-            begun.append((chunk, remarks, pool.submit(bundle.network.predict, inputs)))
+            begun.append((chunk, remarks, pool.submit(bundle.outputs, inputs)))
             if len(begun) > n_cores + 1:
                 yield first()
         while begun:

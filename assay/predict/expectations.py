@@ -5,7 +5,7 @@ rules for columns that prediction does not need do not matter: they are not aske
 with its reason.
 """
 
-import json
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,17 +16,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.formats.checks import cut, shown
-from assay.formats.dates import moments
+from assay.formats.checks import cut, first_line, shown
+from assay.formats.dates import check_format, moments
 from assay.formats.numbers import spelled
+from assay.predict.decoding import json_in
 from assay.predict.parsing import Chunk
-from assay.predict.schema import Column, Form, Unfit
+from assay.predict.schema import Column, Form
+from assay.predict.unfit import Unfit
 from assay.predict.warnings import Remarks
 from assay.wording import Sentence, Value
 
 Values = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
 Test = Callable[..., Mask]  # of one array for each column that a rule reads
+Columns = Mapping[str, Column]
 
 _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
@@ -36,6 +39,7 @@ _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_SEVERITIES = ("critical", "warning", "info")
 _KEYS = {"column", "column_A", "column_B", "column_list", "mostly", "row_condition", "condition_parser"}  # fmt: skip
 
 
@@ -93,7 +97,7 @@ class Rules:
             remarks.mark(broken, f"{rule.id}: {rule.why.rstrip('.')}")
 
 
-def rules_of(suite: str, form: Form) -> Rules:
+def rules_of(suite: str | bytes, form: Form) -> Rules:
     """Return the rules of a suite, given as its JSON text.
 
     Raises
@@ -101,36 +105,46 @@ def rules_of(suite: str, form: Form) -> Rules:
     Unfit
         If it is not a suite.
     """
-    try:
-        expectations = json.loads(suite)["expectations"]
-        rules = [(rule["meta"]["id"], rule) for rule in expectations]
-    except (KeyError, TypeError, RecursionError) as error:
-        raise Unfit("predict.form.suite", reason=repr(error)) from None
+    value = json_in(suite)
+    expectations = value.get("expectations") if isinstance(value, dict) else None
+    if not isinstance(expectations, list) or not all(map(_is_rule, expectations)):
+        raise Unfit("predict.form.suite")
+    columns = {column.name: column for column in form.columns}
     asked: list[Rule] = []
     not_asked: dict[str, Sentence] = {}
-    for name, rule in rules:
+    for rule in expectations:
+        name = rule["meta"]["id"]
         try:
-            asked.append(_rule(name, rule, form))
+            asked.append(_rule(name, rule, columns))
         except _NotAsked as refusal:
             not_asked[name] = refusal.reason
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, re.error) as error:  # fmt: skip
+            reason = first_line(error)
+            not_asked[name] = Sentence.of("predict.rule.arguments", reason=reason)
     return Rules(tuple(asked), not_asked)
 
 
-def _rule(name: str, rule: dict[str, Any], form: Form) -> Rule:
+def _is_rule(rule: Any) -> bool:
+    meta = rule.get("meta") if isinstance(rule, dict) else None
+    if not isinstance(meta, dict) or not isinstance(rule.get("kwargs", {}), dict):
+        return False
+    texts = (meta.get("id"), meta.get("why"), rule.get("type"))
+    severity = rule.get("severity", "critical")
+    return all(isinstance(text, str) for text in texts) and severity in _SEVERITIES
+
+
+def _rule(name: str, rule: dict[str, Any], known: Columns) -> Rule:
     kwargs: dict[str, Any] = rule.get("kwargs", {})
     severity = rule.get("severity", "critical")
     make = _TESTS.get(rule["type"])
     if make is None:
-        raise _unsupported(str(rule["type"]))
+        raise _unsupported(rule["type"])
     if severity == "info":
         raise _NotAsked("predict.rule.info")
-    columns = [_column(name, form) for name in _columns_of(kwargs)]
+    columns = [_column(name, known) for name in _columns_of(kwargs)]
     further = {key: value for key, value in kwargs.items() if key not in _KEYS}
-    try:
-        test = make(columns, **further)
-    except (TypeError, ValueError, re.error) as error:
-        raise _NotAsked("predict.rule.arguments", reason=str(error)) from None
-    concerned = _condition(kwargs.get("row_condition"), form)
+    test = make(columns, **further)
+    concerned = _condition(kwargs.get("row_condition"), known)
     names = tuple(column.name for column in columns)
 
     def met(values: Values) -> Mask:
@@ -160,21 +174,20 @@ def _columns_of(kwargs: dict[str, Any]) -> Iterator[str]:
     yield from map(str, kwargs.get("column_list") or ())
 
 
-def _column(name: str, form: Form) -> Column:
-    for column in form.columns:
-        if column.name == name:
-            return column
-    raise _NotAsked("predict.rule.column_unused", column=cut(name))
+def _column(name: str, known: Columns) -> Column:
+    if name not in known:
+        raise _NotAsked("predict.rule.column_unused", column=cut(name))
+    return known[name]
 
 
-def _condition(condition: Any, form: Form) -> Callable[[Values], Mask] | None:
+def _condition(condition: Any, known: Columns) -> Callable[[Values], Mask] | None:
     """Return which rows a rule concerns; None: all."""
     if condition is None:
         return None
     compares = isinstance(condition, dict) and condition.get("type") == "comparison"
     if not compares or condition.get("operator") not in _COMPARED:
         raise _NotAsked("predict.rule.condition")
-    column = _column(str(condition["column"]["name"]), form)
+    column = _column(str(condition["column"]["name"]), known)
     wanted, compare = condition["parameter"], _COMPARED[condition["operator"]]
     of_text = column.kind == "text" and isinstance(wanted, str)
     of_number = column.role == "number" and isinstance(wanted, int | float)
@@ -338,19 +351,16 @@ def _lengths(
     column = _only(columns)
     if column.kind != "text":
         raise _not_of_kind(column)
-    return _of_text(
-        column,
-        lambda text: (
-            (min_value or 0) <= len(text)
-            and (max_value is None or len(text) <= max_value)
-        ),
-    )
+    least = 0 if min_value is None else operator.index(min_value)
+    most = math.inf if max_value is None else operator.index(max_value)
+    return _of_text(column, lambda text: least <= len(text) <= most)
 
 
 def _dated(columns: list[Column], *, strftime_format: str) -> Test:
     column = _only(columns)
     if column.kind != "text":
         raise _not_of_kind(column)
+    check_format(strftime_format)
 
     def holds(text: str) -> bool:
         try:

@@ -55,11 +55,6 @@ class Items:
         }
 
 
-def unpack(form: dict[str, Any]) -> Items:
-    """Return the column that a form describes."""
-    return Items(**{**form, "known": tuple(form["known"])})
-
-
 def held(cells: Iterable[object], separator: str) -> list[tuple[str, ...]]:
     """Return the values of each cell, each once, without blanks around; none where it is not a text.
 

@@ -1,24 +1,47 @@
 """The manifest of a bundle: which files it has, verified by size and digest before any of them is used."""
 
 import hashlib
-import json
+import operator
 import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from assay.errors import DataRefused, StudyError
 from assay.formats.checks import shown
 from assay.formats.limits import GIB
+from assay.predict.decoding import decoded, json_in
+from assay.predict.unfit import explained
 
 VERSION = 1
 CARDS = {"en": "MODEL_CARD.md", "ko": "MODEL_CARD.ko.md"}  # for people
 MANIFEST = "manifest.json"
 NEEDED = ("net.onnx", "prep.json", "prep.npz", "suite.json")
-_MOST_BYTES = {MANIFEST: 1024**2, "suite.json": 64 * 1024**2}
+MOST_BYTES = {
+    MANIFEST: 1024**2,
+    CARD: 16 * 1024**2,
+    "prep.json": 64 * 1024**2,  # which takes some twenty times as much when read
+    "suite.json": 64 * 1024**2,
+}
 _MOST_OF_ANY = 2 * GIB  # the limit of an ONNX message
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the manifest says of a file."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What of the manifest is used here."""
+
+    files: Mapping[str, _Entry]
 
 
 @dataclass(frozen=True)
@@ -62,8 +85,7 @@ def verified(path: Path) -> Verified:
         If a file is missing, altered or not named in the manifest, or is a link; nothing was used.
     """
     folder = _folder(path)
-    manifest = _manifest(folder)
-    files = manifest["files"]
+    manifest, files = _manifest(folder)
     for name in sorted(_names(folder) - {MANIFEST, *files}):
         raise DataRefused(
             "predict.file_not_named", bundle=str(folder), file=shown(name)
@@ -89,26 +111,20 @@ def _folder(path: Path) -> Path:
     raise StudyError("predict.not_a_bundle", path=str(path))
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(_read(folder, MANIFEST))
-        version, files = manifest["format"], manifest["files"]
-        whole = all(
-            isinstance(name, str)
-            and isinstance(entry["size"], int)
-            and isinstance(entry["sha256"], str)
-            for name, entry in files.items()
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        whole, version, manifest = False, VERSION, {}
-    path = str(folder / MANIFEST)
-    if version != VERSION:
-        raise DataRefused(
-            "predict.manifest_version", file=path, version=repr(version), ours=VERSION
-        )
-    if not whole:
-        raise DataRefused("predict.manifest_damaged", file=path)
-    return dict(manifest)
+def _manifest(folder: Path) -> tuple[dict[str, Any], Mapping[str, _Entry]]:
+    path = folder / MANIFEST
+    with explained(path):
+        manifest = json_in(_read(folder, MANIFEST))
+        version = manifest.get("format") if isinstance(manifest, dict) else None
+        if version != VERSION:
+            raise DataRefused(
+                "predict.manifest_version",
+                file=str(path),
+                version=shown(version),
+                ours=VERSION,
+            )
+        files = decoded(_Written, {"files": manifest.get("files")}).files
+    return manifest, files
 
 
 def _names(folder: Path) -> set[str]:
@@ -126,26 +142,28 @@ def _names(folder: Path) -> set[str]:
     return names
 
 
-def _checked(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+def _checked(folder: Path, name: str, entry: _Entry) -> bytes:
     """Return the bytes of a file that the manifest names, which must have its size and digest."""
-    if Path(name).name != name or name in ("", ".", "..", MANIFEST):
+    outside = Path(name).name != name or name in ("", ".", "..", MANIFEST)
+    if outside or not name.isprintable():
         raise DataRefused(
             "predict.file_outside", manifest=str(folder / MANIFEST), file=shown(name)
         )
     content = _read(folder, name)
     if (
-        len(content) != entry["size"]
-        or hashlib.sha256(content).hexdigest() != entry["sha256"]
+        len(content) != entry.size
+        or hashlib.sha256(content).hexdigest() != entry.sha256
     ):
         raise DataRefused("predict.file_altered", file=str(folder / name))
     return content
 
 
 def _read(folder: Path, name: str) -> bytes:
-    """Return a file's bytes; follow no link."""
-    path, most = folder / name, _MOST_BYTES.get(name, _MOST_OF_ANY)
+    """Return a file's bytes; follow no link, and wait for no pipe."""
+    path, most = folder / name, MOST_BYTES.get(name, _MOST_OF_ANY)
+    flags = (getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        handle = os.open(path, reduce(operator.or_, flags, os.O_RDONLY))
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise DataRefused("predict.file_missing", file=str(path)) from None
@@ -162,4 +180,4 @@ def _read(folder: Path, name: str) -> bytes:
                 n_bytes=status.st_size,
                 most=most,
             )
-        return file.read()
+        return file.read(status.st_size + 1)  # a file that grows is another

@@ -8,13 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.predict.categories import one_hot
+from assay.predict.decoding import decoded
 from assay.predict.denoise import smoothed
 from assay.predict.lists import Items
-from assay.predict.lists import unpack as items_of
 from assay.predict.scaling import CLIP, Scaling, bent
-from assay.predict.text import Text
+from assay.predict.text import Text, TextForm
 
 Columns = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class PreparationForm:
+    """What JSON holds of a fitted preparation."""
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    further: Mapping[str, tuple[str, ...]]
+    lists: tuple[Items, ...]
+    texts: tuple[TextForm, ...]
+    clip: float
+    bent: bool
+    smoothed: tuple[int, int, int] | None
 
 
 @dataclass(frozen=True)
@@ -59,21 +74,34 @@ class Preparation:
 
     @classmethod
     def of(cls, form: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
-        """Return the preparation that :meth:`form` and :meth:`arrays` gave."""
+        """Return the preparation that :meth:`form` and :meth:`arrays` gave.
+
+        Raises
+        ------
+        Unfit
+            If ``form`` is not such a form.
+        KeyError
+            If it names a category without levels, or an array is missing.
+        """
+        return cls.written(decoded(PreparationForm, form), arrays)
+
+    @classmethod
+    def written(cls, form: PreparationForm, arrays: dict[str, NDArray[Any]]) -> Self:
+        """Return the preparation of a form that was read, and its arrays."""
         return cls(
-            numeric=tuple(form["numeric"]),
-            categorical=tuple(form["categorical"]),
+            numeric=form.numeric,
+            categorical=form.categorical,
             scaling=cls.scaling_class.of(arrays),
             indicated=arrays["indicated"],
-            levels=tuple(tuple(form["levels"][name]) for name in form["categorical"]),
-            further=tuple(tuple(form["further"][name]) for name in form["categorical"]),
-            lists=tuple(map(items_of, form["lists"])),
+            levels=tuple(form.levels[name] for name in form.categorical),
+            further=tuple(form.further[name] for name in form.categorical),
+            lists=form.lists,
             texts=tuple(
                 cls.text_class.of(text, arrays, f"text{number}_")
-                for number, text in enumerate(form["texts"])
+                for number, text in enumerate(form.texts)
             ),
-            bent=form["bent"],
-            smoothed=form["smoothed"] and tuple(form["smoothed"]),
+            bent=form.bent,
+            smoothed=form.smoothed,
         )
 
     @property

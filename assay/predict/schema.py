@@ -5,30 +5,21 @@ their cells are read, which values training saw in them, and how they become a n
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
+from assay.formats.checks import Separator
+from assay.formats.encoding import Codec
 from assay.predict.preparation import Preparation
-from assay.wording import Sentence, Value, render
 
 VERSION = 1
 
 Kind = Literal["number", "whole", "boolean", "text", "moment"]
 Role = Literal["number", "category", "list", "text", "date"]
-
-
-class Unfit(ValueError):
-    """A form that is damaged, of another version, or whose parts do not fit together."""
-
-    def __init__(self, key: str, /, **values: Value) -> None:
-        super().__init__(key)
-        self.sentence = Sentence.of(key, **values)
-
-    def __str__(self) -> str:
-        return render(self.sentence)
+Part = Literal["elapsed", "year", "month", "weekday", "hour"]
+Task = Literal["binary", "multiclass", "regression"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class Column:
     name: str
     kind: Kind
     role: Role
-    spellings: Mapping[str, str]
+    spellings: Mapping[str, str] = field(default_factory=dict)
     numbers: bool = False
     unit: str | None = None
     units: tuple[str, ...] = ()
@@ -68,7 +59,7 @@ class Dated:
     """A date column and the parts that it becomes; ``since``: another, from which its elapsed days count."""
 
     column: str
-    parts: tuple[str, ...]
+    parts: tuple[Part, ...]
     since: str | None
 
 
@@ -97,8 +88,8 @@ class Reading:
     """How the study's own file was read, as far as the study says so."""
 
     names: tuple[str, ...] = ()
-    encoding: str | None = None
-    separator: str | None = None
+    encoding: Codec | None = None
+    separator: Separator | None = None
     missing: tuple[str, ...] = ()
 
 
@@ -114,7 +105,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Form:
-    """Everything that prediction needs about a table.
+    """Everything that prediction needs about a table; :mod:`assay.predict.stored_form` reads it back.
 
     Attributes
     ----------
@@ -130,7 +121,7 @@ class Form:
 
     study: str
     plan: str
-    task: str
+    task: Task
     classes: tuple[str, ...]
     label: str
     read: Reading
@@ -170,53 +161,6 @@ class Form:
         """Return the fitted numbers."""
         return self.preparation.arrays()
 
-    @classmethod
-    def of(cls, form: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
-        """Return the form that :meth:`as_json` and :meth:`arrays` gave.
-
-        Raises
-        ------
-        Unfit
-            If this is not such a form, or of another version.
-        """
-        version = form.get("format")
-        if version != VERSION:
-            raise Unfit("predict.form.version", version=repr(version), readable=VERSION)
-        try:
-            read = cls._of(form, arrays)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise Unfit("predict.form.incomplete", reason=repr(error)) from None
-        _check(read, form["n_inputs"])
-        return read
-
-    @classmethod
-    def _of(cls, form: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Self:
-        read, seen = form["read"], form["seen"]
-        return cls(
-            **{name: form[name] for name in ("study", "plan", "task", "label")},
-            classes=tuple(form["classes"]),
-            read=Reading(
-                names=tuple(read["names"]),
-                encoding=read["encoding"],
-                separator=read["separator"],
-                missing=tuple(read["missing"]),
-            ),
-            columns=tuple(map(_column, form["columns"])),
-            dates=tuple(
-                Dated(date["column"], tuple(date["parts"]), date["since"])
-                for date in form["dates"]
-            ),
-            copied=tuple(form["copied"]),
-            pixels=tuple(form["pixels"]),
-            images=None if form["images"] is None else Images(**form["images"]),
-            seen=Seen(
-                numbers={k: (low, high) for k, (low, high) in seen["numbers"].items()},
-                gaps=tuple(seen["gaps"]),
-                levels={k: tuple(levels) for k, levels in seen["levels"].items()},
-            ),
-            preparation=Preparation.of(form["preparation"], arrays),
-        )
-
 
 def _without_defaults(column: Column) -> dict[str, Any]:
     """Return a column without its empty attributes; thousands of pixels are then short."""
@@ -225,40 +169,3 @@ def _without_defaults(column: Column) -> dict[str, Any]:
         for key, value in asdict(column).items()
         if value or key in ("name", "kind", "role")
     }
-
-
-def _column(form: dict[str, Any]) -> Column:
-    units = {"units": tuple(form.get("units", ()))}
-    return Column(**{"spellings": {}, **form, **units})
-
-
-def _check(form: Form, n_inputs: int) -> None:
-    """Refuse a form whose parts do not fit together.
-
-    Raises
-    ------
-    Unfit
-        If arrays have not the sizes that the form needs, or a number is not finite.
-    """
-    preparation, p = form.preparation, len(form.preparation.numeric)
-    for name, array in preparation.arrays().items():
-        if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
-            kind, n_axes = str(array.dtype), array.ndim
-            raise Unfit("predict.form.array", array=name, dtype=kind, n_axes=n_axes)
-        if name not in ("low", "high") and not np.isfinite(array).all():
-            raise Unfit("predict.form.not_finite", array=name)
-    for name in ("fill", "low", "high", "centre", "scale"):
-        if getattr(preparation.scaling, name).shape != (p,):
-            raise Unfit("predict.form.array_length", array=name, n=p)
-    if (
-        preparation.indicated.size
-        and not 0 <= preparation.indicated.min() <= preparation.indicated.max() < p
-    ):
-        raise Unfit("predict.form.indicated")
-    for text in preparation.texts:
-        if text.projection.shape != (len(text.terms), len(text.centre)):
-            raise Unfit("predict.form.terms", column=text.column)
-    if preparation.n_inputs != n_inputs:
-        raise Unfit(
-            "predict.form.inputs", n_made=preparation.n_inputs, n_declared=n_inputs
-        )

@@ -12,6 +12,15 @@ SHORTEST, LONGEST = 2, 4  # characters of a term
 
 
 @dataclass(frozen=True)
+class TextForm:
+    """What JSON holds of a fitted text column."""
+
+    column: str
+    terms: tuple[str, ...]
+    indicated: bool
+
+
+@dataclass(frozen=True)
 class Text:
     """A fitted text column, with t terms and k axes.
 
@@ -40,16 +49,16 @@ class Text:
     indicated: bool
 
     @classmethod
-    def of(cls, form: dict[str, Any], arrays: dict[str, NDArray[Any]], at: str) -> Self:
+    def of(cls, form: TextForm, arrays: dict[str, NDArray[Any]], at: str) -> Self:
         """Return the column that a form describes, with its arrays, whose names begin with ``at``."""
         return cls(
-            column=form["column"],
-            terms=tuple(form["terms"]),
+            column=form.column,
+            terms=form.terms,
             idf=arrays[f"{at}idf"],
             projection=arrays[f"{at}projection"],
             centre=arrays[f"{at}centre"],
             scale=arrays[f"{at}scale"],
-            indicated=form["indicated"],
+            indicated=form.indicated,
         )
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assay.predict.schema import Form
+from assay.predict.stored_form import form_of
 from assay.predict.tables import open_table
 from assay.preprocess.schema import both_ways, columns_needed, label_in_words
 from assay.store.store import Store
@@ -103,7 +103,7 @@ def test_what_is_predicted_is_said_in_words(target, task, said, tmp_path):
 
 
 def test_rows_come_to_the_same_inputs_by_both_ways(made):
-    form = Form.of(json.loads(json.dumps(made.form.as_json())), made.form.arrays())
+    form = form_of(json.loads(json.dumps(made.form.as_json())), made.form.arrays())
     trained, applied = both_ways(made.plan, form, made.preparation, table(), 70)
 
     assert trained.shape == (70, made.preparation.n_inputs)

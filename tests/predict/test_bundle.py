@@ -10,14 +10,19 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from assay.errors import DataRefused, StudyError
+from assay.networks.to_onnx import as_onnx
 from assay.predict import Bundle
-from assay.predict.network import check_graph
-from assay.predict.schema import Form
+from assay.predict.network import Network
+from assay.predict.onnx_file import graph_in
+from assay.predict.operators import values_a_row
+from assay.predict.stored_form import form_of
+from assay.predict.unfit import Unfit
 from tests.bundle_factories import FILES, make_bundle, packed, rewrite
 from tests.factories import make_table
+from tests.net_factories import IMAGES, SHAPES, members_of
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +108,7 @@ def test_columns_of_different_lengths_and_missing_ones_are_refused(made):
 
 def test_a_form_comes_back_from_json_and_arrays(made):
     form = made.form
-    again = Form.of(json.loads(json.dumps(form.as_json())), form.arrays())
+    again = form_of(json.loads(json.dumps(form.as_json())), form.arrays())
 
     assert json.dumps(again.as_json()) == json.dumps(form.as_json())
 
@@ -179,7 +184,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(made, name):
     ("content", "said"),
     [
         ("{", "is damaged"),
-        ("[]", "is damaged"),
+        ("[]", "has format None"),
         ('{"format": 1, "files": {"net.onnx": {"size": "1", "sha256": ""}}}', "is damaged"),
         ('{"format": 2, "files": {}}', "has format 2, and this program reads format 1"),
     ],
@@ -212,16 +217,41 @@ def form_with(made, **changed):
     [
         ({"format": 9}, "its format is 9, and this program reads 1"),
         ({"n_inputs": 99}, "but declares 99"),
-        ({"columns": [{"name": "height"}]}, "not complete"),
-        ({"preparation": {}}, "not complete"),
-        ({"seen": None}, "not complete"),
-        ({"classes": ["only"]}, "do not fit together"),
+        ({"columns": [{"name": "height"}]}, r"columns\[0\] has no key 'kind'"),
+        ({"columns": [{"name": "height", "kind": "x", "role": "number"}]}, r"columns\[0\].kind cannot be 'x'"),
+        ({"preparation": {}}, "preparation has no key 'numeric'"),
+        ({"seen": None}, "seen cannot be None"),
+        ({"seen": {"numbers": {"height": [0, 10**400]}, "gaps": [], "levels": {}}}, "seen.numbers.* cannot be 1000"),
+        ({"seen": {"numbers": {"town": [0, 1]}, "gaps": [], "levels": {}}}, "needs a column 'town' of another kind"),
+        ({"further": 1}, "the whole has the unknown key 'further'"),
+        ({"copied": ["a\nb"]}, r"'a\\nb' cannot be a name"),
+        ({"classes": ["no", "\ud800"]}, "classes holds what are no characters"),
+        ({"classes": ["only"]}, "does not have 1 classes"),
+        ({"classes": ["a", "b", "c"]}, "outputs, and prep.json describes . and 3"),
     ],
-)
+)  # fmt: skip
 def test_a_form_that_does_not_fit_is_refused(made, changed, said):
     rewrite(made, lambda files: files | form_with(made, **changed))
 
     with pytest.raises(DataRefused, match=said):
+        made.opened()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[" * 100_000, "is not JSON"),
+        (b'{"a": 1, "a": 2}', "has the key 'a' twice"),
+        (b"9" * 5000, "is not JSON"),
+        (b"\xff", "is not JSON"),
+        (b"[]", "its format is None|is not a suite"),
+    ],
+)
+@pytest.mark.parametrize("name", ["prep.json", "suite.json"])
+def test_json_that_means_nothing_or_two_things_is_refused(made, name, content, said):
+    rewrite(made, lambda files: files | {name: content})
+
+    with pytest.raises(DataRefused, match=f"{name} is damaged .*{said}"):
         made.opened()
 
 
@@ -230,12 +260,20 @@ def test_arrays_of_objects_of_wrong_sizes_and_beyond_their_file_are_refused(made
     huge = packed(arrays)
     at = huge.index(b"'shape': (2,)")
     for content, said in (
-        (packed(arrays | {"fill": np.array([1.0])}), "does not have 2 numbers"),
+        (
+            packed(arrays | {"fill": np.array([1.0])}),
+            "array fill cannot be float64 \\(1,\\)",
+        ),
         (packed(arrays | {"fill": np.array([np.nan, 1.0])}), "holds NaN or infinity"),
-        (packed({k: v for k, v in arrays.items() if k != "fill"}), "not complete"),
-        (huge[:at] + b"'shape': (9" + huge[at + 11 :], "cannot be read|announces"),
-        (b"no archive", "cannot be read"),
-        (pickled(arrays), "does not hold plain numbers"),
+        (packed({k: v for k, v in arrays.items() if k != "fill"}), "no array 'fill'"),
+        (
+            packed(arrays | {"more": np.zeros(1)}),
+            "no array 'more', or has it without need",
+        ),
+        (packed(arrays | {"scale": np.zeros(2)}), "or a spread of 0"),
+        (huge[:at] + b"'shape': (9" + huge[at + 11 :], "not an archive|announces"),
+        (b"no archive", "not an archive of arrays"),
+        (pickled(arrays), "array evil cannot be object"),
     ):
         rewrite(made, lambda files, content=content: files | {"prep.npz": content})
         with pytest.raises(DataRefused, match=said):
@@ -250,74 +288,124 @@ def pickled(arrays) -> bytes:
 
 def graph(n_inputs=3, weight=0.0, **changed) -> onnx.ModelProto:
     """A network of one product, with changes to its node."""
-    size = [n_inputs, 2]
-    kernel = helper.make_tensor("w", TensorProto.FLOAT, size, [weight] * n_inputs * 2)
+    kernel = np.full((n_inputs, 2), weight, np.float32)
     node = helper.make_node("MatMul", ["features", "w"], ["predictions"], **changed)
     described = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n_rows", size])
         for name, size in (("features", n_inputs), ("predictions", 2))
     ]
-    made = helper.make_graph([node], "g", described[:1], described[1:], [kernel])
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)  # fmt: skip
+    made = helper.make_graph(
+        [node],
+        "assay",
+        described[:1],
+        described[1:],
+        [numpy_helper.from_array(kernel, "w")],
+    )
+    return helper.make_model(
+        made,
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+        producer_name="assay",
+    )
 
 
 def external(model: onnx.ModelProto) -> onnx.ModelProto:
     tensor = model.graph.initializer[0]
-    tensor.ClearField("float_data")
+    tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", "../secret"
     return model
 
 
-def nested(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Numbers in another file, inside a branch."""
-    inner = external(graph()).graph
-    branch = helper.make_node("If", ["features"], ["y"], then_branch=inner, else_branch=inner)  # fmt: skip
-    model.graph.node.append(branch)
+def before(operator: str, *constants: np.ndarray, **attributes) -> onnx.ModelProto:
+    """The network with a node before its own."""
+    model = graph()
+    names = [f"c{number}" for number in range(len(constants))]
+    model.graph.initializer.extend(map(numpy_helper.from_array, constants, names))
+    model.graph.node.insert(
+        0, helper.make_node(operator, ["features", *names], ["x"], **attributes)
+    )
+    model.graph.node[1].input[0] = "x"
     return model
 
 
-def with_function(model: onnx.ModelProto) -> onnx.ModelProto:
-    model.functions.append(helper.make_function("d", "f", [], [], [], [helper.make_opsetid("", 17)]))  # fmt: skip
+def looped() -> onnx.ModelProto:
+    """As many turns as there can be, in standard operators."""
+    body = helper.make_graph([helper.make_node("Identity", ["c"], ["d"])], "b", [], [])
+    model = before("Loop", np.array(2**62), body=body)
+    model.graph.node[0].input[:] = ["c0", "", "features"]
     return model
 
 
-def with_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    model.opset_import.append(helper.make_opsetid("com.evil", 1))
+def changed(change) -> onnx.ModelProto:
+    model = graph()
+    change(model)
     return model
 
 
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [
-        (external(graph()), "numbers in another file"),
-        (nested(graph()), "numbers in another file"),
-        (graph(domain="com.evil"), "operators of com.evil"),
-        (with_opset(graph()), "operators of com.evil"),
-        (with_function(graph()), "functions or training steps"),
-    ],
-)
-def test_a_network_that_leads_elsewhere_is_refused_before_any_runtime_sees_it(
-    made, model, said
-):
-    content = model.SerializeToString()
-    with pytest.raises(DataRefused, match=said):
-        check_graph(content, "net.onnx")
+def ever_wider() -> onnx.ModelProto:
+    """Each node is small in the file, and twice as wide as the one before."""
+    model, nodes = graph(), []
+    for number in range(60):
+        name = f"w{number - 1}" if number else "features"
+        nodes.append(helper.make_node("Concat", [name, name], [f"w{number}"], axis=1))
+    nodes += model.graph.node
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+WHOLE = np.array([0, 2**40])
+HOSTILE = {
+    "numbers in another file": (lambda: external(graph()), "field 1[34] of its tensor"),
+    "operators of others": (lambda: graph(domain="com.evil"), "field 7 of its node"),
+    "an opset of others": (lambda: changed(lambda m: m.opset_import.append(helper.make_opsetid("com.evil", 1))), "field 8 of its model"),
+    "another opset": (lambda: changed(lambda m: setattr(m.opset_import[0], "version", 18)), "it has opset 18"),
+    "a function": (lambda: changed(lambda m: m.functions.append(helper.make_function("d", "f", [], [], [], []))), "field 25 of its model"),
+    "metadata": (lambda: changed(lambda m: helper.set_model_props(m, {"ort_config": "{}"})), "field 14 of its model"),
+    "a loop": (looped, "field 6 of its attribute"),
+    "60 GB of zeros": (lambda: before("ConstantOfShape"), "it has 'ConstantOfShape'"),
+    "tiles": (lambda: before("Tile", WHOLE), "it has 'Tile'"),
+    "rows made of one": (lambda: before("Reshape", WHOLE), "'x' cannot be computed from the shapes"),
+    "rows left out": (lambda: before("Reshape", np.array([3])), "'x' cannot be computed"),
+    "another axis": (lambda: before("Softmax", axis=0), r"it has Softmax {'axis': 0}"),
+    "an attribute of no use": (lambda: graph(note="x"), "field 4 of its attribute"),
+    "numbers that are none": (lambda: graph(weight=np.nan), "constant 'w' does not hold"),
+    "a constant of no use": (lambda: changed(lambda m: m.graph.initializer.append(numpy_helper.from_array(np.ones(1), "u"))), "constant 'u'"),
+    "a constant used twice": (lambda: changed(lambda m: m.graph.node.append(m.graph.node[0])), "'w' is used, but"),
+    "nodes ever wider": (ever_wider, "takes more than 134,217,728 numbers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_network_that_assay_does_not_write_is_refused_before_a_runtime_sees_it(made, hostile):  # fmt: skip
+    make, said = HOSTILE[hostile]
+    content = make().SerializeToString()
+    with pytest.raises(Unfit, match=said):
+        values_a_row(graph_in(content))
     rewrite(made, lambda files: files | {"net.onnx": content})
-    with pytest.raises(DataRefused, match=said):
+    with pytest.raises(DataRefused, match=rf"net.onnx is damaged or was not .*{said}"):
         made.opened()
 
 
-def test_a_plain_network_of_another_size_or_name_is_refused(made):
-    check_graph(graph().SerializeToString(), "net.onnx")
+@pytest.mark.parametrize("shape", [*SHAPES, *IMAGES], ids=str)
+def test_every_network_that_assay_writes_is_one_that_it_reads(shape):
+    for n_members in (1, 3):
+        graph_read = graph_in(as_onnx(members_of(shape, n_members)))
+        assert (graph_read.n_inputs, graph_read.n_outputs) == (shape.n_inputs, shape.n_outputs)  # fmt: skip
+        assert values_a_row(graph_read) > shape.n_inputs
+
+
+def test_a_network_of_another_size_or_name_is_refused(made):
+    Network(graph().SerializeToString())
     rewrite(made, lambda files: files | {"net.onnx": graph().SerializeToString()})
-    with pytest.raises(DataRefused, match="do not fit together: its network has 3 inputs"):  # fmt: skip
+    with pytest.raises(DataRefused, match="it has 3 inputs and 2 outputs"):
         made.opened()
     other = graph()
     other.graph.input[0].name = other.graph.node[0].input[0] = "x"
     rewrite(made, lambda files: files | {"net.onnx": other.SerializeToString()})
-    with pytest.raises(DataRefused, match="it takes x and gives predictions"):
+    with pytest.raises(DataRefused, match="its 'x' is not features"):
         made.opened()
 
 
@@ -326,8 +414,8 @@ def test_bytes_that_are_no_network_are_refused_in_a_sentence(noise, at):
     content = graph().SerializeToString()
     damaged = content[:at] + noise + content[at + len(noise) :]
     for one in (noise, damaged, content[:at]):
-        with contextlib.suppress(DataRefused):  # nothing else may come of it
-            check_graph(one, "net.onnx")
+        with contextlib.suppress(Unfit):  # nothing else may come of it
+            values_a_row(graph_in(one))
 
 
 def test_predictions_that_are_no_numbers_are_refused(made):

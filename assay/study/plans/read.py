@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from assay.formats.checks import Separator
+from assay.formats.encoding import Codec
 from assay.store.records import Record
 from assay.study.invalid import Invalid
 from assay.study.plans.columns import ImagePlan
@@ -21,22 +23,8 @@ class ReadPlan(Record):
     sheet: Words | None = Field(
         default=None, description="The sheet of a workbook that holds several."
     )
-    encoding: (
-        Literal[
-            "utf-8",
-            "utf-16",
-            "cp949",
-            "euc-kr",
-            "cp1252",
-            "iso-8859-1",
-            "shift_jis",
-            "gb18030",
-        ]
-        | None
-    ) = Field(default=None, description="Default: detected.")
-    separator: Literal[",", "\t", ";", "|"] | None = Field(
-        default=None, description="Default: detected."
-    )
+    encoding: Codec | None = Field(default=None, description="Default: detected.")
+    separator: Separator | None = Field(default=None, description="Default: detected.")
     missing: tuple[Words, ...] = Field(
         default=(), description="Further texts read as missing, such as Unrated."
     )
