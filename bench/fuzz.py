@@ -94,7 +94,7 @@ def run_case(kind: str, number: int, seed: int, folder: Path) -> tuple[str, str]
 def _judged(text: str, folder: Path) -> tuple[str, str]:
     if "\n" in text or not text.endswith((".", ")", "?")) or len(text) > 1000:
         return "unclear", text
-    ours = (str(folder / name) for name in ("study.toml", "bundle"))
+    ours = (str(folder / name) for name in ("study.toml", "bundle", "rows.jsonl"))
     inside = str(folder) in text.removeprefix(next(filter(text.startswith, ours), ""))
     return ("unclear", text) if inside else ("refused", text)
 

@@ -211,7 +211,8 @@ def _other_attribute(model: onnx.ModelProto, draw: random.Random) -> None:
 
 
 def _other_constant(model: onnx.ModelProto, draw: random.Random) -> None:
-    constant = draw.choice(model.graph.initializer)
+    here = [c for c in model.graph.initializer if c.HasField("raw_data") and not c.external_data]  # fmt: skip
+    constant = draw.choice(here)
     array = numpy_helper.to_array(constant)
     big = draw.choice([0, -1, 1, 2**20, 2**31, 2**62])
     if array.dtype == np.int64:

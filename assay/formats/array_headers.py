@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from math import prod
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,17 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused
-from assay.formats.checks import Named, pixel_names, shown
-from assay.formats.limits import MAX_UNPACKED_BYTES, check_shape, too_much_unpacked
+from assay.formats.checks import Named, pixel_names, shown, some_of
+from assay.formats.limits import (
+    MAX_COLUMNS,
+    MAX_UNPACKED_BYTES,
+    check_shape,
+    too_much_unpacked,
+)
 
+MAX_RATIO = 100  # of what arrays unpack to to what the file has
+_FREE_BYTES = 64 * 1024**2  # whatever the file has
+_EMPTY_BYTES = 8  # in memory, of a text that has none in the file
 _KINDS = "biufU"
 UNREADABLE = (
     ValueError,
@@ -52,12 +61,17 @@ def heads_of(archive: zipfile.ZipFile, source: Named) -> Iterator[tuple[str, Hea
         If a member is not an array, has another's name, or holds fields.
     """
     members = [member for member in archive.namelist() if not member.endswith("/")]
+    if len(members) > MAX_COLUMNS:
+        n = {"n_columns": len(members), "most": MAX_COLUMNS}
+        raise DataRefused("formats.too_many_columns", file=source.name, **n)
+    seen: set[str] = set()
     for member in members:
         name = member.removesuffix(".npy")
-        if name == member or not name.isprintable() or members.count(member) > 1:
+        if name == member or not name.isprintable() or member in seen:
             raise DataRefused(
                 "formats.not_an_array", file=source.name, member=shown(member)
             )
+        seen.add(member)
         with archive.open(member) as file:
             head, _ = head_in(file, name, source)
         yield name, head
@@ -87,6 +101,7 @@ def check_heads(heads: Mapping[str, Head], source: Named) -> int:
     for name, head in heads.items():
         _check_type(name, head.dtype, source)
         _check_axes(name, head, source)
+    _check_claim(heads, source)
     n_rows = _common_length(heads, source)
     _check_one_of_images(heads, source)
     n_columns = sum(prod(head.shape[1:]) for head in heads.values())
@@ -106,7 +121,7 @@ def _check_type(name: str, dtype: np.dtype[Any], source: Named) -> None:
 
 
 def _check_axes(name: str, head: Head, source: Named) -> None:
-    """Refuse a shape that is no table or stack of images, or takes too much memory."""
+    """Refuse a shape that is no table or stack of images."""
     shape, dtype = head
     if any(n < 0 for n in shape) or not 1 <= len(shape) <= 4:
         raise DataRefused(
@@ -120,8 +135,20 @@ def _check_axes(name: str, head: Head, source: Named) -> None:
             shape=size_of(shape),
             dtype=str(dtype),
         )
-    if prod(shape) * dtype.itemsize > MAX_UNPACKED_BYTES:
+
+
+def _check_claim(heads: Mapping[str, Head], source: Named) -> None:
+    """Refuse arrays that unpack to more than a limit, or to far more than a small file has."""
+    claimed = sum(
+        prod(shape) * (dtype.itemsize or _EMPTY_BYTES)
+        for shape, dtype in heads.values()
+    )
+    if claimed > MAX_UNPACKED_BYTES:
         raise too_much_unpacked(source, MAX_UNPACKED_BYTES)
+    n_bytes = Path(source.path).stat().st_size
+    if claimed > max(_FREE_BYTES, MAX_RATIO * n_bytes):
+        sizes = {"claimed": claimed, "n_bytes": n_bytes, "most": MAX_RATIO}
+        raise DataRefused("formats.arrays_of_blanks", file=source.name, **sizes)
 
 
 def _common_length(heads: Mapping[str, Head], source: Named) -> int:
@@ -131,7 +158,7 @@ def _common_length(heads: Mapping[str, Head], source: Named) -> int:
         raise DataRefused(
             "formats.array_lengths",
             file=source.name,
-            lengths=tuple(f"{name} {length}" for name, length in lengths.items()),
+            lengths=some_of([f"{n} {length}" for n, length in lengths.items()], 8),
         )
     return next(iter(lengths.values()), 0)
 

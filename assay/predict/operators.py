@@ -1,7 +1,8 @@
 """The operators of a bundle's network: which there are, and what shape comes of which shapes.
 
 One axis of every value is that of the rows. All others have lengths that the file alone decides, so that
-what a network takes is bounded before any runtime sees it.
+what a network takes is bounded before any runtime sees it: no value can grow step by step, for columns are
+joined once, and numbers combined with a constant are as many as one of both has.
 """
 
 import re
@@ -18,17 +19,32 @@ from assay.predict.onnx_file import INPUT, OUTPUT, Graph, Node
 from assay.predict.unfit import Unfit
 
 ROWS = -1  # the length of the axis of rows, which only a table has
-MOST_VALUES = 2**27  # of a row, in all nodes
+MOST_VALUES = 2**26  # of a row, in all nodes
 MOST_PRODUCTS = 2**32  # of a row
+_LONGEST_SIDE = 64  # of an image
 Shape = tuple[int, ...]
 Attributes = Mapping[str, float | int | tuple[int, ...]]
 
 
 class Operand(NamedTuple):
-    """An input of a node: its shape and, of a constant, its numbers."""
+    """An input of a node.
+
+    Attributes
+    ----------
+    numbers
+        Of a constant.
+    joined
+        0: nothing was joined on the way to it; 1: columns were; 2: members were.
+    """
 
     shape: Shape
     numbers: NDArray[Any] | None = None
+    joined: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has, of a row."""
+        return abs(prod(self.shape))
 
     @property
     def letter(self) -> str:
@@ -58,16 +74,17 @@ def values_a_row(graph: Graph) -> int:
     n_values, n_products = graph.n_inputs, 0
     for node in graph.nodes:
         operands = [_operand(name, known, constants) for name in node.inputs]
-        shape = _shape(node, operands)
+        made = _made(node, operands)
         if not node.output or node.output in known or node.output in graph.constants:
             raise Unfit("predict.graph.twice", name=shown(node.output))
-        known[node.output] = Operand(shape)
-        n_values += abs(prod(shape))
-        n_products += abs(prod(shape)) * _terms(node, operands)
+        known[node.output] = made
+        n_values += made.size
+        n_products += made.size * _terms(node, operands)
         if n_values > MOST_VALUES or n_products > MOST_PRODUCTS:
             most = {"most": MOST_VALUES, "most_products": MOST_PRODUCTS}
             raise Unfit("predict.graph.too_large", **most)
-    if known.get(OUTPUT) != Operand((ROWS, graph.n_outputs)) or constants:
+    output = known.get(OUTPUT)
+    if output is None or output.shape != (ROWS, graph.n_outputs) or constants:
         raise Unfit("predict.graph.not_whole")
     return n_values
 
@@ -82,7 +99,8 @@ def _operand(
     return operand
 
 
-def _shape(node: Node, operands: list[Operand]) -> Shape:
+def _made(node: Node, operands: list[Operand]) -> Operand:
+    """Return what a node makes of its inputs."""
     operator = OPERATORS.get(node.operator)
     if operator is None:
         raise Unfit("predict.graph.foreign", what=shown(node.operator))
@@ -99,7 +117,10 @@ def _shape(node: Node, operands: list[Operand]) -> Shape:
         raise Unfit(
             "predict.graph.shapes", node=shown(node.output), shapes=shapes
         ) from None
-    return shape
+    joined = max(operand.joined for operand in operands)
+    if node.operator == "Concat":
+        joined = 1 if node.attributes["axis"] == 1 else 2
+    return Operand(shape, None, joined)
 
 
 def _must(fits: bool) -> None:
@@ -128,11 +149,13 @@ def _clipped(value: Operand, low: Operand, high: Operand) -> Shape:
 
 
 def _broadcast(one: Operand, other: Operand) -> Shape:
+    """Return the shape of numbers combined one by one; no more of them than the larger operand has."""
     lengths = []
     pairs = zip_longest(reversed(one.shape), reversed(other.shape), fillvalue=1)
     for m, n in pairs:
         _must(m == n or 1 in (m, n))
         lengths.append(n if m == 1 else m)
+    _must(abs(prod(lengths)) == max(one.size, other.size))
     return tuple(reversed(lengths))
 
 
@@ -145,9 +168,12 @@ def _product(value: Operand, kernel: Operand, *biases: Operand) -> Shape:
 
 
 def _joined(*parts: Operand, axis: int) -> Shape:
+    """Return the shape of two columns, or of all members, side by side; each once on the way to a value."""
     shapes = [list(part.shape) for part in parts]
-    length = sum(shape[axis] for shape in shapes)
+    _must(len(parts) == 2 or axis == 0)
+    _must(all(part.joined < 2 - axis for part in parts))
     _must(all(shape[axis] != ROWS for shape in shapes))
+    length = sum(shape[axis] for shape in shapes)
     for shape in shapes:
         shape[axis] = length
     _must(all(shape == shapes[0] for shape in shapes))
@@ -185,7 +211,8 @@ def _transposed(value: Operand, *, perm: tuple[int, ...]) -> Shape:
 
 def _convolved(maps: Operand, kernel: Operand, **_: object) -> Shape:
     n_rows, n_in, height, width = maps.shape
-    _must(n_rows == ROWS and kernel.shape[1:] == (n_in, 3, 3))
+    _must(n_rows == ROWS and max(height, width) <= _LONGEST_SIDE)
+    _must(kernel.shape[1:] == (n_in, 3, 3))
     return (ROWS, kernel.shape[0], height, width)
 
 

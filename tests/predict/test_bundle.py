@@ -356,6 +356,21 @@ def ever_wider() -> onnx.ModelProto:
     return model
 
 
+def many_maps() -> onnx.ModelProto:
+    """A small image and a kernel of few numbers, that give many."""
+    model, kernel = graph(64 * 64), np.zeros((17_000, 1, 3, 3), np.float32)
+    sizes = np.array([0, 64, 64, 1])
+    model.graph.initializer.extend(map(numpy_helper.from_array, (sizes, kernel), "sk"))
+    nodes = [
+        helper.make_node("Reshape", ["features", "s"], ["pixels"]),
+        helper.make_node("Transpose", ["pixels"], ["image"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["image", "k"], ["maps"], pads=[1, 1, 1, 1]),
+    ]
+    for node in reversed(nodes):
+        model.graph.node.insert(0, node)
+    return model
+
+
 WHOLE = np.array([0, 2**40])
 HOSTILE = {
     "numbers in another file": (lambda: external(graph()), "field 1[34] of its tensor"),
@@ -374,7 +389,9 @@ HOSTILE = {
     "numbers that are none": (lambda: graph(weight=np.nan), "constant 'w' does not hold"),
     "a constant of no use": (lambda: changed(lambda m: m.graph.initializer.append(numpy_helper.from_array(np.ones(1), "u"))), "constant 'u'"),
     "a constant used twice": (lambda: changed(lambda m: m.graph.node.append(m.graph.node[0])), "'w' is used, but"),
-    "nodes ever wider": (ever_wider, "takes more than 134,217,728 numbers"),
+    "nodes ever wider": (ever_wider, "'w1' cannot be computed from the shapes"),
+    "numbers combined to more": (lambda: before("Add", np.ones((5, 1), np.float32)), "'x' cannot be computed"),
+    "too many numbers": (many_maps, "a row takes more than 67,108,864 numbers"),
 }  # fmt: skip
 
 

@@ -32,10 +32,13 @@ from assay.formats.checks import (
     check_header,
     first_line,
     row_number,
+    some_of,
     words_remark,
 )
 from assay.study.sources import Source
 from assay.wording import Sentence
+
+_N_SHOWN = 8  # arrays of an archive, in a remark
 
 
 def read_arrays(source: Source) -> Table:
@@ -66,12 +69,12 @@ def read_arrays(source: Source) -> Table:
         frame.columns = pd.Index(source.read.names)
     check_header(list(map(str, frame.columns)), source)
     need_rows(len(frame), n_rows, source)
-    arrays = tuple(
+    arrays = [
         Sentence.of("readers.array", name=name, size=size_of(head.shape))
         for name, head in heads.items()
-    )
+    ]
     remarks: tuple[Remark, ...] = (
-        Sentence.of("readers.arrays", arrays=arrays),
+        Sentence.of("readers.arrays", arrays=some_of(arrays, _N_SHOWN)),
         *words_remark(source.read.missing),
     )
     return sampled(blank_words(frame, source), remarks, source)
