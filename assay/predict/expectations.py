@@ -278,7 +278,7 @@ def _bound(column: Column, value: Any) -> Any:
             return moment
     numeric = column.kind in ("number", "whole") and column.role == "number"
     if numeric and isinstance(value, int | float):
-        return value
+        return float(value)
     kind = Sentence.of(f"predict.kind.{column.kind}")
     raise _NotAsked(
         "predict.rule.bound", column=cut(column.name), kind=kind, bound=shown(value)
