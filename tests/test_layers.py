@@ -40,7 +40,7 @@ OWNERS = {
     "keras": {"assay.networks.to_keras"},
     "keras_tuner": {"assay.models.search"},
     "onnx": {"assay.networks.to_onnx"},
-    "onnxruntime": {"assay.networks.export", "assay.predict.network"},
+    "onnxruntime": {"assay.predict.network"},
     "PIL": {"assay.formats.image_files", "assay.report.examples"},
     "python_calamine": {"assay.formats.excel_worker"},
 }

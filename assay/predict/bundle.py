@@ -14,7 +14,7 @@ from assay.formats.checks import cut, some_of
 from assay.predict.decoding import json_in
 from assay.predict.expectations import Rules, rules_of
 from assay.predict.features import features
-from assay.predict.manifest import CARD, Verified, verified
+from assay.predict.manifest import Verified, verified
 from assay.predict.network import Network
 from assay.predict.parsing import Cells, Chunk, Words, typed
 from assay.predict.schema import Form
@@ -56,7 +56,6 @@ class Bundle:
     ) -> None:
         self.form, self.network, self.rules = form, network, rules
         self.manifest, self.folder = verified.manifest, verified.folder
-        self.card = verified.contents.get(CARD, b"").decode(errors="replace")
         self._words = Words(form.read.missing)
 
     @classmethod

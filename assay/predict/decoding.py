@@ -59,31 +59,29 @@ def _decoded(kind: Any, value: Any, at: str) -> Any:
         return _instance(kind, value, at)
     if origin in (Union, UnionType):  # of something and None
         return None if value is None else _decoded(args[0], value, at)
-    if origin is Literal:
-        fits = any(type(value) is type(arg) and value == arg for arg in args)
-    elif origin is tuple and isinstance(value, list):
+    if origin is tuple and isinstance(value, list):
         kinds = args[:1] * len(value) if args[-1] is ... else args
         if len(kinds) == len(value):
             return tuple(_items(kinds, value, at))
-        fits = False
-    elif origin is Mapping and isinstance(value, dict):
+    if origin is Mapping and isinstance(value, dict):
         keys = _items(args[:1] * len(value), list(value), at)
         inner = _items(args[1:] * len(value), list(value.values()), at)
         return dict(zip(keys, inner, strict=True))
-    elif kind is float:
-        fits = type(value) in (int, float) and _is_finite(value)
-        value = float(value) if fits else value
-    elif kind is int:
-        fits = type(value) is int and abs(value) < _MOST
-    else:
-        fits = type(value) is kind and (kind is not str or _is_text(value))
-    if not fits:
-        raise Unfit(
-            "predict.form.value",
-            at=at or Sentence.of("predict.form.it"),
-            value=shown(value),
-        )
-    return value
+    if not _fits(kind, value):
+        where = at or Sentence.of("predict.form.it")
+        raise Unfit("predict.form.value", at=where, value=shown(value))
+    return float(value) if kind is float else value
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    """Return whether a value is one of a plain type, or of those that a ``Literal`` lists."""
+    if get_origin(kind) is Literal:
+        return any(type(value) is type(arg) and value == arg for arg in get_args(kind))
+    if kind is float:
+        return type(value) in (int, float) and _is_finite(value)
+    if kind is int:
+        return type(value) is int and abs(value) < _MOST
+    return type(value) is kind and (kind is not str or _is_text(value))
 
 
 def _items(kinds: Sequence[Any], values: Sequence[Any], at: str) -> list[Any]:

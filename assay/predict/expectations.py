@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from assay.formats.checks import cut, first_line, shown
 from assay.formats.dates import check_format, moments
 from assay.formats.numbers import spelled
+from assay.formats.patterns import MAX_CPU_S, is_quick
 from assay.predict.decoding import json_in
 from assay.predict.parsing import Chunk
 from assay.predict.schema import Column, Form
@@ -39,6 +40,7 @@ _COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_LONGEST_PATTERN = 10_000
 _SEVERITIES = ("critical", "warning", "info")
 _KEYS = {"column", "column_A", "column_B", "column_list", "mostly", "row_condition", "condition_parser"}  # fmt: skip
 
@@ -315,17 +317,33 @@ def _not_in_set(columns: list[Column], *, value_set: list[Any]) -> Test:
 
 
 def _matches(columns: list[Column], *, regex: str) -> Test:
-    pattern, column = re.compile(regex), _only(columns)
-    return _of_text(column, lambda text: pattern.search(text) is not None)
+    pattern, column = _compiled(regex), _only(columns)
+    return _of_text(column, lambda text: pattern.search(text) is not None, regex)
 
 
 def _matches_not(columns: list[Column], *, regex: str) -> Test:
-    pattern, column = re.compile(regex), _only(columns)
-    return _of_text(column, lambda text: pattern.search(text) is None)
+    pattern, column = _compiled(regex), _only(columns)
+    return _of_text(column, lambda text: pattern.search(text) is None, regex)
 
 
-def _of_text(column: Column, holds: Callable[[str], bool]) -> Test:
-    """Return a test of how values are written, as pandas writes them."""
+def _compiled(regex: str) -> re.Pattern[str]:
+    """Return a pattern.
+
+    Raises
+    ------
+    ValueError
+        If it is longer than any that a person writes.
+    """
+    if len(regex) > _LONGEST_PATTERN:
+        raise ValueError(f"a pattern of {len(regex):,} characters")
+    return re.compile(regex)
+
+
+def _of_text(column: Column, holds: Callable[[str], bool], regex: str = "") -> Test:
+    """Return a test of how values are written, as pandas writes them.
+
+    ``regex`` is what it seeks: on some texts a bad pattern takes longer than anybody waits.
+    """
     if column.kind == "moment" or (column.kind == "number" and column.role != "number"):
         raise _not_of_kind(column)
 
@@ -340,6 +358,8 @@ def _of_text(column: Column, holds: Callable[[str], bool]) -> Test:
                 None if value != value else written(value) for value in values.tolist()
             ]
             values = np.array([*texts, None], dtype=object)[:-1]
+        if regex and not is_quick(regex, set(values) - {None}):
+            raise Unfit("predict.form.slow", pattern=shown(regex), seconds=MAX_CPU_S)
         return _each(values, holds)
 
     return test

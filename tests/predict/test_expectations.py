@@ -9,6 +9,7 @@ import pytest
 
 from assay.data.validate import validate_table
 from assay.errors import DataRefused
+from assay.formats import patterns
 from assay.predict.expectations import rules_of
 from assay.predict.parsing import Chunk, Words, typed
 from assay.predict.schema import Column
@@ -209,3 +210,22 @@ def test_the_suites_of_the_project_say_of_each_rule_whether_it_is_asked(made):
         ids = [load["meta"]["id"] for load in json.loads(text)["expectations"]]
 
         assert sorted([*(rule.id for rule in found.asked), *found.not_asked]) == sorted(ids)  # fmt: skip
+
+
+def test_a_pattern_that_takes_for_ever_ends_prediction_in_a_sentence(tmp_path, monkeypatch):  # fmt: skip
+    monkeypatch.setattr(patterns, "MAX_CPU_S", 1)
+    table = damaged().assign(town=["a" * 40 + "!", "a" * 40 + "?"] * 30)
+    rule = make_rule(f"{COLUMN}match_regex", "bad", "warning", column="town", regex="^(a+)+$")  # fmt: skip
+    bundle = make_bundle(tmp_path / "b", table, (rule,)).opened()
+
+    with pytest.raises(
+        DataRefused, match=r"its pattern '\^\(a\+\)\+\$' takes more than"
+    ):
+        bundle.predict({name: table[name].tolist() for name in bundle.needed})
+
+
+@pytest.mark.parametrize("regex", ["^[A-Z]{2}$", r"^\w+$", "a" * 9_999])
+def test_a_pattern_of_few_choices_is_not_tried_elsewhere(monkeypatch, regex):
+    monkeypatch.setattr(patterns, "n_sought", lambda *_: pytest.fail("a process"))
+
+    assert patterns.is_quick(regex, {"Busan", "Seoul"})

@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from assay.predict.lists import held, unpack
+from assay.predict.decoding import decoded
+from assay.predict.lists import Items, held
 from assay.preprocess.fit import fit as prepare
 from assay.preprocess.fit import unpack as prepared
 from assay.preprocess.lists import fit
@@ -63,4 +64,4 @@ def test_lists_stand_in_a_preparation_between_levels_and_texts_and_come_back():
 def test_an_item_form_comes_back():
     items = fit(CAST, PLAN)
 
-    assert unpack(items.form()) == items
+    assert decoded(Items, items.form()) == items

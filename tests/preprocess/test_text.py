@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from assay.predict.decoding import decoded
+from assay.predict.text import TextForm
 from assay.preprocess.text import Text, fit
 
 WORDS = [
@@ -147,7 +149,7 @@ def test_neither_case_nor_composition_nor_spaces_change_a_text(said):
 def test_a_fitted_column_comes_back_from_its_form_and_arrays():
     fitted, column = fit(texts(60), 6), texts(9, seed=2)
     arrays = {f"at_{name}": array for name, array in fitted.arrays().items()}
-    back = Text.of(fitted.form(), arrays, "at_")
+    back = Text.of(decoded(TextForm, fitted.form()), arrays, "at_")
 
     assert back.form() == fitted.form()
     np.testing.assert_array_equal(back.apply(column), fitted.apply(column))

@@ -98,6 +98,35 @@ def test_a_header_that_claims_terabytes_is_refused_by_its_claim(reading):
     assert "unpacks to more than the 8 GiB" in message
 
 
+@pytest.mark.parametrize("dtype", ["|b1", "<U1", "<U0"])
+def test_a_small_file_that_claims_very_much_is_refused_by_its_claim(reading, dtype):
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({10**8},), }}\n"
+    member = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+
+    message = reading.refusal(zipped({"x.npy": member}), "t.npz")
+    assert "more than 100 times as much. Save them again with numpy.savez" in message
+
+
+def test_blanks_that_a_small_file_may_hold_are_read(reading):
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, x=np.zeros((1000, 50)))
+
+    assert len(buffer.getvalue()) < 1000 * 50 * 8 / 100
+    assert reading(buffer.getvalue(), "t.npz").frame.shape == (1000, 50)
+
+
+def test_many_arrays_are_named_by_the_first(reading):
+    content = npz({f"x{number}": np.zeros(2) for number in range(12)})
+
+    assert "x7 of 2 and 4 more" in "".join(map(str, reading(content, "t.npz").remarks))
+
+
+def test_more_arrays_than_columns_are_refused_before_one_is_read(reading):
+    content = zipped({f"{number}.npy": b"" for number in range(20_001)})
+
+    assert "has 20,001 columns" in reading.refusal(content, "t.npz")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
