@@ -82,13 +82,11 @@ def exported(
         from assay.networks.to_litert import as_litert
 
         files["net.tflite"] = as_litert(members)
-    parity = {
-        name: _parity(_predicted(name, content, inputs), trained)
-        for name, content in files.items()
-    }
-    for name, comparison in parity.items():
-        if not comparison.holds:
-            sentence = comparison.sentence(name)
+    parity = {}
+    for name, content in files.items():
+        parity[name] = _parity(_predicted(name, content, inputs), trained)
+        if not parity[name].holds:
+            sentence = parity[name].sentence(name)
             raise ExportFailed(sentence.key, **sentence.values)
     return Exported(files, parity)
 
