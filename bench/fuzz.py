@@ -36,8 +36,8 @@ from assay.study.load import load
 from assay.study.plans import ImageSource
 from assay.study.sources import LocatedImages, Source, Suite
 from bench import independent, valid_files
-from bench.fuzz_requests import request_case
 from bench.fuzz_bundles import bundle_case
+from bench.fuzz_requests import request_case
 from bench.mutate import damaged, mutated
 from bench.our_reading import peak_bytes
 from bench.program import ROOT
