@@ -1,6 +1,7 @@
 """A command as a program runs it: Ctrl-C, signals, and errors in one sentence."""
 
 import errno
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # help needs none of them
     from assay.store.store import Store
     from assay.store.verdict import Verdict
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 Check = Callable[["Request"], "Verdict"]
 
 NEXT_STEPS = {  # what a person can do about a system that refuses
@@ -112,4 +114,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def say(sentence: str) -> None:
-    sys.stderr.write(sentence + "\n")
+    """Write a sentence to standard error; a control character in it, of a file's name, is spelled out."""
+    shown = _CONTROL.sub(lambda letter: f"\\x{ord(letter[0]):02x}", sentence)
+    sys.stderr.write(shown + "\n")

@@ -15,9 +15,16 @@ from pydantic import ValidationError
 from assay.errors import StudyError
 from assay.store.places import project_folder, shipped
 from assay.store.records import Record
-from assay.study.invalid import reason_of
+from assay.study.invalid import Invalid, reason_of
 from assay.study.plans import Study
 from assay.wording import Sentence
+
+_MAX_BYTES = 1024**2
+_MOST_PARTS = 64
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(
+    rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_MOST_PARTS}}}"
+)
 
 
 def load(
@@ -67,7 +74,12 @@ def locate(path: Path) -> Path:
 def _read(path: Path) -> tuple[Path, dict[str, Any]]:
     try:
         file = locate(path)
-        return file, tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        with file.open("rb") as opened:
+            content = opened.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise StudyError("study.too_large", path=str(path), most=_MAX_BYTES)
+        text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return file, _parse(text)
     except FileNotFoundError:
         raise StudyError("study.missing_file", path=str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -76,12 +88,26 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
         raise StudyError("study.no_toml", path=str(path), why=str(error)) from None
 
 
+def _parse(text: str) -> dict[str, Any]:
+    """Return what TOML declares.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        If it is no TOML, or a key has far more parts than a study's, which would take memory by their square.
+    """
+    long = _LONG_KEY.search(text)
+    if long:
+        raise Invalid("study.long_key", key=_cut(long[0]), most=_MOST_PARTS)
+    return tomllib.loads(text)
+
+
 def _parse_override(override: str) -> tuple[list[str], Any]:
     key, equals, text = override.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z0-9_.-]+", key):
         raise StudyError("study.override", override=override)
     try:
-        return key.split("."), tomllib.loads(f"value = {text}")["value"]
+        return key.split("."), _parse(f"value = {text}")["value"]
     except (ValueError, RecursionError):
         return key.split("."), text
 
@@ -126,7 +152,10 @@ def _problem(path: Path, problem: Any) -> Sentence:
     reason = reason_of(problem)
     if problem["type"] == "value_error":
         return Sentence.of("study.rule", place=_place(path, parts), reason=reason)
-    value = json.dumps(problem["input"], default=str, ensure_ascii=False)
+    try:
+        value = json.dumps(problem["input"], default=str, ensure_ascii=False)
+    except ValueError:  # a whole number of thousands of digits, written in hexadecimal
+        value = "..."
     return Sentence.of(
         "study.bound", place=place, key=key, value=_cut(value, 77), reason=reason
     )

@@ -10,6 +10,7 @@ from assay.errors import DataRefused, StudyError
 from assay.store.canonical import digest_json, digest_path
 from assay.store.code import lock_digest, program_digest
 from assay.store.places import data_folder, package_file, project_folder, shipped, shown
+from assay.store.plain_files import Unreadable, read_plain
 from assay.store.records import Digest, Record, circumstance
 from assay.study.load import locate
 from assay.study.plans import ImageSource, Plan, ReadPlan, Study
@@ -18,6 +19,7 @@ BUILT_IN = {
     "digits": "datasets/data/digits.csv.gz",
     "breast-cancer": "datasets/data/breast_cancer.csv",
 }
+_MAX_SUITE_BYTES = 16 * 1024**2
 
 
 class Suite(Record):
@@ -63,36 +65,36 @@ def suite_of(plan: Plan, beside: Path) -> Suite:
     """Read the plan's expectation suite.
 
     A name is ``expectations/NAME.json`` of the project, or else of the shipped ones. A path ends in
-    ``.json`` and starts from the study file's folder, ``beside``.
+    ``.json`` and lies in the study file's folder, ``beside``, or below it.
 
     Raises
     ------
     StudyError
-        If there is no such file, or it is not UTF-8 text.
+        If there is no such file, it leads out of its folder, or it is no regular file of UTF-8 text.
     """
-    path = (
-        beside / plan.suite
-        if plan.suite.endswith(".json")
-        else _named_suite(f"expectations/{plan.suite}.json")
-    )
+    name, folders = plan.suite, [beside]
+    if not name.endswith(".json"):
+        name = f"{name}.json"
+        folders = [project_folder() / "expectations", shipped("expectations")]
+    for folder in folders:
+        path = folder / name
+        if not _leads_inside(folder, path, "suite", plan.suite):
+            raise StudyError(
+                "study.suite.outside", suite=plan.suite, folder=shown(folder)
+            )
+        if path.exists():
+            break
+    else:
+        raise StudyError("study.suite.missing", suite=plan.suite, path=shown(path))
     try:
-        return Suite(name=path.stem, text=path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        text = read_plain(path.resolve(), _MAX_SUITE_BYTES).decode()
+    except (Unreadable, UnicodeDecodeError) as error:
+        why = error.sentence if isinstance(error, Unreadable) else str(error)
         raise StudyError(
-            "study.suite.missing", suite=plan.suite, path=shown(path)
+            "study.suite.unreadable", suite=plan.suite, path=shown(path), why=why
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(
-            "study.suite.unreadable",
-            suite=plan.suite,
-            path=shown(path),
-            why=str(error),
-        ) from None
-
-
-def _named_suite(name: str) -> Path:
-    own = project_folder() / name
-    return own if own.is_file() else shipped(name)
+    lines_end_alike = text.replace("\r\n", "\n").replace("\r", "\n")
+    return Suite(name=path.stem, text=lines_end_alike)
 
 
 def source_of(plan: Plan, data: Path | None = None, seed: int = 0) -> Source:
@@ -180,17 +182,21 @@ def _under(folder: Path, name: str, key: str) -> Path:
     """Return a path inside the data folder; neither dots nor links may lead out of it."""
     _need_no_address(name, key)
     path = folder / name
-    try:
-        inside = path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a bad name
-        raise StudyError(
-            "study.source.bad_name", key=key, name=name, why=str(error)
-        ) from None
-    if not inside:
+    if not _leads_inside(folder, path, key, name):
         raise StudyError(
             "study.source.outside", key=key, name=name, folder=shown(folder)
         )
     return path
+
+
+def _leads_inside(folder: Path, path: Path, key: str, name: str) -> bool:
+    """Return whether neither dots nor links in a path lead out of a folder."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a bad name
+        raise StudyError(
+            "study.source.bad_name", key=key, name=name, why=str(error)
+        ) from None
 
 
 def _need_no_address(name: str, key: str) -> None:

@@ -108,6 +108,28 @@ def test_a_file_that_is_no_study_is_refused(tmp_path, content, said):
     assert said in refusal(path)
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["a" + ".a" * 100_000 + " = 1", "x = {a" + " . 'a'" * 50_000 + " = 1}"],
+    ids=["bare", "quoted"],
+)
+def test_a_key_that_would_take_memory_by_the_square_of_its_parts_is_refused(path, key):
+    """100 kB of it took 50 seconds and 10 GB."""
+    path.write_text(key)
+
+    assert "has more than 64 parts" in refusal(path)
+
+
+def test_a_number_or_a_file_beyond_all_measure_is_refused(path):
+    text = path.read_text()
+    path.write_text(
+        re.sub("^seed = .*$", f"seed = 0x{'f' * 20_000}", text, flags=re.MULTILINE)
+    )
+    assert "seed = ..., but it must be less than" in refusal(path)
+    path.write_text("#" * (1024**2 + 1))
+    assert "is larger than a study file" in refusal(path)
+
+
 def test_a_study_that_is_not_there_or_is_a_folder_is_refused(tmp_path):
     assert "does not exist" in refusal(tmp_path / "gone.toml")
     assert "cannot be read" in refusal(tmp_path)
@@ -145,6 +167,10 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.clean.text_components=0", "text_components = 0, but it must be at least 1."),
         ("plan.a.clean.text_components=257", "text_components = 257, but it must be at most 256."),
         ("plan.b.claim=x", "[plan.b]: source is missing."),
+        ("plan.a.tune.epochs=1000000000", "epochs = 1000000000, but it must be at most 100000."),
+        ("plan.a.tune.net.width=[1000000]", "= 1000000, but it must be at most 8192."),
+        ("plan.a.gate.steps=1e9", "steps = 1000000000.0, but it must be at most 100000."),
+        ('plan.a.clean.text=["\\u001b[2J"]', "a text holds the control character U+001B"),
         ("plan.a.split.folds=1", "[plan.a.split]: folds = 1, but it must be at least 2."),
         ("plan.a.split.folds=2.5", "folds = 2.5, but it must be a whole number"),
         ("plan.a.split.folds=many", 'folds = "many", but it must be a whole number'),
@@ -179,6 +205,7 @@ def test_any_bytes_are_a_study_or_refused(tmp_path_factory, content):
         ("plan.a.tune.net.learning_rate=[0.1]", "[plan.a.tune.net.learning_rate]: value 2 is missing."),
         ("plan.a.tune.boosting.l2=[0,1]", "[plan.a.tune.boosting.l2]: 0 = 0, but it must be greater than 0."),
         ("plan.a.source='x\\u0000.csv'", "no message"),
+        (f"plan.a.suite={'가' * 90}", "names a file or folder by more than 255 bytes"),
         ("name=My Study", 'name = "My Study", but it must match'),
         ("name=../up", 'name = "../up", but it must match'),
         ("plan.a.claim.x=3", "--set plan.a.claim.x: claim is a value, not a table."),
@@ -506,6 +533,40 @@ def test_a_suite_is_looked_up_beside_the_study_or_in_the_project(tmp_path):
     (tmp_path / "table.json").write_bytes(b"\xff")
     with pytest.raises(StudyError, match="cannot be read"):
         suite_of(make_study().of("a"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../outside.json", "link.json", "sub/../../outside.json", "../outside", "x/../../../outside"],
+)  # fmt: skip
+def test_a_suite_outside_its_folder_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    beside = tmp_path / "studies"
+    for folder in (beside / "sub", tmp_path / "home" / "expectations"):
+        folder.mkdir(parents=True)
+    (tmp_path / "outside.json").write_text("{}")
+    (tmp_path / "home" / "outside.json").write_text("{}")
+    (beside / "link.json").symlink_to(tmp_path / "outside.json")
+    plan = make_study(plan={"a": make_plan(suite=name)}).of("a")
+
+    with pytest.raises(StudyError, match="leads out of"):
+        suite_of(plan, beside)
+    plan = make_study(plan={"a": make_plan(suite=f"{tmp_path}/outside.json")}).of("a")
+    with pytest.raises(StudyError, match="leads out of"):
+        suite_of(plan, beside)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_a_suite_that_is_no_regular_file_or_too_large_is_refused(tmp_path):
+    plan = make_study().of("a")
+    os.mkfifo(tmp_path / "table.json")
+    with pytest.raises(StudyError, match="it is not a regular file"):
+        suite_of(plan, tmp_path)
+    (tmp_path / "table.json").unlink()
+    with (tmp_path / "table.json").open("wb") as file:
+        file.truncate(16 * 1024**2 + 1)
+    with pytest.raises(StudyError, match="are the most"):
+        suite_of(plan, tmp_path)
 
 
 # Registering -----------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ class OutlierPlan(Record):
     columns_needed: int = Field(
         default=1,
         ge=1,
+        le=20_000,
         description="Columns in which a row must be an outlier to be left out.",
     )
     share: float = Field(

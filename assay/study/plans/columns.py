@@ -40,7 +40,7 @@ class DateColumn(Record):
         pattern="%[A-Za-z]",
         description="In the notation of strptime, such as %B %d, %Y. Default: ISO 8601.",
     )
-    parts: Annotated[tuple[DatePart, ...], Field(min_length=1)] = Field(
+    parts: Annotated[tuple[DatePart, ...], Field(min_length=1, max_length=5)] = Field(
         default=("elapsed", "month", "weekday", "hour"),
         description="Elapsed days, the year, and positions within the year, the week and the day.",
     )
@@ -78,6 +78,7 @@ class ImagePlan(Record):
     channels: Literal[1, 3]
     augment: tuple[Literal["shift", "flip", "rotate"], ...] = Field(
         default=("shift",),
+        max_length=8,
         description=(
             "Changes that keep the label: small shifts, left and right exchanged, quarter turns. "
             "Networks are trained on images changed in these ways."

@@ -24,7 +24,7 @@ class GatePlan(Record):
     )
     hidden: int = Field(default=16, ge=2, le=256, description="Units of the small net.")
     steps: int = Field(
-        default=300, ge=20, description="Training steps of the small net."
+        default=300, ge=20, le=100_000, description="Training steps of the small net."
     )
 
     def fewest_permutations(self, alpha: float) -> int:

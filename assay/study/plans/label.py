@@ -1,14 +1,25 @@
 """What a study may declare about the target: a column, or a rule that makes a label."""
 
+import re
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from assay.store.records import Record, Task
 from assay.study import expression
 from assay.study.invalid import Invalid
 
-Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # what a terminal obeys
+
+
+def _of_signs(text: str) -> str:
+    control = _CONTROL.search(text)
+    if control:
+        raise Invalid("study.control_character", code=ord(control[0]))
+    return text
+
+
+Words = Annotated[str, Field(min_length=1, pattern=r"\S"), AfterValidator(_of_signs)]
 
 
 class LabelRule(Record):

@@ -68,7 +68,9 @@ class Plan(Record):
     suite: SourceName
     clean: CleanPlan = CleanPlan()
     alternatives: tuple[Alternative, ...] = Field(
-        default=(), description="Other ways to clean, for check --multiverse."
+        default=(),
+        max_length=64,
+        description="Other ways to clean, for check --multiverse.",
     )
     split: SplitPlan = SplitPlan()
     audit: AuditPlan = AuditPlan()

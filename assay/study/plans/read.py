@@ -1,8 +1,9 @@
 """What a study may declare about reading: the form of its file, a sample of its rows, its images."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from assay.formats.checks import Separator
 from assay.formats.encoding import Codec
@@ -11,7 +12,19 @@ from assay.study.invalid import Invalid
 from assay.study.plans.columns import ImagePlan
 from assay.study.plans.label import Words
 
-SourceName = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
+
+def _of_file_names(name: str) -> str:
+    if any(len(part.encode()) > _LONGEST_NAME for part in name.split("/")):
+        raise Invalid("study.read.long_name", most=_LONGEST_NAME)
+    return name
+
+
+_LONGEST_NAME = 255  # bytes; no file system has longer ones
+SourceName = Annotated[
+    str,
+    Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]+$"),
+    AfterValidator(_of_file_names),
+]
 
 
 class ReadPlan(Record):
@@ -31,14 +44,15 @@ class ReadPlan(Record):
     sample: int | None = Field(
         default=None,
         ge=1,
+        le=10**9,
         description="Rows drawn at random with the study's seed, kept in the file's order.",
     )
 
     @model_validator(mode="after")
     def _names_differ(self) -> "ReadPlan":
-        folded = [name.casefold() for name in self.names]
+        counts = Counter(name.casefold() for name in self.names)
         for name in self.names:
-            if folded.count(name.casefold()) > 1:
+            if counts[name.casefold()] > 1:
                 raise Invalid("study.read.same_name", name=name)
         return self
 

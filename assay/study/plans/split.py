@@ -23,6 +23,7 @@ class SplitPlan(Record):
     gap: int = Field(
         default=0,
         ge=0,
+        le=10**9,
         description="With order: rows left out on either side of a test part.",
     )
 

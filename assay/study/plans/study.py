@@ -33,7 +33,9 @@ class Study(Record):
     seed: int = Field(ge=0, lt=2**63)
     alpha: float = Field(default=0.05, gt=0, le=0.2)
     formats: tuple[Literal["litert"], ...] = Field(
-        default=(), description="Formats the model is exported to besides ONNX."
+        default=(),
+        max_length=8,
+        description="Formats the model is exported to besides ONNX.",
     )
     plan: Plans
     overrides: tuple[str, ...] = Field(

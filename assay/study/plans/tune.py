@@ -21,33 +21,32 @@ def _none_or_several(n_pieces: int) -> int:
     return n_pieces
 
 
-Positive = Annotated[float, Field(gt=0)]
+_CHOICES = Field(min_length=1, max_length=64)
+Positive = Annotated[float, Field(gt=0, le=1e9)]
 Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Tuner = Literal["random", "hyperband", "bayesian"]
-Counts = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
-Leaves = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
+Depths = Annotated[tuple[Annotated[int, Field(ge=1, le=16)], ...], _CHOICES]
+Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], _CHOICES]
+Counts = Annotated[tuple[Annotated[int, Field(ge=1, le=10**6)], ...], _CHOICES]
+Leaves = Annotated[tuple[Annotated[int, Field(ge=2, le=4096)], ...], _CHOICES]
 Pieces = Annotated[
-    tuple[Annotated[int, AfterValidator(_none_or_several)], ...], Field(min_length=1)
+    tuple[Annotated[int, AfterValidator(_none_or_several)], ...], _CHOICES
 ]
-Activations = Annotated[
-    tuple[Literal["relu", "silu", "selu"], ...], Field(min_length=1)
-]
-Blocks = Annotated[tuple[Annotated[int, Field(ge=1, le=3)], ...], Field(min_length=1)]
+Activations = Annotated[tuple[Literal["relu", "silu", "selu"], ...], _CHOICES]
+Blocks = Annotated[tuple[Annotated[int, Field(ge=1, le=3)], ...], _CHOICES]
 Filters = Annotated[
-    tuple[Annotated[int, Field(ge=4, multiple_of=4)], ...], Field(min_length=1)
+    tuple[Annotated[int, Field(ge=4, le=1024, multiple_of=4)], ...], _CHOICES
 ]
-Shifts = Annotated[
-    tuple[Annotated[float, Field(ge=0, le=0.25)], ...], Field(min_length=1)
-]
-Screens = Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
-Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
+Shifts = Annotated[tuple[Annotated[float, Field(ge=0, le=0.25)], ...], _CHOICES]
+Screens = Annotated[tuple[Annotated[float, Field(ge=0, le=1e9)], ...], _CHOICES]
+Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], _CHOICES]
 
 
 class NetSpace(Record):
     """What the search varies in the network."""
 
-    depth: Counts = (1, 2, 3)
-    width: Counts = (64, 128, 256)
+    depth: Depths = (1, 2, 3)
+    width: Widths = (64, 128, 256)
     pieces: Pieces = Field(
         default=(0, 8, 16),
         description="Pieces of the piecewise linear encoding of a numeric column; 0: no encoding.",
@@ -100,7 +99,7 @@ class BoostingSpace(Record):
     leaves: Leaves = (7, 15, 31, 63)
     min_rows_per_leaf: Counts = (5, 20, 50)
     l2: Range = (1e-3, 1e1)
-    max_rounds: int = Field(default=200, ge=1)
+    max_rounds: int = Field(default=200, ge=1, le=100_000)
 
 
 class TunePlan(Record):
@@ -126,13 +125,18 @@ class TunePlan(Record):
         description="Networks in the ensemble, whose predictions are averaged. Default for images: 4.",
     )
     folds_per_trial: int = Field(
-        default=1, ge=1, description="Inner folds that score each trial."
+        default=1, ge=1, le=20, description="Inner folds that score each trial."
     )
-    epochs: int = Field(default=120, ge=1, description="Default for images: 40.")
-    patience: int = Field(default=15, ge=1, description="Default for images: 10.")
+    epochs: int = Field(
+        default=120, ge=1, le=100_000, description="Default for images: 40."
+    )
+    patience: int = Field(
+        default=15, ge=1, le=100_000, description="Default for images: 10."
+    )
     batch_size: int | None = Field(
         default=None,
         ge=1,
+        le=65_536,
         description="Default: 32 to 256 by the number of rows, for images at most 64.",
     )
     balanced: bool = Field(
