@@ -1,8 +1,8 @@
 """Suites: what one must be before Great Expectations is handed it.
 
-Great Expectations drops what it does not know and lets an empty suite pass. A condition on rows written
-as text is run as code by pandas, and a JSON schema is fetched from where it points to: a suite may have
-come from anyone, so neither is let in.
+Great Expectations drops what it does not know and lets an empty suite pass. It evaluates a parameter as an
+expression, pandas runs a condition on rows written as text as code, and a JSON schema is fetched from where
+it points to: a suite may have come from anyone, so none of them is let in.
 """
 
 import json
@@ -21,6 +21,9 @@ from assay.wording import Sentence, Value
 
 _LONGEST_ID = 100
 _LONGEST_SHOWN = 60
+_DEEPEST = 32
+_OF_THE_LIBRARY = {"batch_id", "catch_exceptions", "rendered_content", "result_format", "windows"}  # fmt: skip
+_UNBOUNDED = {"$ref", "$dynamicRef", "$recursiveRef", "pattern", "patternProperties"}
 _CONDITION_KEYS = {"type", "column", "operator", "parameter", "is_null", "conditions"}
 _CONDITIONS = ("comparison", "nullity", "and", "or")
 
@@ -38,14 +41,18 @@ def _of_one_line(name: str) -> str:
 
 
 def _without_code(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Refuse arguments that would run code or reach for the network."""
+    """Refuse arguments that would run code, reach for the network, take no end, or hide what came of a rule."""
     condition = kwargs.get("row_condition")
     if condition is not None and not _is_plain_condition(condition):
         raise PydanticCustomError("data.suite.condition_is_code", "condition")
-    address = next(_addresses(kwargs), None)
-    if address is not None:
-        shown = {"address": short(address)}
-        raise PydanticCustomError("data.suite.address", "address", shown)
+    for key in _keys(kwargs):
+        if key.startswith("$PARAMETER"):
+            raise PydanticCustomError("data.suite.parameter", "parameter")
+    for key in _keys(kwargs.get("json_schema")):
+        if key in _UNBOUNDED:
+            raise PydanticCustomError("data.suite.schema_key", "key", {"key": key})
+    for key in sorted(_OF_THE_LIBRARY & kwargs.keys()):
+        raise PydanticCustomError("data.suite.library_key", "key", {"key": key})
     return kwargs
 
 
@@ -114,7 +121,10 @@ def expectations_of(suite: Suite) -> tuple[Expectation, ...]:
 def _rules(suite: Suite) -> Any:
     hook = partial(_without_duplicates, suite.name)
     try:
-        return json.loads(suite.text, object_pairs_hook=hook)["expectations"]
+        rules = json.loads(suite.text, object_pairs_hook=hook)["expectations"]
+        if _is_deeper(rules, _DEEPEST):
+            raise StudyError("data.suite.too_deep", suite=suite.name, most=_DEEPEST)
+        return rules
     except (KeyError, TypeError):
         raise StudyError("data.suite.no_list", suite=suite.name) from None
     except (ValueError, RecursionError) as error:
@@ -163,7 +173,7 @@ def _refusal(
     return StudyError(key, suite=suite.name, expectation=name, **values)
 
 
-# What would run code or reach for the network ---------------------------------------------------------
+# What would run code or take no end ----------------------------------------------------------------------
 
 
 def _is_plain_condition(value: Any) -> bool:
@@ -181,16 +191,26 @@ def _is_plain_condition(value: Any) -> bool:
     )
 
 
-def _addresses(value: Any) -> Iterator[Any]:
-    """Yield every ``$ref`` that leads out of the text it stands in."""
+def _keys(value: Any) -> Iterator[str]:
+    """Yield every key of nested tables."""
     if isinstance(value, dict):
-        for key, inner in value.items():
-            if key in ("$ref", "$dynamicRef") and not str(inner).startswith("#"):
-                yield inner
-            yield from _addresses(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _addresses(inner)
+        yield from value
+        value = list(value.values())
+    for inner in value if isinstance(value, list) else ():
+        yield from _keys(inner)
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Return whether lists and tables are nested more than so many times."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
 def short(value: object) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from assay.data.paragraph import paragraph
+from assay.data.patterns import need_quick_patterns
 from assay.data.suite import Expectation, expectations_of, short
 from assay.errors import DataRefused, StudyError
 from assay.store.records import ExpectationOutcome, Snapshot, ValidationReport
@@ -95,6 +96,7 @@ def _results(
     except (TypeError, ValueError) as error:
         raise _unusable(suite, error) from None
     _need_all(built, suite, expectations)
+    need_quick_patterns(frame, suite, expectations)
     try:
         with _ONE_TABLE_AT_A_TIME, warnings.catch_warnings():
             warnings.filterwarnings(  # a regex may have groups

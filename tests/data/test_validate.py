@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.data.patterns import need_quick_patterns
 from assay.data.suite import expectations_of
 from assay.data.validate import validate_table
 from assay.errors import DataRefused, StudyError
@@ -78,6 +79,57 @@ def changed(**changes: Any) -> dict[str, Any]:
 def test_an_expectation_without_name_reason_severity_or_type_is_refused(rule, said):
     with pytest.raises(StudyError, match=said):
         expectations_of(make_suite(rule))
+
+
+PARAMETER = {"$PARAMETER": "9^9^9^9"}
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "said"),
+    [
+        ({"min_value": PARAMETER}, "would be evaluated as an expression"),
+        ({"min_value": {"$PARAMETER": "now()"}}, "would be evaluated"),
+        ({"value_set": [1, [PARAMETER]]}, "would be evaluated"),
+        ({"x": {"a": {"$PARAMETER.b": 1}}}, "would be evaluated"),
+        ({"result_format": "BOOLEAN_ONLY"}, "result_format belongs to Great"),
+        ({"catch_exceptions": False}, "catch_exceptions belongs to Great"),
+        ({"windows": []}, "windows belongs to Great"),
+        ({"json_schema": {"a": {"$ref": "http://127.0.0.1:9/schema"}}}, '"\\$ref"'),
+        ({"json_schema": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}, '"\\$ref"'),
+        ({"json_schema": {"pattern": "^(a+)+$"}}, '"pattern"'),
+        ({"json_schema": {"patternProperties": {"^(a+)+$": {}}}}, '"patternProp'),
+    ],
+    ids=str,
+)
+def test_an_argument_that_is_evaluated_fetched_or_without_end_is_refused(kwargs, said):
+    rule = make_rule(*BETWEEN, column="age", **kwargs)
+
+    with pytest.raises(StudyError, match=f"age-range: .*{said}"):
+        expectations_of(make_suite(rule))
+
+
+def test_a_suite_nested_without_end_is_refused():
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+
+    with pytest.raises(StudyError, match="nested more than 32 levels"):
+        expectations_of(make_suite(make_rule(*BETWEEN, column="age", value_set=deep)))
+
+
+def test_a_regular_expression_that_takes_no_end_is_refused_and_a_quick_one_is_not(
+    monkeypatch,
+):
+    monkeypatch.setattr("assay.formats.patterns.MAX_CPU_S", 1)
+    table = pd.DataFrame({"age": ["a" * 40 + "!", None]})
+    regex = "expect_column_values_to_match_regex"
+    quick = make_rule(regex, "quick", column="age", regex="^a+!$")
+    slow = make_rule(regex, "slow", column="age", regex="^(?=a)(a+)+$")
+    rules = expectations_of(suite := make_suite(quick, slow))
+
+    need_quick_patterns(table, suite, rules[:1])
+    with pytest.raises(StudyError, match="slow: its regular expression takes more"):
+        need_quick_patterns(table, suite, rules)
 
 
 def test_two_expectations_of_one_name_are_refused():
@@ -225,23 +277,6 @@ def test_a_text_to_compare_with_is_never_run(parameter):
     rule = make_rule(*BETWEEN, column="height", row_condition=condition, min_value=0)
 
     validate(table, rule)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9/schema", "file:///etc/passwd"])
-def test_a_schema_that_points_out_of_the_suite_is_refused(address):
-    schema = {"properties": {"a": {"$ref": address}}}
-    name = "expect_column_values_to_match_json_schema"
-    rule = make_rule(name, "schema", column="town", json_schema=schema)
-
-    assert "points out of the suite" in refusal(AGES, rule, error=StudyError)
-
-
-@pytest.mark.slow
-def test_a_parameter_that_nobody_gives_is_refused():
-    rule = make_rule(*BETWEEN, column="age", min_value={"$PARAMETER": "lowest"})
-
-    assert "lowest" in refusal(AGES, rule, error=StudyError)
 
 
 @pytest.mark.slow
