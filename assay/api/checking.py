@@ -159,7 +159,7 @@ def _answered(request: Mapping[str, Any], progress: bool) -> str:
     AssayError
         Of the class and in the words in which the process ended.
     """
-    command = [sys.executable, "-m", "assay.api.worker"]
+    command = [sys.executable, "-P", "-m", "assay.api.worker"]
     with (
         shown(enabled=progress) as show,
         subprocess.Popen(

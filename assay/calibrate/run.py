@@ -22,7 +22,7 @@ from assay.calibrate.worlds import (
 from assay.errors import StudyError
 from assay.pipeline import Way
 from assay.stages.execution import Unstored
-from assay.stages.processes import follow
+from assay.stages.processes import follow, imports_outside_the_current_folder
 from assay.store.canonical import digest_json
 from assay.store.code import code_digest, lock_digest
 from assay.store.seeds import seed_for
@@ -214,7 +214,8 @@ def _pooled(
         processes, mp_context=context, initializer=follow, initargs=(lifeline,)
     )
     try:
-        running = {pool.submit(_repeat_all, batch): batch for batch in waiting}
+        with imports_outside_the_current_folder():
+            running = {pool.submit(_repeat_all, batch): batch for batch in waiting}
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()

@@ -122,7 +122,7 @@ class _Crew:
         process = self._spawn.Process(
             target=_serve, args=(theirs, self._lifeline, self._worker), daemon=True
         )
-        with _without_interrupts():
+        with _without_interrupts(), imports_outside_the_current_folder():
             process.start()
         theirs.close()
         self._started.append(process)
@@ -179,6 +179,21 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def imports_outside_the_current_folder() -> Iterator[None]:
+    """Let a process that starts inside look for modules where this one does, not first beside somebody's table."""
+    name = "PYTHONSAFEPATH"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 # In the process that computes --------------------------------------------------------------------
