@@ -35,7 +35,7 @@ from assay.store.records import Ref
 from assay.study.load import load
 from assay.study.plans import ImageSource
 from assay.study.sources import LocatedImages, Source, Suite
-from bench import independent, valid_files
+from bench import fuzz_runs, independent, valid_files
 from bench.fuzz_bundles import bundle_case
 from bench.fuzz_requests import request_case
 from bench.mutate import damaged, mutated
@@ -288,16 +288,20 @@ KINDS: dict[str, Case] = {
     "suite": suite_case,
     "request": request_case,
     "bundle": bundle_case,
+    "run": fuzz_runs.run_case,
+    "receipt": fuzz_runs.receipt_case,
 }
 SHARES = {
     "text": 40,
     "binary": 16,
     "workbook": 10,
     "image": 12,
-    "study": 16,
+    "study": 12,
     "suite": 6,
     "request": 20,
     "bundle": 20,
+    "run": 2,
+    "receipt": 2,
 }
 
 

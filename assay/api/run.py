@@ -12,6 +12,7 @@ from assay.judge.sentences import HEADLINES, sentences
 from assay.report.folder import open_run as open_folder
 from assay.reproduce.rerun import find_run
 from assay.store import runs as store_runs
+from assay.store.run_folder import fitting
 from assay.store.runs import store_of
 from assay.store.verdict import Verdict
 from assay.wording import Language, spoken
@@ -49,7 +50,8 @@ class Run:
         """Return what a notebook shows: headline, answers, two pictures, a link to the report; no script."""
         from assay.api.page import run_card
 
-        return run_card(self.contents)
+        with fitting(self.folder):
+            return run_card(self.contents)
 
     @cached_property
     def contents(self) -> "RunFolder":
@@ -88,9 +90,16 @@ class Run:
         StudyError
             If the check stopped before any model was compared.
         """
-        import pandas as pd
+        from assay.reproduce.differences import predictions_in
 
-        frame = pd.read_parquet(self._file("predictions.parquet"))
+        with fitting(self.folder):
+            frame = predictions_in(self.folder)
+        if frame is None:
+            raise StudyError(
+                "api.no_such_file",
+                name="predictions.parquet",
+                outcome=self.verdict.outcome,
+            )
         return frame.assign(repeat=frame["repeat"] + 1, fold=frame["fold"] + 1)
 
     @cached_property
@@ -119,13 +128,6 @@ class Run:
         names = ["repeat", "fold", "model", "trial", "score", "chosen"]
         return pd.DataFrame(rows, columns=None if rows else names)
 
-    def _file(self, name: str) -> Path:
-        if name not in self.contents.manifest.files:
-            raise StudyError(
-                "api.no_such_file", name=name, outcome=self.verdict.outcome
-            )
-        return self.folder / name
-
     def model(self) -> "Model":
         """Return the model that the run left, for predicting new rows.
 
@@ -146,7 +148,7 @@ class Run:
         lang
             ``"en"`` or ``"ko"``; by default the language that is spoken.
         """
-        from assay.report.page import render
+        from assay.report.page import page_again
 
         language = lang or spoken()
         own = self.folder / (
@@ -154,15 +156,13 @@ class Run:
         )
         if own.is_file():
             return own
-        opened = self.contents
-        facts = opened.registration, opened.verdict, opened.account, opened.lock
         page = (
             self.folder.parent.parent
             / "reports"
             / f"{self.folder.name}.{language}.html"
         )
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(render(*facts, language, None), encoding="utf-8")
+        page.write_text(page_again(self.contents, language), encoding="utf-8")
         return page
 
     def reproduce(

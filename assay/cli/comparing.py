@@ -11,6 +11,7 @@ from assay.report.say import Say
 from assay.report.two_runs import Comparison, compare
 from assay.report.two_runs_page import sentences, side_by_side, tables
 from assay.reproduce.rerun import find_run
+from assay.store.run_folder import fitting
 from assay.store.store import Store
 from assay.wording import Language
 
@@ -30,9 +31,10 @@ def compared(
         If a file of a run is not what its manifest names.
     """
     runs = [open_run(find_run(store, name)) for name in (one, other)]
-    comparison = compare(*runs)
-    if output is not None:
-        output.write_text(side_by_side(comparison, language), encoding="utf-8")
+    with fitting(runs[0].folder):
+        comparison = compare(*runs)
+        if output is not None:
+            output.write_text(side_by_side(comparison, language), encoding="utf-8")
     _tell(comparison, Say(language))
     return comparison
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from assay.errors import StudyError
 from assay.judge.sentences import size
 from assay.report.folder import open_run
-from assay.report.page import render
+from assay.report.page import page_again
 from assay.report.rerun_receipts import receipts_of
 from assay.reproduce.rerun import find_run
 from assay.reproduce.signatures import signature_of
@@ -52,8 +52,7 @@ def report_again(
     place = store.folder / "receipts" / opened.folder.resolve().name
     signed = partial(signature_of, signers=signers)
     shown = receipts_of(opened, place, signed) if receipts else None
-    facts = opened.registration, opened.verdict, opened.account, opened.lock
-    page = render(*facts, language, shown).encode()
+    page = page_again(opened, language, shown).encode()
     ending = "html" if language == "en" else f"{language}.html"
     path = output or Path(f"{opened.folder.resolve().name}.{ending}")
     path.write_bytes(page)

@@ -17,8 +17,8 @@ class Curve(Record):
     """A line from left to right, of so few points that a page stays small."""
 
     of: str = Field(description="The model or class it belongs to.")
-    x: tuple[float, ...]
-    y: tuple[float, ...]
+    x: tuple[float, ...] = Field(max_length=10_000)
+    y: tuple[float, ...] = Field(max_length=10_000)
     area: float = Field(description="Under the whole line, before it was thinned.")
 
 
@@ -57,9 +57,9 @@ class Findings(Record):
 
     repeats: int
     n_rows: int = Field(description="Rows that some test part holds.")
-    roc: tuple[Curve, ...] = ()
+    roc: tuple[Curve, ...] = Field(default=(), max_length=1_000)
     precision: tuple[Curve, ...] = Field(
-        default=(), description="Precision over recall."
+        default=(), max_length=1_000, description="Precision over recall."
     )
     base_rates: dict[str, float] = Field(
         default_factory=dict, description="Of each class that a curve is about."
@@ -75,18 +75,20 @@ class Findings(Record):
         default=(), description="Rows of each class (down) that were called (across)."
     )
     points: tuple[tuple[float, float], ...] = Field(
-        default=(), description="Of a number: true and predicted, of some rows."
+        default=(),
+        max_length=100_000,
+        description="Of a number: true and predicted, of some rows.",
     )
     errors: tuple[float, ...] = Field(
         default=(),
         description="Of a number: predicted minus true at the 5, 25, 50, 75 and 95 % of rows.",
     )
-    wrong: tuple[Wrong, ...] = ()
+    wrong: tuple[Wrong, ...] = Field(default=(), max_length=1_000)
     unshown: int = Field(
         default=0, description="Columns whose values of those rows are left out."
     )
-    wrong_examples: tuple[Example, ...] = ()
-    right_examples: tuple[Example, ...] = ()
+    wrong_examples: tuple[Example, ...] = Field(default=(), max_length=1_000)
+    right_examples: tuple[Example, ...] = Field(default=(), max_length=1_000)
 
 
 class Account(Record):

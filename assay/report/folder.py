@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from assay.errors import CorruptObject
 from assay.report.account import Account
 from assay.reproduce.rerun import open_run as open_verified
+from assay.store.run_folder import MAX_JSON_BYTES, fitting, read_file, record_of
 from assay.store.verdict import Manifest, Verdict
 from assay.study.registration import Registration
 
@@ -36,19 +35,13 @@ def open_run(folder: Path) -> Run:
     opened = open_verified(folder)
     if "evidence.json" not in opened.manifest.files:
         raise CorruptObject("report.no_evidence", folder=str(folder))
-    try:
-        account = Account.model_validate_json((folder / "evidence.json").read_bytes())
-    except ValidationError as error:
-        raise CorruptObject(
-            "report.other_version",
-            path=str(folder / "evidence.json"),
-            n=error.error_count(),
-        ) from None
+    with fitting(folder):
+        lock = read_file(folder / "requirements.txt", MAX_JSON_BYTES).decode()
     return Run(
         folder=folder,
         manifest=opened.manifest,
         registration=opened.registration,
         verdict=opened.verdict,
-        account=account,
-        lock=(folder / "requirements.txt").read_text(encoding="utf-8"),
+        account=record_of(folder / "evidence.json", Account),
+        lock=lock,
     )

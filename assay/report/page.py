@@ -33,10 +33,12 @@ from assay.report.account import Account
 from assay.report.canvas import Picture, drawing
 from assay.report.cards import interval_method
 from assay.report.caveats import caveats
+from assay.report.folder import Run
 from assay.report.rerun_receipts import SHOWN, Kept, reached
 from assay.report.say import Say, own
 from assay.report.sentinel_rows import sentinel_rows
 from assay.store.records import FoldResult, as_text
+from assay.store.run_folder import fitting
 from assay.store.verdict import Verdict
 from assay.study.plans import LOSSES, LabelRule, Plan
 from assay.study.registration import Registration
@@ -136,6 +138,24 @@ def render(
         moment=_moment,
         as_sentence=as_sentence,
     )
+
+
+def page_again(
+    run: Run, language: Language, receipts: Sequence[Kept] | None = None
+) -> str:
+    """Return the report of a finished run, which anyone may have made; see :func:`render`.
+
+    Raises
+    ------
+    CorruptObject
+        If what its files say does not fit together.
+    """
+    with fitting(run.folder):
+        facts = run.registration, run.verdict, run.account, run.lock
+        try:
+            return render(*facts, language, receipts)
+        except jinja2.TemplateError as error:
+            raise ValueError(str(error)) from error
 
 
 @lru_cache

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
-from pydantic import ValidationError
-
+from assay.errors import CorruptObject
 from assay.report.folder import Run
 from assay.reproduce.receipt import Fault, Receipt, Tier, fault_of
 from assay.reproduce.signatures import Signature
+from assay.store.run_folder import record_of
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 _LARGEST = 1 << 20  # bytes; one has about ten thousand
@@ -45,10 +45,8 @@ def receipts_of(
 
 def _kept(run: Run, path: Path, signature: Signature) -> Kept:
     try:
-        if path.stat().st_size > _LARGEST:
-            return Kept(path.name, None, "unreadable", signature)
-        receipt = Receipt.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        receipt = record_of(path, Receipt, _LARGEST)
+    except CorruptObject:
         return Kept(path.name, None, "unreadable", signature)
     margin = run.registration.study.of(run.verdict.plan).margin
     name = run.folder.resolve().name

@@ -1,16 +1,18 @@
 """Two runs side by side: what they say, what was declared, what was equal, and on what they ran."""
 
-import io
 import json
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from assay.judge.sentences import figure
 from assay.report.folder import Run
-from assay.reproduce.differences import first_difference, moved_scores
+from assay.reproduce.differences import (
+    first_difference,
+    moved_scores,
+    predictions_in,
+)
 from assay.reproduce.receipt import INPUTS, Tier, tier_of
 from assay.store.records import Record, Text
 from assay.wording import Sentence, as_sentence
@@ -189,7 +191,7 @@ def _by_name(items: list[Any]) -> dict[str, Any]:
 
 def _largest_difference(runs: tuple[Run, Run]) -> dict[str, float]:
     """Return how far apart the predictions of the same rows are; empty where the rows or folds differ."""
-    tables = [_predictions(run) for run in runs]
+    tables = [predictions_in(run.folder) for run in runs]
     if any(table is None for table in tables):
         return {}
     first, second = (table for table in tables if table is not None)
@@ -204,10 +206,3 @@ def _largest_difference(runs: tuple[Run, Run]) -> dict[str, float]:
         name = str(column).partition(":")[0]
         largest[name] = max(largest.get(name, 0.0), float(apart.max()))
     return largest
-
-
-def _predictions(run: Run) -> pd.DataFrame | None:
-    if "predictions.parquet" not in run.manifest.files:
-        return None
-    content = (run.folder / "predictions.parquet").read_bytes()
-    return pd.read_parquet(io.BytesIO(content))

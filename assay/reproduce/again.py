@@ -2,17 +2,18 @@
 
 import getpass
 import os
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast, get_args
 
 from assay.errors import AssayError, StudyError
+from assay.reproduce.lock import Pin, need_our_own, pins_of, requirements
 from assay.reproduce.receipt import Environment, Receipt
 from assay.reproduce.rerun import (
     FinishedRun,
@@ -22,7 +23,13 @@ from assay.reproduce.rerun import (
     open_run,
     receipt,
 )
-from assay.store.places import IN_A_CLONE, PACKAGE, data_folder, shipped
+from assay.store.places import (
+    IN_A_CLONE,
+    PACKAGE,
+    data_folder,
+    project_folder,
+    shipped,
+)
 from assay.store.runs import store_of
 from assay.store.store import Store
 from assay.study.load import load
@@ -64,8 +71,9 @@ def reproduced(
     """
     where = as_environment(environment)
     run = open_run(find_run(store, name))
+    pins = pins_of(run.folder / "requirements.txt") if where == "venv" else ()
     data = data or _data_of(run, store)
-    place = store.folder / "reproductions" / run.folder.resolve().name
+    place = store.folder.resolve() / "reproductions" / run.folder.resolve().name
     with store.lock(f"reproduce-{place.name}"):
         shutil.rmtree(place, ignore_errors=True)
         study, overrides = lay_out(run, place)
@@ -74,7 +82,7 @@ def reproduced(
             declared, study, data, multiverse=run.verdict.multiverse is not None
         )
         need_same_inputs(run, now_is, store_of(place / "artifacts"))
-        check = checker(where, cpu, run.folder, place, data)
+        check = checker(where, cpu, pins, place, data)
         check(_words(run, study, overrides, data, place / "artifacts"))
         (again,) = (place / "artifacts" / "runs").iterdir()
         now = datetime.now(UTC)
@@ -124,7 +132,7 @@ def _words(
     artifacts: Path,
 ) -> list[str]:
     words = ["check", str(study), "--fresh", "--artifacts", str(artifacts)]
-    words += [word for override in overrides for word in ("--set", override)]
+    words += [f"--set={override}" for override in overrides]
     words += ["--data", str(data.resolve())] if data else []
     return words + ["--multiverse"] * (run.verdict.multiverse is not None)
 
@@ -140,20 +148,34 @@ def _kept(store: Store, compared: Receipt, now: datetime) -> Path:
 
 
 def checker(
-    environment: Environment, cpu: str | None, run: Path, place: Path, data: Path | None
+    environment: Environment,
+    cpu: str | None,
+    pins: Sequence[Pin],
+    place: Path,
+    data: Path | None,
 ) -> Check:
-    """Return what runs a check elsewhere: in another process, a fresh environment, a container."""
+    """Return what runs a check elsewhere: in another process, a fresh environment, a container.
+
+    Nothing is imported from the current folder, which may be the run's own or that of its table.
+    """
     settings = _limited(cpu)
     if environment == "container":
         return partial(_in_container, place, data, settings)
     python, program_folder = Path(sys.executable), PACKAGE.parent
     if environment != "here":
-        python = _fresh(place / "environment", run, newest=environment == "newest")
+        python = _fresh(place / "environment", pins, newest=environment == "newest")
         program_folder = _program_alone(place / "program")
-    program = [str(python), "-m", "assay"]
-    # Another processor may find other bits under the same names: they are for nobody else to take.
-    alone = settings | {"ASSAY_STORE": "", "PYTHONPATH": str(program_folder)}
-    return lambda words: _called([*program, *words], alone)
+        settings |= {"PYTHONNOUSERSITE": "1"}
+    program = [str(python), "-P", "-m", "assay"]
+    alone = settings | {
+        "ASSAY_HOME": str(project_folder().resolve()),
+        "ASSAY_DATA": str(data_folder().resolve()),
+        # Another processor may find other bits under the same names: they are for nobody else to take.
+        "ASSAY_STORE": "",
+        "PYTHONPATH": str(program_folder),
+        "PYTHONSAFEPATH": "1",
+    }
+    return lambda words: _called([*program, *words], alone, place)
 
 
 def _program_alone(folder: Path) -> Path:
@@ -178,42 +200,34 @@ def _limited(cpu: str | None) -> dict[str, str]:
     }
 
 
-def _fresh(folder: Path, run: Path, *, newest: bool) -> Path:
-    """Make a virtual environment of the run's own lock, or of what the registry has newest, and return its Python."""
+def _fresh(folder: Path, pins: Sequence[Pin], *, newest: bool) -> Path:
+    """Make a virtual environment of a run's lock, or of what the registry has newest, and return its Python."""
+    need_our_own(pins)
     shutil.rmtree(folder, ignore_errors=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    lock = run / "requirements.txt"
-    if not newest:
-        need_plain(lock)
-    locked = ["--require-hashes", "--only-binary=:all:", "-r", str(lock)]
-    locked += ["-c", str(lock)]  # before pip 24 a pin with extras counts only so
-    wanted = ["-r", str(shipped("requirements.in"))] if newest else locked
-    _called([sys.executable, "-m", "venv", str(folder)], {})
-    _called([str(python), "-m", "pip", "install", "--quiet", *wanted], {})
+    with TemporaryDirectory(prefix="assay-lock-") as name:
+        alone = Path(name)  # pip finds nothing here but what it is to install
+        asked = ["-r", str(shipped("requirements.in"))]
+        if not newest:
+            lock = alone / "requirements.txt"
+            lock.write_text(requirements(pins), encoding="ascii")
+            asked = ["--require-hashes", "--only-binary=:all:", "--no-deps"]
+            asked += ["-r", str(lock)]
+        _called([sys.executable, "-I", "-m", "venv", str(folder)], {}, alone)
+        pip = [str(python), "-I", "-m", "pip", "--isolated", "install", "--quiet"]
+        _called([*pip, *_index(), *asked], {}, alone)
     return python
 
 
-_PINNED = re.compile(
-    r"[A-Za-z0-9._-]+(\[[A-Za-z0-9,. _-]+\])?==[^\s;@]+( *;[^\\#@]*)?( *\\)?"
-)
-_HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}( *\\)?")
-
-
-def need_plain(lock: Path) -> None:
-    """Refuse a lock that says more than packages, versions and hashes: it may have come with someone else's run.
-
-    Raises
-    ------
-    StudyError
-        If a line is an option, an address or a path.
-    """
-    for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), 1):
-        text = line.partition(" #")[0].strip()
-        is_comment = not text or text.startswith("#")
-        if not (is_comment or _HASH.fullmatch(text) or _PINNED.fullmatch(text)):
-            raise StudyError(
-                "reproduce.lock_line", lock=str(lock), number=number, text=text[:80]
-            )
+def _index() -> list[str]:
+    """Return the options for the registry that the environment names: pip, isolated, looks at none of it."""
+    options = ("index-url", "cert", "proxy")
+    named = {f"--{name}": f"PIP_{name.replace('-', '_').upper()}" for name in options}
+    return [
+        f"{option}={os.environ[variable]}"
+        for option, variable in named.items()
+        if os.environ.get(variable)
+    ]
 
 
 def _in_container(
@@ -237,7 +251,7 @@ def _in_container(
         word for at, how in mounts.items() for word in ("-v", f"{at}:{at}:{how}")
     ]
     command += [word for pair in variables.items() for word in ("-e", "=".join(pair))]
-    _called([*command, image, *words], {})
+    _called([*command, image, *words], {}, place)
 
 
 def _engine() -> str:
@@ -258,8 +272,8 @@ def _answers(*command: str) -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def _called(command: list[str], settings: dict[str, str]) -> None:
-    """Run a program to its end.
+def _called(command: list[str], settings: dict[str, str], place: Path) -> None:
+    """Run a program to its end in a folder.
 
     Raises
     ------
@@ -267,7 +281,11 @@ def _called(command: list[str], settings: dict[str, str]) -> None:
         If it fails; its own messages stand above.
     """
     done = subprocess.run(
-        command, check=False, env=os.environ | settings, stdout=subprocess.DEVNULL
+        command,
+        check=False,
+        cwd=place,
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
     )
     if done.returncode == 130:
         raise KeyboardInterrupt

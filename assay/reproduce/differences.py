@@ -4,19 +4,27 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from assay.formats.array_headers import UNREADABLE
+from assay.formats.checks import first_line
 from assay.reproduce.receipt import INPUTS, Difference
+from assay.store.run_folder import MAX_BYTES, MAX_JSON_BYTES, read_file
 from assay.store.verdict import Manifest
 from assay.wording import Sentence
 
 _OF_ROWS = ["repeat", "row", "fold", "label"]
 _LONGEST = 120  # characters of a value in a sentence
 _WEIGHTS = "model.weights.h5"  # inside model.keras
+_SMALL_BYTES, _MOST_UNPACKED = 256 * 1024**2, 100  # of what a file unpacks to
 
 
 def first_difference(
@@ -70,7 +78,7 @@ def _mean_scores(folder: Path) -> dict[str, float]:
 
 
 def _of_folds(old: Path, new: Path) -> Iterator[Difference]:
-    was, now = _table(old), _table(new)
+    was, now = predictions_in(old), predictions_in(new)
     if was is None or now is None:
         return
     if len(was) != len(now):
@@ -110,7 +118,7 @@ def _of_trials(old: Path, new: Path) -> Iterator[Difference]:
 
 
 def _of_predictions(old: Path, new: Path) -> Iterator[Difference]:
-    was, now = _table(old), _table(new)
+    was, now = predictions_in(old), predictions_in(new)
     if was is None or now is None or len(was) != len(now):
         return
     models = was.columns.difference(_OF_ROWS, sort=False)
@@ -189,12 +197,59 @@ def _is_time(key: str) -> bool:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads(read_file(path, MAX_JSON_BYTES))
 
 
-def _table(folder: Path) -> pd.DataFrame | None:
+def predictions_in(folder: Path) -> pd.DataFrame | None:
+    """Return the out-of-fold predictions of a run, None where it has none.
+
+    Raises
+    ------
+    CorruptObject, ValueError
+        If they are no table of numbers and labels, or take far more memory than the file has bytes.
+    """
     path = folder / "predictions.parquet"
-    return pd.read_parquet(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    content = read_file(path, MAX_BYTES)
+    with _readable(path):
+        _need_size(_unpacked(content), content)
+        return pd.read_parquet(io.BytesIO(content))
+
+
+def _unpacked(content: bytes) -> int:
+    """Return about how many bytes a Parquet file of numbers and texts takes in memory."""
+    schema = pq.read_schema(io.BytesIO(content))
+    texts = [field.name for field in schema if _is_text(field.type)]
+    if len(texts) + sum(pa.types.is_primitive(kind) for kind in schema.types) < len(schema):  # fmt: skip
+        raise ValueError("predictions.parquet holds more than numbers and texts")
+    # A text that many rows share is held once, as in the file.
+    file = pq.ParquetFile(io.BytesIO(content), read_dictionary=texts)
+    parts = (part for column in file.read(texts).columns for part in column.chunks)
+    longest = max(
+        (pc.max(pc.binary_length(part.dictionary)).as_py() or 0 for part in parts),
+        default=0,
+    )
+    widest = 8 * len(schema) + longest * len(texts)
+    return int(file.metadata.num_rows * widest)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what libraries raise of damaged files into a ValueError."""
+    try:
+        yield
+    except (*UNREADABLE, pa.ArrowException) as error:
+        raise ValueError(f"{path.name}: {first_line(error)}") from None
+
+
+def _need_size(n_bytes: int, content: bytes) -> None:
+    if n_bytes > max(_SMALL_BYTES, _MOST_UNPACKED * len(content)):
+        raise ValueError(f"{n_bytes:,} bytes from {len(content):,}")
 
 
 def _tensors(path: Path) -> dict[str, Any]:
@@ -204,15 +259,19 @@ def _tensors(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     tensors: dict[str, Any] = {}
+    content = read_file(path, MAX_BYTES)
+    with _readable(path), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        _need_size(archive.getinfo(_WEIGHTS).file_size, content)
+        weights = archive.read(_WEIGHTS)
 
     def keep(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
+            unread = len(weights) - sum(tensor.nbytes for tensor in tensors.values())
+            if item.external or item.is_virtual or item.nbytes > unread:
+                raise ValueError(f"the values of {name} are not in {path.name}")
             tensors[name] = item[()]
 
-    with (
-        zipfile.ZipFile(path) as archive,
-        h5py.File(io.BytesIO(archive.read(_WEIGHTS)), "r") as file,
-    ):
+    with _readable(path), h5py.File(io.BytesIO(weights), "r") as file:
         file.visititems(keep)
     return tensors
 

@@ -1,15 +1,20 @@
 """A finished run, opened with its digests verified, and laid out in another folder to be run again."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from assay.errors import CorruptObject, NotReproducible, StudyError
+from assay.errors import NotReproducible, StudyError
 from assay.reproduce.differences import first_difference, moved_scores
 from assay.reproduce.receipt import Environment, Receipt, tier_of
-from assay.store.canonical import digest_file
+from assay.store.run_folder import (
+    MANIFEST,
+    MAX_JSON_BYTES,
+    fitting,
+    read_file,
+    record_of,
+    verified,
+)
+from assay.store.runs import manifest_of
 from assay.store.store import Store
 from assay.store.verdict import Manifest, Verdict
 from assay.study.registration import Registration
@@ -39,31 +44,16 @@ def open_run(folder: Path) -> FinishedRun:
     StudyError
         If there is no run.
     CorruptObject
-        If a file is missing, altered, or cannot be read by this version.
+        If a file is missing, altered or not listed, or cannot be read by this version.
     """
-    if not (folder / "manifest.json").is_file():
+    if not (folder / MANIFEST).is_file():
         raise StudyError("reproduce.no_run", folder=str(folder))
-    try:
-        manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-        for path, digest in manifest.files.items():
-            if digest_file(folder / path) != digest:
-                raise CorruptObject("reproduce.altered", path=str(folder / path))
-        return FinishedRun(
-            folder,
-            manifest,
-            Verdict.model_validate_json((folder / "verdict.json").read_bytes()),
-            Registration.model_validate_json(
-                (folder / "registration.json").read_bytes()
-            ),
-        )
-    except OSError as error:
-        raise CorruptObject(
-            "reproduce.incomplete", folder=str(folder), reason=str(error)
-        ) from None
-    except ValidationError as error:
-        raise CorruptObject(
-            "reproduce.other_version", folder=str(folder), n=error.error_count()
-        ) from None
+    return FinishedRun(
+        folder,
+        verified(folder),
+        record_of(folder / "verdict.json", Verdict),
+        record_of(folder / "registration.json", Registration),
+    )
 
 
 def find_run(store: Store, name: str) -> Path:
@@ -80,29 +70,37 @@ def find_run(store: Store, name: str) -> Path:
     if (runs / name).is_dir():
         return runs / name
     of_study = [
-        manifest.parent
-        for manifest in runs.glob("*/manifest.json")
-        if json.loads(manifest.read_text(encoding="utf-8")).get("study") == name
+        folder
+        for folder in runs.glob("*")
+        if (manifest := manifest_of(folder)) is not None and manifest.study == name
     ]
     if not of_study:
         raise StudyError("reproduce.unknown_run", name=name, folder=str(runs))
-    return max(of_study, key=lambda run: (run / "manifest.json").stat().st_mtime)
+    return max(of_study, key=lambda run: (run / MANIFEST).stat().st_mtime)
 
 
 def lay_out(run: FinishedRun, folder: Path) -> tuple[Path, tuple[str, ...]]:
     """Write the run's study where it can be checked again; return its file and its overrides.
 
-    A suite that the study names by a path is written where that path leads from there.
+    A suite that the study names by a path is written beside it.
+
+    Raises
+    ------
+    CorruptObject
+        If the run has no such files, or they cannot lie beside each other.
     """
-    beside = folder / "study" / "of" / "the" / "run"
+    beside = folder / "study"
     study, plan = run.registration.study, run.verdict.plan
-    path = beside / f"{study.name}.toml"
-    suite = (beside / study.of(plan).suite).resolve()
+    path, suite = beside / f"{study.name}.toml", beside / study.of(plan).suite
     beside.mkdir(parents=True, exist_ok=True)
-    path.write_bytes((run.folder / "study.toml").read_bytes())
-    if suite.suffix == ".json" and suite.is_relative_to(folder.resolve()):
+    path.write_bytes(read_file(run.folder / "study.toml", MAX_JSON_BYTES))
+    if suite.suffix == ".json" and suite.resolve().is_relative_to(beside.resolve()):
+        content = read_file(run.folder / "bundle" / "suite.json", MAX_JSON_BYTES)
+        with fitting(run.folder):
+            if path in suite.parents:
+                raise ValueError(f"suite = {study.of(plan).suite!r}")
         suite.parent.mkdir(parents=True, exist_ok=True)
-        suite.write_bytes((run.folder / "bundle" / "suite.json").read_bytes())
+        suite.write_bytes(content)
     return path, tuple(
         override for override in study.overrides if not override.startswith("data=")
     )
@@ -118,10 +116,12 @@ def need_same_inputs(run: FinishedRun, now: Identity, scratch: Store) -> None:
     """
     from assay.data.ingest import read_source
 
-    same = run.manifest.same
+    with fitting(run.folder):
+        same = {name: run.manifest.same[name] for name in ("study", "code", "data")}
+        source = now.sources[run.verdict.plan]
     digests = {"study": now.study, "code": now.program}
     if all(same[name] == digest for name, digest in digests.items()):
-        table = read_source(now.sources[run.verdict.plan]).frame
+        table = read_source(source).frame
         digests["data"] = scratch.put_table(table).digest
     for name, digest in digests.items():
         if digest != same[name]:
@@ -138,29 +138,29 @@ def need_same_inputs(run: FinishedRun, now: Identity, scratch: Store) -> None:
 def receipt(
     run: FinishedRun, again: FinishedRun, environment: Environment, who: str, when: str
 ) -> Receipt:
-    """Compare a run with its rerun."""
-    moved = moved_scores(run.folder, again.folder)
-    tier = tier_of(
-        run.manifest,
-        again.manifest,
-        (run.verdict, again.verdict),
-        moved,
-        run.margin,
-    )
-    return Receipt(
-        run=run.folder.resolve().name,
-        study=run.manifest.study,
-        tier=tier,
-        difference=first_difference(
-            (run.folder, run.manifest), (again.folder, again.manifest)
-        ),
-        same=run.manifest.same,
-        again=again.manifest.same,
-        scores=moved,
-        margin=run.margin,
-        environment=environment,
-        who=who,
-        when=when,
-        where=again.manifest.circumstances,
-        first=run.manifest.circumstances,
-    )
+    """Compare a run with its rerun.
+
+    Raises
+    ------
+    CorruptObject
+        If what the run's files say does not fit together.
+    """
+    was, now = run.manifest, again.manifest
+    with fitting(run.folder):
+        moved = moved_scores(run.folder, again.folder)
+        verdicts = run.verdict, again.verdict
+        return Receipt(
+            run=run.folder.resolve().name,
+            study=was.study,
+            tier=tier_of(was, now, verdicts, moved, run.margin),
+            difference=first_difference((run.folder, was), (again.folder, now)),
+            same=was.same,
+            again=now.same,
+            scores=moved,
+            margin=run.margin,
+            environment=environment,
+            who=who,
+            when=when,
+            where=now.circumstances,
+            first=was.circumstances,
+        )

@@ -5,13 +5,12 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from assay.errors import NotReproducible, StudyError
-from assay.store.canonical import digest_bytes, digest_file
+from assay.errors import CorruptObject, NotReproducible, StudyError
+from assay.store.canonical import digest_bytes
 from assay.store.machine import circumstances
 from assay.store.places import artifacts_folder, shown
 from assay.store.remote import shared_at
+from assay.store.run_folder import MANIFEST, digest_of, record_of
 from assay.store.store import Store
 from assay.store.verdict import Bundle, Manifest, Verdict
 from assay.wording import Sentence
@@ -89,12 +88,12 @@ def run_folder(store: Store, name: str) -> Path:
 def finished(store: Store, name: str) -> Verdict | None:
     """Return the verdict of a finished run, or None if there is none or a file of it was altered."""
     folder = run_folder(store, name)
-    manifest = _manifest(folder)
+    manifest = manifest_of(folder)
     if manifest is None or not _intact(folder, manifest):
         return None
     try:
-        return Verdict.model_validate_json((folder / "verdict.json").read_bytes())
-    except ValidationError:
+        return record_of(folder / "verdict.json", Verdict)
+    except CorruptObject:
         return None
 
 
@@ -112,7 +111,7 @@ def publish(
         If the run that is already there has other digests; the message names the first.
     """
     folder = run_folder(store, name)
-    earlier = _manifest(folder)
+    earlier = manifest_of(folder)
     if earlier is not None and _intact(folder, earlier):
         different = [
             key for key in bundle.same if earlier.same.get(key) != bundle.same[key]
@@ -136,16 +135,17 @@ def publish(
         circumstances=circumstances(seconds),
     )
     store.files.publish(
-        files | {"manifest.json": manifest.model_dump_json(indent=2).encode() + b"\n"},
+        files | {MANIFEST: manifest.model_dump_json(indent=2).encode() + b"\n"},
         folder,
     )
     return folder
 
 
-def _manifest(folder: Path) -> Manifest | None:
+def manifest_of(folder: Path) -> Manifest | None:
+    """Return the manifest of a run folder, or None if it has none that this version can read."""
     try:
-        return Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-    except (OSError, ValidationError):
+        return record_of(folder / MANIFEST, Manifest)
+    except CorruptObject:
         return None
 
 
@@ -153,10 +153,10 @@ def _intact(folder: Path, manifest: Manifest) -> bool:
     """Return whether every file the manifest names is there with the digest it names."""
     try:
         return all(
-            digest_file(folder / path) == digest
+            digest_of(folder / path) == digest
             for path, digest in manifest.files.items()
         )
-    except OSError:
+    except CorruptObject:
         return False
 
 
@@ -166,7 +166,7 @@ def all_finished(store: Store) -> list[tuple[Path, Verdict, datetime]]:
         (
             folder,
             verdict,
-            datetime.fromtimestamp((folder / "manifest.json").stat().st_mtime),
+            datetime.fromtimestamp((folder / MANIFEST).stat().st_mtime),
         )
         for folder in (store.folder / "runs").glob("*")
         if (verdict := finished(store, folder.name)) is not None

@@ -77,6 +77,7 @@ def test_a_folder_that_is_not_whole_or_no_run_is_refused(copy, tmp_path):
 def test_a_run_of_an_earlier_version_says_so(copy):
     manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     del manifest["files"]["evidence.json"]
+    (copy / "evidence.json").unlink()
     (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
     with pytest.raises(CorruptObject, match="earlier version"):

@@ -132,9 +132,9 @@ def test_a_rerun_neither_reads_nor_writes_what_machines_share(
     monkeypatch.setenv("ASSAY_STORE", "s3://bucket/shared")
     told: list[dict[str, str]] = []
     monkeypatch.setattr(
-        "assay.reproduce.again._called", lambda _, settings: told.append(settings)
+        "assay.reproduce.again._called", lambda _, settings, __: told.append(settings)
     )
 
-    checker("here", "avx2", tmp_path, tmp_path, None)(["check"])
+    checker("here", "avx2", (), tmp_path, None)(["check"])
 
     assert [one["ASSAY_STORE"] for one in told] == [""]

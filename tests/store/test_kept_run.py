@@ -1,7 +1,6 @@
 """A run that the program of commit b409744 left can be read, reported, predicted with and repeated."""
 
 import csv
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,7 @@ from assay.store import runs
 from assay.store.store import Store
 from assay.wording import LANGUAGES
 from bench.program import run_program
-from tests.conftest import ROOT
-
-KEPT = ROOT / "tests" / "kept" / "run-b409744.tar.xz"
-NAME = "small-99632818d2b7"
+from tests.kept_run import NAME, laid_out
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +29,7 @@ def kept(tmp_path_factory) -> Path:
     ``python flows/main.py check small.toml`` of ``tests/flow_runs.py``, ``predict`` and ``reproduce`` left them.
     """
     folder = tmp_path_factory.mktemp("kept")
-    with tarfile.open(KEPT) as archive:
-        archive.extractall(folder, filter="data")
+    laid_out(folder)
     return folder
 
 
