@@ -1,6 +1,7 @@
 """What SECURITY.md promises: nothing that is read is run, no server stands open, no secret is left behind."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from assay.errors import StudyError, Unreachable
-from assay.reproduce.again import need_plain
 from assay.store.machine import circumstances
 from bench.program import PREFECT
 from flows.server import need_password, prefect_server, server_errors, without_secrets
@@ -277,32 +277,41 @@ def test_nothing_secret_is_built_into_the_image():
     assert not {"!.env", "!artifacts/**", "!.git"} & set(ignored)
 
 
-# Runs that others have left --------------------------------------------------------------------
+# Files beside a table ------------------------------------------------------------------------------
+
+SPAWNS = """
+from multiprocessing import get_context
+from assay.stages.processes import imports_outside_the_current_folder
+if __name__ == "__main__":
+    process = get_context("spawn").Process(target=print, args=("done",))
+    with imports_outside_the_current_folder():
+        process.start()
+    process.join()
+"""
 
 
-def test_the_projects_own_lock_is_plain():
-    need_plain(ROOT / "requirements.txt")
+def test_a_process_of_a_check_imports_nothing_from_the_current_folder(tmp_path):
+    """A process that ``multiprocessing`` spawns looks there first, for ``multiprocessing`` itself."""
+    table, program = tmp_path / "table", tmp_path / "program"
+    for folder in (table, program):
+        folder.mkdir()
+    for name in ("multiprocessing", "pickle", "assay", "numpy"):
+        (table / f"{name}.py").write_text("open('it-ran', 'w')")
+    (program / "spawns.py").write_text(SPAWNS)
+    done = subprocess.run(
+        [sys.executable, program / "spawns.py"],
+        cwd=table,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == "done\n"
+    assert not (table / "it-ran").exists()
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "--index-url https://example.org/simple",
-        "-r other.txt",
-        "-e .",
-        "evil @ https://example.org/evil.whl",
-        "./evil.whl",
-        "https://example.org/evil.zip",
-        "numpy",
-        'numpy==1.0 --config-settings="x"',
-    ],
-)
-def test_a_lock_that_names_more_than_packages_and_hashes_is_refused(tmp_path, line):
-    lock = tmp_path / "requirements.txt"
-    lock.write_text(f"numpy==2.0.0 \\\n    --hash=sha256:{'a' * 64}\n{line}\n")
-
-    with pytest.raises(StudyError, match="line 3"):
-        need_plain(lock)
+# The page -----------------------------------------------------------------------------------------
 
 
 def test_every_test_that_the_page_names_is_there():
