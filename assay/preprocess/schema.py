@@ -286,7 +286,7 @@ def _cells(column: "pd.Series[Any]") -> Cells:
     if pd.api.types.is_datetime64_any_dtype(column):
         if getattr(column.dtype, "tz", None) is not None:
             column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-        return column.to_numpy().astype("datetime64[us]")
+        return np.asarray(column)
     types = pd.api.types
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
         gaps = column.isna().any()

@@ -6,22 +6,25 @@ cells; pandas then reads them, and must have found as many. Both take the file a
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import infer_dtype
 
 from assay.data.readers.table import (
     Remark,
     Table,
     blank_lines,
+    blanked,
     drawn,
-    exceeds_64_bits,
     need_no_other,
+    replaced,
     table_of,
 )
 from assay.errors import DataRefused
@@ -33,10 +36,14 @@ from assay.formats.checks import (
     words_remark,
 )
 from assay.formats.encoding import Encoding, find_encoding
+from assay.formats.missing import TRUTHS, Words
 from assay.formats.scan import Scan, separator_of, text_of
 from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
 from assay.wording import Sentence
+
+_WHOLE = r"[ \t]*[+-]?[0-9]+[ \t]*"
+_NUMBER = r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*"
 
 
 @dataclass(frozen=True)
@@ -64,10 +71,10 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
         layout = _scan(opened, encoding, separator, source)
         rows = drawn(layout.n_rows, source)
 
-        def read(as_text: list[str]) -> pd.DataFrame:
+        def read(columns: list[str], as_text: list[str]) -> pd.DataFrame:
             with text_of(opened, encoding) as text:
                 kept = text if rows is None else _chosen(text, separator, rows, source)
-                return _parsed(kept, separator, layout.header, as_text, source)
+                return _parsed(kept, separator, layout.header, columns, as_text, source)
 
         frame = _frame(read, layout.header, source)
     n_wanted = layout.n_rows if rows is None else len(rows)
@@ -80,45 +87,74 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
             n_rows_read=len(frame),
             n_columns_read=len(frame.columns),
         )
-    for column in layout.header:
-        if exceeds_64_bits(frame[column]):
-            frame[column] = frame[column].map(str, na_action="ignore")
-        elif frame[column].dtype == object:  # true and false, and some missing
-            frame[column] = frame[column].where(frame[column].notna(), None)
     remarks = (
         encoding.remark,
         Sentence.of(f"readers.separated_by.{SEPARATORS[separator]}"),
         *words_remark(missing_words(source)),
         *_remarks(layout, frame, separator, source),
     )
-    return table_of(frame.reset_index(drop=True), remarks, layout.n_rows, source)
+    return table_of(frame, remarks, layout.n_rows, source)
 
 
 def _frame(
-    read: Callable[[list[str]], pd.DataFrame], header: list[str], source: Source
+    read: Callable[[list[str], list[str]], pd.DataFrame],
+    header: list[str],
+    source: Source,
 ) -> pd.DataFrame:
-    """Return the rows as ``read`` gives them; it is handed the columns that are text whatever they look like."""
+    """Return the rows as ``read`` gives them; it is handed which columns to read, and which of them as text."""
+    words = Words(source.read.missing)
     column = source.images.plan.column if source.images else None
     as_text = [column] if column in header else []  # 007 names an image
-    frame = read(as_text)
-    rounded = _rounded(frame)
-    if rounded:
-        spelled = read([*as_text, *rounded])
-        for name in rounded:
-            if spelled[name].dropna().str.fullmatch(r"[+-]?\d+").all():
-                frame[name] = spelled[name]
-    return frame
+    frame = read(header, as_text).reset_index(drop=True)
+    rounded = [name for name in header if _is_rounded(frame[name], words)]
+    spelled = read(rounded, rounded).reset_index(drop=True) if rounded else frame
+    changed = {}
+    for name in header:
+        column = frame[name]
+        if name in rounded and spelled[name].dropna().str.fullmatch(_WHOLE).all():
+            column = spelled[name]
+        typed = _typed(column, words)
+        if typed is not frame[name]:
+            changed[name] = typed
+    return replaced(frame, changed)
 
 
-def _rounded(frame: pd.DataFrame) -> list[str]:
-    """Return columns whose whole numbers may have lost digits, because a value beside them is missing."""
-    return [
-        str(name)
-        for name in frame.select_dtypes("float64").columns
-        if (column := frame[name].dropna()).abs().max() >= MAX_WHOLE
-        and len(column) < len(frame)
-        and (column % 1 == 0).all()
-    ]
+def _is_rounded(column: "pd.Series[Any]", words: Words) -> bool:
+    """Return whether whole numbers have lost digits or spelling, for their size or for a missing one beside them."""
+    values = column.to_numpy()
+    if values.dtype.kind == "O":
+        return column.dtype == object and infer_dtype(column, skipna=True) == "integer"
+    if values.dtype.kind not in "iuf":
+        return False
+    gaps = words.among(values)
+    if values.dtype.kind == "f":
+        gaps |= np.isnan(values)
+    there = values[~gaps]
+    return bool(
+        gaps.any()
+        and there.size
+        and max(-float(there.min()), float(there.max())) >= MAX_WHOLE
+        and (there % 1 == 0).all()
+    )
+
+
+def _typed(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
+    """Return a column without its missing cells, as what the others are."""
+    if column.dtype == object:  # true and false, and some missing
+        return blanked(column.where(column.notna(), None), words)
+    if column.dtype != "str":
+        return blanked(column, words) if words.declared else column
+    gaps = column.isin(words.every)
+    column = column.mask(gaps) if gaps.any() else column
+    there = column.dropna()
+    if gaps.any() and len(there) and there.isin(TRUTHS).all():
+        truths = column.map(TRUTHS, "ignore").astype(object)
+        return blanked(truths.where(column.notna(), None), words)
+    if len(there) and re.fullmatch(_NUMBER, there.iloc[0]):
+        of_numbers = there.str.fullmatch(_NUMBER).all()
+        if of_numbers and not there.str.fullmatch(_WHOLE).all():
+            return blanked(column.astype("float64"), words)
+    return column
 
 
 def _remarks(
@@ -176,6 +212,7 @@ def _parsed(
     text: IO[str],
     separator: str,
     header: list[str],
+    columns: list[str],
     as_text: list[str],
     source: Source,
 ) -> pd.DataFrame:
@@ -183,9 +220,10 @@ def _parsed(
         cast("io.StringIO", text),
         sep=separator,
         keep_default_na=False,
-        na_values=list(missing_words(source)),
+        na_values=Words(source.read.missing).of_text(),
         header=None if source.read.names else 0,
         names=header if source.read.names else None,
+        usecols=columns,
         dtype=dict.fromkeys(as_text, "str"),
         low_memory=False,
         skip_blank_lines=True,

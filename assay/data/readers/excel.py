@@ -36,6 +36,7 @@ from assay.formats.limits import (
     check_file_size,
     check_shape,
 )
+from assay.formats.missing import Words
 from assay.study.sources import Source
 from assay.wording import Sentence
 
@@ -106,7 +107,7 @@ def _body(
     rows: list[list[Any]], header: list[str], first: int, source: Source
 ) -> list[list[Any]]:
     """Return the rows that hold something, with None for what is missing; ``first`` is the number of the first."""
-    words = frozenset(missing_words(source))
+    words = Words(source.read.missing)
     body = []
     for number, row in enumerate(rows, start=first):
         if all(value == "" for value in row):
@@ -114,8 +115,12 @@ def _body(
         for name, value in zip(header, row, strict=True):
             if isinstance(value, str):
                 check_cell(value, row_number(number), name, source)
-        body.append([None if _spelled(value) in words else value for value in row])
+        body.append([None if _is_missing(value, words) else value for value in row])
     return body
+
+
+def _is_missing(value: Any, words: Words) -> bool:
+    return value in words.every if isinstance(value, str) else words.hold(value)
 
 
 def _frame(body: list[list[Any]], header: list[str]) -> tuple[pd.DataFrame, list[str]]:

@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused, StudyError
-from assay.formats.checks import MAX_NUMBER, cut, is_number
+from assay.formats.checks import MAX_NUMBER, MAX_WHOLE, cut
+from assay.formats.missing import Words
 from assay.store.seeds import generator_for
 from assay.study.plans import ReadPlan
 from assay.study.sources import Source
@@ -71,16 +72,48 @@ def blank_lines(n: int) -> tuple[Remark, ...]:
 
 
 def blank_words(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
-    """Return a typed table without the words, and the numbers, that the study declares as missing."""
-    words = source.read.missing
-    numbers = [float(word) for word in words if is_number(word)]
-    for name in frame.columns if words else ():
-        column = frame[name]
-        if column.dtype == "str":
-            frame[name] = column.mask(column.isin(words))
-        elif column.dtype.kind in "iuf" and column.isin(numbers).any():
-            frame[name] = column.astype("float64").mask(column.isin(numbers))
-    return frame
+    """Return a typed table without the values that the study declares as missing."""
+    words = Words(source.read.missing)
+    if not words.declared:
+        return frame
+    return replaced(frame, {name: blanked(frame[name], words) for name in frame})
+
+
+def replaced(
+    frame: pd.DataFrame, columns: dict[Any, "pd.Series[Any]"]
+) -> pd.DataFrame:
+    """Return a table with some of its columns in another form; one at a time they would move all others."""
+    if not columns:
+        return frame
+    return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame})
+
+
+def blanked(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
+    """Return a column without what stands for a missing value."""
+    dtype = column.dtype
+    if dtype == "str":
+        return column.mask(column.isin(words.declared))
+    if dtype.kind == "M":
+        moments = column.to_numpy(f"datetime64[{column.dt.unit}]")  # in UTC
+        return column.mask(words.among(moments))
+    if dtype.kind == "f":
+        return column.mask(words.among(column.to_numpy()))
+    if dtype.kind in "iu":
+        return whole_numbers(column.to_numpy(), words.among(column.to_numpy()))
+    gaps = column.map(words.hold).astype(bool)
+    return column.astype(object).where(~gaps, None) if gaps.any() else column
+
+
+def whole_numbers(
+    values: NDArray[Any], gaps: NDArray[np.bool_]
+) -> "pd.Series[Any]":
+    """Return whole numbers of which some are missing: as text where a float would not hold all their digits."""
+    if not gaps.any():
+        return pd.Series(values)
+    there = values[~gaps]
+    if there.size and max(-int(there.min()), int(there.max())) >= MAX_WHOLE:
+        return pd.Series(values).map(str).astype("str").mask(gaps)
+    return pd.Series(values.astype("float64")).mask(gaps)
 
 
 def need_no_other(source: Source, kind: str, *keys: str) -> None:
@@ -133,8 +166,3 @@ def check_values(frame: pd.DataFrame, source: Source) -> None:
                 most=MAX_NUMBER,
             )
 
-
-def exceeds_64_bits(column: "pd.Series[Any]") -> bool:
-    """Return whether a column holds integers of more than 64 bits, which name things."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    return column.dtype == object and kind == "integer"
