@@ -64,6 +64,12 @@ def most_unpacked(source: Named, path: str | Path) -> int:
     return min(most, max(GIB, MAX_RATIO * Path(path).stat().st_size))
 
 
+def workbook_limits(n_bytes: int) -> tuple[int, int]:
+    """Return how much memory and how many CPU-seconds a workbook of this size may take to open."""
+    memory = min(MAX_WORKBOOK_MEMORY, GIB + MAX_RATIO * n_bytes)
+    return memory, min(MAX_WORKBOOK_CPU_S, 30 + n_bytes // 100_000)
+
+
 def too_much_unpacked(source: Named, most: int, name: str = "") -> DataRefused:
     """Return the refusal of a source, or its images, that exceed the limit while they are unpacked."""
     return DataRefused(

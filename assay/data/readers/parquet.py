@@ -16,7 +16,7 @@ from assay.data.readers.table import (
     table_of,
     whole_numbers,
 )
-from assay.formats.checks import check_cell, row_number, words_remark
+from assay.formats.checks import check_cell, cut, row_number, some_of, words_remark
 from assay.formats.missing import Words
 from assay.formats.parquet_file import batches, names_of, opened
 from assay.study.sources import Source
@@ -25,6 +25,7 @@ from assay.wording import Sentence
 # The last range in the characters themselves: two engines, which escape it differently, may read it.
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f" + "\x80-\x9f]"
 _AT_ONCE = 8_192  # rows
+_N_SHOWN = 8
 
 
 def read_parquet(source: Source) -> Table:
@@ -39,13 +40,21 @@ def read_parquet(source: Source) -> Table:
     need_no_other(source, "parquet")
     with opened(source) as file:
         table, n_rows = _rows_of(file, source)
+        zoned = [cut(field.name) for field in file.schema_arrow if _has_zone(field)]
     frame = blank_words(_in_memory(table, source), source)
     _check_texts(frame, source)
     remarks: tuple[Remark, ...] = (
         Sentence.plain("Parquet"),
         *words_remark(source.read.missing),
     )
+    if zoned:
+        columns = some_of(zoned, _N_SHOWN)
+        remarks += (Sentence.of("readers.in_utc", columns=columns),)
     return table_of(frame, remarks, n_rows, source)
+
+
+def _has_zone(field: pa.Field) -> bool:
+    return getattr(field.type, "tz", None) is not None
 
 
 def _rows_of(file: pq.ParquetFile, source: Source) -> tuple[pa.Table, int]:
