@@ -42,8 +42,11 @@ from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
 from assay.wording import Sentence
 
-_WHOLE = r"[ \t]*[+-]?[0-9]+[ \t]*"
-_NUMBER = r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*"
+_WHOLE = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*")
+_NUMBER = re.compile(
+    r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*"
+)
+_VALUE = re.compile(f"{_NUMBER.pattern}|{'|'.join(TRUTHS)}")
 
 
 @dataclass(frozen=True)
@@ -106,17 +109,22 @@ def _frame(
     column = source.images.plan.column if source.images else None
     as_text = [column] if column in header else []  # 007 names an image
     frame = read(header, as_text).reset_index(drop=True)
-    rounded = [name for name in header if _is_rounded(frame[name], words)]
-    spelled = read(rounded, rounded).reset_index(drop=True) if rounded else frame
     changed = {}
+    rounded = [name for name in header if _is_rounded(frame[name], words)]
+    if rounded:
+        spelled = read(rounded, rounded).reset_index(drop=True)
+        digits = [name for name in rounded if _are(_WHOLE, spelled[name])]
+        changed = {name: blanked(spelled[name], words) for name in digits}
     for name in header:
-        column = frame[name]
-        if name in rounded and spelled[name].dropna().str.fullmatch(_WHOLE).all():
-            column = spelled[name]
-        typed = _typed(column, words)
-        if typed is not frame[name]:
-            changed[name] = typed
+        if name not in changed and name not in as_text:
+            typed = _typed(frame[name], words)
+            if typed is not None:
+                changed[name] = typed
     return replaced(frame, changed)
+
+
+def _are(pattern: re.Pattern[str], texts: "pd.Series[Any]") -> bool:
+    return all(map(pattern.fullmatch, texts.dropna().tolist()))
 
 
 def _is_rounded(column: "pd.Series[Any]", words: Words) -> bool:
@@ -138,23 +146,28 @@ def _is_rounded(column: "pd.Series[Any]", words: Words) -> bool:
     )
 
 
-def _typed(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
-    """Return a column without its missing cells, as what the others are."""
+def _typed(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any] | None":
+    """Return a column without its missing cells, as what the others are; None where it is so already."""
     if column.dtype == object:  # true and false, and some missing
-        return blanked(column.where(column.notna(), None), words)
+        return _truths(column.tolist(), words)
     if column.dtype != "str":
-        return blanked(column, words) if words.declared else column
+        return blanked(column, words) if words.declared else None
     gaps = column.isin(words.every)
-    column = column.mask(gaps) if gaps.any() else column
-    there = column.dropna()
-    if gaps.any() and len(there) and there.isin(TRUTHS).all():
-        truths = column.map(TRUTHS, "ignore").astype(object)
-        return blanked(truths.where(column.notna(), None), words)
-    if len(there) and re.fullmatch(_NUMBER, there.iloc[0]):
-        of_numbers = there.str.fullmatch(_NUMBER).all()
-        if of_numbers and not there.str.fullmatch(_WHOLE).all():
-            return blanked(column.astype("float64"), words)
-    return column
+    any_gaps = bool(gaps.any())
+    texts = column.mask(gaps) if any_gaps else column
+    first = texts.first_valid_index()
+    if first is None or not _VALUE.fullmatch(texts[first]):
+        return texts if any_gaps else None
+    if any_gaps and set(texts.dropna()) <= TRUTHS.keys():
+        return _truths([TRUTHS.get(text) for text in texts.tolist()], words)
+    if _are(_NUMBER, texts) and not _are(_WHOLE, texts):
+        return blanked(texts.astype("float64"), words)
+    return texts if any_gaps else None
+
+
+def _truths(cells: list[Any], words: Words) -> "pd.Series[Any]":
+    cells = [None if words.hold(cell) else cell for cell in cells]
+    return pd.Series(cells, dtype=object)
 
 
 def _remarks(
@@ -223,7 +236,7 @@ def _parsed(
         na_values=Words(source.read.missing).of_text(),
         header=None if source.read.names else 0,
         names=header if source.read.names else None,
-        usecols=columns,
+        usecols=frozenset(columns).__contains__,
         dtype=dict.fromkeys(as_text, "str"),
         low_memory=False,
         skip_blank_lines=True,

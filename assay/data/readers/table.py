@@ -91,6 +91,8 @@ def replaced(
 def blanked(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
     """Return a column without what stands for a missing value."""
     dtype = column.dtype
+    if not words.declared:
+        return column
     if dtype == "str":
         return column.mask(column.isin(words.declared))
     if dtype.kind == "M":
