@@ -26,6 +26,8 @@ class Words:
         Those of the study, which count in every file.
     every
         These and the usual ones, which count where a file has no other way to say so.
+    of_values
+        Whether any of those declared spells a number.
     """
 
     def __init__(self, declared: Iterable[str]) -> None:
@@ -33,6 +35,7 @@ class Words:
         self.every = self.declared | frozenset(MISSING)
         numbers = [word for word in self.declared if _is_value(word)]
         self.truths = frozenset(TRUTHS[word] for word in self.declared if word in TRUTHS)
+        self.of_values = bool(numbers)
         self._floats = frozenset(map(float, numbers))
         self._wholes = frozenset(
             _whole(word) for word in numbers if float(word).is_integer()

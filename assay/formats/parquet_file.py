@@ -121,6 +121,9 @@ def _size_of_texts(
             if "DELTA_BYTE_ARRAY" in chunk.encodings:  # a text may repeat the one before
                 longest += chunk.total_uncompressed_size
                 continue
+            if "DELTA_LENGTH_BYTE_ARRAY" in chunk.encodings:  # each stands there
+                total += chunk.total_uncompressed_size
+                continue
             column = file.read_row_group(group, [chunk.path_in_schema]).column(0)
             for part in column.chunks:
                 sizes = pc.binary_length(part.dictionary.cast(pa.large_binary()))

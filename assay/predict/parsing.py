@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from assay.errors import DataRefused
 from assay.formats.checks import (
     MAX_NUMBER,
+    MAX_WHOLE,
     cut,
     is_number,
     line_number,
@@ -96,9 +97,9 @@ def typed(column: Column, chunk: Chunk, words: Words) -> NDArray[Any]:
         return _objects([_NAMES.get(truth) for truth in truths.tolist()])
     if column.role in ("category", "date"):
         return _codes(column, cells, missing, words)
-    numbers = _numbers(column, cells, chunk, missing)
-    in_arrays = isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf"
-    numbers[words.among(np.asarray(cells) if in_arrays else numbers)] = np.nan
+    numbers = _numbers(column, cells, chunk, missing, words)
+    if words.of_values:
+        numbers[_stand_for_missing(column, cells, numbers, words)] = np.nan
     return numbers
 
 
@@ -106,13 +107,17 @@ def typed(column: Column, chunk: Chunk, words: Words) -> NDArray[Any]:
 
 
 def _numbers(
-    column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
+    column: Column,
+    cells: Cells,
+    chunk: Chunk,
+    missing: frozenset[str],
+    words: Words,
 ) -> NDArray[np.float64]:
     plain = _plainly(cells, missing)
     values = np.empty(len(cells)) if plain is None else plain
     if plain is None:
         for row, cell in enumerate(cells):
-            number = _number(cell, missing, column)
+            number = _number(cell, missing, column, words)
             if number is None:
                 chunk.refuse("predict.not_a_number", row, column.name, cell)
             values[row] = number
@@ -122,6 +127,20 @@ def _numbers(
         cell = cells[row]
         chunk.refuse("predict.too_large", row, column.name, cell, most=MAX_NUMBER)
     return values
+
+
+def _stand_for_missing(
+    column: Column, cells: Cells, numbers: NDArray[np.float64], words: Words
+) -> NDArray[np.bool_]:
+    """Return which numbers are declared as missing; of whole ones every digit counts, as in training."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
+        return words.among(cells)
+    gaps = words.among(numbers)
+    for row in np.flatnonzero(gaps & (np.abs(numbers) >= MAX_WHOLE)).tolist():
+        cell = cells[row]
+        whole = column.kind == "whole"
+        gaps[row] = words.hold(_in_digits(cell, whole) if isinstance(cell, str) else cell)
+    return gaps
 
 
 def _plainly(cells: Cells, missing: frozenset[str]) -> NDArray[np.float64] | None:
@@ -165,9 +184,11 @@ def _is_plain(numbers: Sequence[str]) -> bool:
     return together.isascii() and "_" not in together
 
 
-def _number(cell: Any, missing: frozenset[str], column: Column) -> float | None:
+def _number(
+    cell: Any, missing: frozenset[str], column: Column, words: Words
+) -> float | None:
     """Return a cell's number, NaN if it is missing, None if it is not a number."""
-    if cell is None or (isinstance(cell, str) and cell in missing):
+    if _is_missing(cell, missing, words):
         return np.nan
     if isinstance(cell, bool | np.bool_) or not isinstance(
         cell, str | int | float | np.number
@@ -195,6 +216,8 @@ def _codes(
     column: Column, cells: Cells, missing: frozenset[str], words: Words
 ) -> NDArray[np.object_]:
     """Return numbers that are codes, or dates, as training wrote them; a cell that is not a number as it stands."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
+        cells = [None if gap else cell for cell, gap in zip(cells.tolist(), words.among(cells).tolist(), strict=True)]
     cached: dict[Any, str | None] = {}
     texts = []
     for cell in _listed(cells):
@@ -213,15 +236,23 @@ def _code(
     if isinstance(cell, str):
         if cell in missing:
             return None
-        text = cell.strip()
-        if not (text.isascii() and "_" not in text and is_number(text)):
+        number = _in_digits(cell, whole)
+        if number is None:
             return cell
-        number = int(text) if text.lstrip("+-").isdigit() and len(text) <= _MOST_DIGITS else float(text)
     if words.hold(number):
         return None
     if isinstance(number, int) and not isinstance(number, bool) and not whole:
         number = _as_float(number)
     return spelled(number)
+
+
+def _in_digits(text: str, whole: bool) -> int | float | None:
+    """Return the number that a text is, with every digit of one that is whole; None if it is none."""
+    text = text.strip()
+    if not (text.isascii() and "_" not in text and is_number(text)):
+        return None
+    is_whole = text.lstrip("+-").isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if whole and is_whole else float(text)
 
 
 # Other kinds -----------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def _dates(plan: Plan, preparation: Preparation) -> Iterator[Dated]:
 def _column(
     name: str, cells: "pd.Series[Any]", plan: CleanPlan, preparation: Preparation
 ) -> Column:
-    kind, role = _kind(cells), _role(name, plan, preparation)
+    kind, role = kind_of(cells), _role(name, plan, preparation)
     spellings = plan.spellings.get(name, {})
     number = next((number for number in plan.numbers if number.column == name), None)
     date = next((date for date in plan.dates if date.column == name), None)
@@ -143,7 +143,7 @@ def _column(
     )
 
 
-def _kind(cells: "pd.Series[Any]") -> Kind:
+def kind_of(cells: "pd.Series[Any]") -> Kind:
     types = pd.api.types
     if types.is_bool_dtype(cells):
         return "boolean"

@@ -21,6 +21,7 @@ from assay.data.readers.table import (
     Remark,
     Table,
     blank_lines,
+    blank_words,
     blanked,
     drawn,
     need_no_other,
@@ -42,11 +43,9 @@ from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
 from assay.wording import Sentence
 
-_WHOLE = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*")
-_NUMBER = re.compile(
-    r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*"
-)
-_VALUE = re.compile(f"{_NUMBER.pattern}|{'|'.join(TRUTHS)}")
+_WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_VALUE = re.compile(f"{_NUMBER.pattern}|{'|'.join(TRUTHS)}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -112,9 +111,8 @@ def _frame(
     changed = {}
     rounded = [name for name in header if _is_rounded(frame[name], words)]
     if rounded:
-        spelled = read(rounded, rounded).reset_index(drop=True)
-        digits = [name for name in rounded if _are(_WHOLE, spelled[name])]
-        changed = {name: blanked(spelled[name], words) for name in digits}
+        spelled = blank_words(read(rounded, rounded).reset_index(drop=True), source)
+        changed = {name: spelled[name] for name in rounded if _are(_WHOLE, spelled[name])}
     for name in header:
         if name not in changed and name not in as_text:
             typed = _typed(frame[name], words)
