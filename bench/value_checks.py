@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from assay.data import columns as cleaning
 from assay.formats.missing import Words
 from assay.formats.numbers import spelled
+from assay.formats.unpack import opener
 from assay.predict.bundle import Bundle
 from assay.predict.parsing import typed
 from assay.predict.schema import Column, Reading
@@ -24,9 +25,10 @@ from assay.predict.tables.delimited import open_delimited
 from assay.predict.tables.json_lines import open_json_lines
 from assay.predict.tables.parquet import open_parquet
 from assay.predict.tables.table import Needs, Table
-from assay.formats.unpack import opener
 from assay.preprocess.schema import kind_of
 from bench.value_files import Case, Expected
+
+_ROWS_AT_ONCE = 7
 
 
 def same(one: Any, other: Any) -> bool:
@@ -111,7 +113,8 @@ def _check_json(case: Case) -> None:
         schema = pa.schema([(name, {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}[kinds.pop()])])  # fmt: skip
         options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")  # fmt: skip
         found = pajson.read_json(io.BytesIO(content), parse_options=options).column(name).to_pylist()  # fmt: skip
-        assert all(map(same, found, cells)) and len(found) == len(cells), (name, found, cells)  # fmt: skip
+        assert len(found) == len(cells), (name, found, cells)
+        assert all(map(same, found, cells)), (name, found, cells)
 
 
 # Prediction ----------------------------------------------------------------------------------------
@@ -122,8 +125,13 @@ def check_prediction(case: Case, frame: pd.DataFrame, path: Path) -> None:
     if case.name.endswith((".xlsx", ".ods", ".xls", ".xlsb")):
         return  # prediction reads no workbooks
     names = tuple(map(str, frame.columns))
-    form = SimpleNamespace(read=Reading(**{"missing": tuple(case.read["missing"]), "encoding": case.read.get("encoding"), "separator": case.read.get("separator")}), copied=())  # fmt: skip
-    bundle = SimpleNamespace(form=form, rows_at_once=lambda n=0: 7, check_columns=lambda *_: None)  # fmt: skip
+    declared = {key: case.read.get(key) for key in ("encoding", "separator")}
+    read = Reading(missing=tuple(case.read["missing"]), **declared)
+    bundle = SimpleNamespace(
+        form=SimpleNamespace(read=read, copied=()),
+        rows_at_once=lambda *_: _ROWS_AT_ONCE,
+        check_columns=lambda *_: None,
+    )
     chunks = list(_opened(path, Needs(cast("Bundle", bundle), names)).chunks)
     features, words = cleaning.typed(frame), Words(case.read["missing"])
     for name in names:
@@ -131,7 +139,10 @@ def check_prediction(case: Case, frame: pd.DataFrame, path: Path) -> None:
             continue  # it is of no kind, and no model is shown it
         kind = kind_of(frame[name])
         codes = frame[name].map(spelled, "ignore").astype(object).tolist()
-        for role, expected in (("number", features[name].tolist()), ("category", codes)):
+        for role, expected in (
+            ("number", features[name].tolist()),
+            ("category", codes),
+        ):
             if role == "number" and (kind in ("text", "moment") or frame[name].dtype == object):  # fmt: skip
                 continue
             if role == "category":

@@ -132,11 +132,10 @@ def _wholes(name: str, cells: list[str | None], words: list[str]) -> Expected:
     meant = {_meant(word) for word in words if is_value(word)}
     numbers = [None if cell is None else int(cell) for cell in cells]
     found = [None if number in meant else number for number in numbers]
-    everything = [number for number in numbers if number is not None]
     there = [number for number in found if number is not None]
-    low, high = min(everything), max(everything)
-    fits = (-(2**63) <= low and high < 2**63) or (low >= 0 and high < 2**64)
-    rounded = None in found and there and max(map(abs, there)) >= 2**53
+    low, high = min(there, default=0), max(there, default=0)
+    fits = (low >= -(2**63) and high < 2**63) or (low >= 0 and high < 2**64)
+    rounded = None in found and max(-low, high) >= 2**53
     if not fits or rounded:  # names of things, with all their digits
         return Expected(name, "text", cells)
     return Expected(name, "number", found)
@@ -155,7 +154,7 @@ def of_values(name: str, cells: list[Any], words: list[str], kind: str) -> Expec
         if None in kept:
             fits = max(-low, high) < 2**53
         else:
-            fits = -(2**63) <= low and high < 2**63 or low >= 0 and high < 2**64
+            fits = (low >= -(2**63) and high < 2**63) or (low >= 0 and high < 2**64)
         if not fits:
             return Expected(name, "text", [None if cell is None else str(cell) for cell in kept])  # fmt: skip
         return Expected(name, "number", kept)
@@ -399,7 +398,9 @@ def excel_case(draw: random.Random) -> Case:
         name = f"c{at}"
         kind = draw.choice(("number", "number", "truth", "text", "mixed"))
         makers: dict[str, Callable[[], Any]] = {
-            "number": lambda: draw.choice((small(draw), real(draw), float(whole(draw)))),  # fmt: skip
+            "number": lambda: draw.choice(
+                (small(draw), real(draw), float(whole(draw)))
+            ),
             "truth": lambda: draw.random() < 0.5,
             "text": lambda: texts(draw).replace("\r", "").strip() or "x",
             "mixed": lambda: draw.choice((small(draw), "x", 2.5)),
@@ -434,7 +435,7 @@ def _of_sheet(name: str, cells: list[Any], words: list[str]) -> Expected:
 
 
 def _as_shown(cell: Any) -> str:
-    if isinstance(cell, bool) or isinstance(cell, str):
+    if isinstance(cell, bool | str):
         return str(cell)
     value = float(cell)
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else str(value)

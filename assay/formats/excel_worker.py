@@ -59,7 +59,8 @@ def tell(path: str, wanted: str | None) -> None:
             }
         write(json.dumps(head) + "\n")
         if only is not None:
-            for row in islice(only.iter_rows(), only.start[0], None):
+            above = only.start[0] if only.start is not None else 0
+            for row in islice(only.iter_rows(), above, None):
                 write(json.dumps([_plain(value) for value in row]) + "\n")
             write("null\n")
 

@@ -34,7 +34,9 @@ class Words:
         self.declared = frozenset(declared)
         self.every = self.declared | frozenset(MISSING)
         numbers = [word for word in self.declared if _is_value(word)]
-        self.truths = frozenset(TRUTHS[word] for word in self.declared if word in TRUTHS)
+        self.truths = frozenset(
+            TRUTHS[word] for word in self.declared if word in TRUTHS
+        )
         self.of_values = bool(numbers)
         self._floats = frozenset(map(float, numbers))
         self._wholes = frozenset(
@@ -67,7 +69,8 @@ class Words:
         kind = values.dtype.kind
         if kind == "M":
             rounded = values.astype("datetime64[us]")
-            return np.isin(rounded, self._moments) & (rounded.astype(values.dtype) == values)  # fmt: skip
+            whole = rounded.astype(values.dtype) == values
+            return np.asarray(whole & np.isin(rounded, self._moments))
         if kind == "f":
             with np.errstate(over="ignore"):
                 meant = np.array(sorted(self._floats)).astype(values.dtype)

@@ -118,7 +118,9 @@ def _size_of_texts(
     names = [chunk.path_in_schema for chunk in texts]
     with pq.ParquetFile(source.path, read_dictionary=names) as file:
         for chunk in texts:
-            if "DELTA_BYTE_ARRAY" in chunk.encodings:  # a text may repeat the one before
+            if (
+                "DELTA_BYTE_ARRAY" in chunk.encodings
+            ):  # a text may repeat the one before
                 longest += chunk.total_uncompressed_size
                 continue
             if "DELTA_LENGTH_BYTE_ARRAY" in chunk.encodings:  # each stands there
@@ -155,7 +157,9 @@ def _moments(column: pa.Array) -> NDArray[np.datetime64]:
         days = column.cast(pa.int32()).cast(pa.int64()).fill_null(_NAT)
         return np.asarray(days).view("datetime64[D]")
     unit = "ms" if pa.types.is_date64(column.type) else column.type.unit
-    return np.asarray(column.cast(pa.int64()).fill_null(_NAT)).view(f"datetime64[{unit}]")
+    return np.asarray(column.cast(pa.int64()).fill_null(_NAT)).view(
+        f"datetime64[{unit}]"
+    )
 
 
 def values_of(column: pa.Array) -> "list[Any] | NDArray[Any]":

@@ -90,7 +90,9 @@ def opener(source: Named) -> tuple[Opened, str]:
 
 
 def _buffered(stream: IO[bytes], source: Named) -> IO[bytes]:
-    return cast("IO[bytes]", io.BufferedReader(Counted(stream, source, source.path), 1 << 20))
+    return cast(
+        "IO[bytes]", io.BufferedReader(Counted(stream, source, source.path), 1 << 20)
+    )
 
 
 @contextmanager

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from assay.errors import DataRefused
 from assay.formats.array_headers import UNREADABLE, heads_of
 from assay.formats.checks import cut, first_line, some_of
+from assay.formats.missing import Words
 from assay.predict.expectations import Rules, rules_of
 from assay.predict.features import features
 from assay.predict.manifest import verified
 from assay.predict.network import Network
-from assay.predict.parsing import Cells, Chunk, Words, typed
+from assay.predict.parsing import Cells, Chunk, typed
 from assay.predict.schema import Form, Unfit
 from assay.predict.source import TableFile
 from assay.predict.warnings import Remarks

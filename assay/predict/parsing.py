@@ -139,7 +139,9 @@ def _stand_for_missing(
     for row in np.flatnonzero(gaps & (np.abs(numbers) >= MAX_WHOLE)).tolist():
         cell = cells[row]
         whole = column.kind == "whole"
-        gaps[row] = words.hold(_in_digits(cell, whole) if isinstance(cell, str) else cell)
+        gaps[row] = words.hold(
+            _in_digits(cell, whole) if isinstance(cell, str) else cell
+        )
     return gaps
 
 
@@ -217,7 +219,12 @@ def _codes(
 ) -> NDArray[np.object_]:
     """Return numbers that are codes, or dates, as training wrote them; a cell that is not a number as it stands."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
-        cells = [None if gap else cell for cell, gap in zip(cells.tolist(), words.among(cells).tolist(), strict=True)]
+        cells = [
+            None if gap else cell
+            for cell, gap in zip(
+                cells.tolist(), words.among(cells).tolist(), strict=True
+            )
+        ]
     cached: dict[Any, str | None] = {}
     texts = []
     for cell in _listed(cells):
@@ -258,9 +265,7 @@ def _in_digits(text: str, whole: bool) -> int | float | None:
 # Other kinds -----------------------------------------------------------------------------------
 
 
-def _texts(
-    cells: Cells, missing: frozenset[str], words: Words
-) -> NDArray[np.object_]:
+def _texts(cells: Cells, missing: frozenset[str], words: Words) -> NDArray[np.object_]:
     if isinstance(cells, list) and set(map(type, cells)) == {str}:
         return _objects([None if cell in missing else cell for cell in cells])
     return _objects(
@@ -285,7 +290,9 @@ def _truths(
     values = np.empty(len(cells))
     for row, cell in enumerate(_listed(cells)):
         truth = TRUTHS.get(cell) if isinstance(cell, str) else cell
-        if _is_missing(cell, missing, words) or words.hold(truth) and truth is not None:
+        if _is_missing(cell, missing, words) or (
+            words.hold(truth) and truth is not None
+        ):
             values[row] = np.nan
         elif isinstance(truth, bool):
             values[row] = truth

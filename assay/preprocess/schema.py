@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from assay.data import columns, labels
 from assay.formats.dates import CIRCLES, part_names
+from assay.formats.missing import Words
 from assay.formats.numbers import number_in
 from assay.predict.categories import ABSENT
 from assay.predict.features import features as made_of
-from assay.predict.parsing import Cells, Chunk, Words, typed
+from assay.predict.parsing import Cells, Chunk, typed
 from assay.predict.schema import (
     Column,
     Dated,

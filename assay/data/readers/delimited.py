@@ -27,6 +27,7 @@ from assay.data.readers.table import (
     need_no_other,
     replaced,
     table_of,
+    whole_numbers,
 )
 from assay.errors import DataRefused
 from assay.formats.checks import (
@@ -112,7 +113,8 @@ def _frame(
     rounded = [name for name in header if _is_rounded(frame[name], words)]
     if rounded:
         spelled = blank_words(read(rounded, rounded).reset_index(drop=True), source)
-        changed = {name: spelled[name] for name in rounded if _are(_WHOLE, spelled[name])}
+        whole = [name for name in rounded if _are(_WHOLE, spelled[name])]
+        changed = {name: _with_digits(spelled[name], words) for name in whole}
     for name in header:
         if name not in changed and name not in as_text:
             typed = _typed(frame[name], words)
@@ -126,22 +128,25 @@ def _are(pattern: re.Pattern[str], texts: "pd.Series[Any]") -> bool:
 
 
 def _is_rounded(column: "pd.Series[Any]", words: Words) -> bool:
-    """Return whether whole numbers have lost digits or spelling, for their size or for a missing one beside them."""
+    """Return whether whole numbers may have lost digits, for their size or for a missing one beside them."""
     values = column.to_numpy()
     if values.dtype.kind == "O":
         return column.dtype == object and infer_dtype(column, skipna=True) == "integer"
     if values.dtype.kind not in "iuf":
         return False
-    gaps = words.among(values)
-    if values.dtype.kind == "f":
-        gaps |= np.isnan(values)
-    there = values[~gaps]
-    return bool(
-        gaps.any()
-        and there.size
-        and max(-float(there.min()), float(there.max())) >= MAX_WHOLE
-        and (there % 1 == 0).all()
-    )
+    there = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    if not there.size or max(-float(there.min()), float(there.max())) < MAX_WHOLE:
+        return False
+    meant = words.among(there)
+    beside_gaps = len(there) < len(values) or bool(meant.any())
+    return beside_gaps and bool((there[~meant] % 1 == 0).all())
+
+
+def _with_digits(texts: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
+    """Return whole numbers, or the texts that they are where a number would not hold their digits."""
+    cells = [None if text != text else int(text) for text in texts.tolist()]
+    numbers = whole_numbers([None if words.hold(cell) else cell for cell in cells])
+    return texts if numbers.dtype == "str" else numbers
 
 
 def _typed(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any] | None":

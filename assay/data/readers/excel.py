@@ -196,7 +196,15 @@ def _from_worker(source: Source, n_bytes: int) -> Generator[Any, None, None]:
     sheet = [] if source.read.sheet is None else [source.read.sheet]
     memory, cpu_s = workbook_limits(n_bytes)
     with subprocess.Popen(
-        [sys.executable, "-I", excel_worker.__file__, source.path, str(memory), str(cpu_s), *sheet],
+        [
+            sys.executable,
+            "-I",
+            excel_worker.__file__,
+            source.path,
+            str(memory),
+            str(cpu_s),
+            *sheet,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,

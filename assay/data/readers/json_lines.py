@@ -15,10 +15,10 @@ from assay.data.readers.table import (
     need_no_other,
     need_rows,
     table_of,
+    whole_numbers,
 )
 from assay.errors import DataRefused
 from assay.formats.checks import (
-    MAX_WHOLE,
     check_cell,
     check_header,
     line_number,
@@ -183,7 +183,7 @@ def _typed(values: list[Any]) -> "pd.Series[Any]":
     if kinds == {str}:
         return pd.Series(values, dtype="str")
     if kinds == {int}:
-        return _whole(values)
+        return whole_numbers(values)
     if kinds == {bool}:
         return pd.Series(values, dtype=object if None in values else "bool")
     return pd.Series(list(map(_number, values)), dtype="float64")
@@ -194,16 +194,3 @@ def _number(value: float | None) -> float:
         return np.nan if value is None else float(value)
     except OverflowError:  # a whole number beyond all that are refused
         return np.inf
-
-
-def _whole(values: list[Any]) -> "pd.Series[Any]":
-    """Return whole numbers; as text where 64 bits, or 53 beside missing ones, do not hold all of them."""
-    there = [value for value in values if value is not None]
-    low, high = min(there), max(there)
-    signed = -(2**63) <= low and high < 2**63
-    if len(there) < len(values) and max(-low, high) < MAX_WHOLE:
-        return pd.Series(values, dtype="float64")
-    if len(there) == len(values) and (signed or (low >= 0 and high < 2**64)):
-        return pd.Series(values, dtype="int64" if signed else "uint64")
-    spelled = [None if value is None else str(value) for value in values]
-    return pd.Series(spelled, dtype="str")

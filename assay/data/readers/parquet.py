@@ -14,7 +14,7 @@ from assay.data.readers.table import (
     need_rows,
     replaced,
     table_of,
-    whole_numbers,
+    with_gaps,
 )
 from assay.formats.checks import check_cell, cut, row_number, some_of, words_remark
 from assay.formats.missing import Words
@@ -80,7 +80,7 @@ def _in_memory(table: pa.Table, source: Source) -> pd.DataFrame:
         column = table.column(field.name)
         if pa.types.is_integer(field.type) and column.null_count:
             values, gaps = column.fill_null(0).to_numpy(), np.asarray(column.is_null())
-            whole[field.name] = whole_numbers(values, gaps | words.among(values))
+            whole[field.name] = with_gaps(values, gaps | words.among(values))
     return replaced(table.to_pandas(), whole)
 
 

@@ -1,5 +1,6 @@
 """What a reader returns, and what holds for tables in memory from every kind of file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +80,7 @@ def blank_words(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
     return replaced(frame, {name: blanked(frame[name], words) for name in frame})
 
 
-def replaced(
-    frame: pd.DataFrame, columns: dict[Any, "pd.Series[Any]"]
-) -> pd.DataFrame:
+def replaced(frame: pd.DataFrame, columns: dict[Any, "pd.Series[Any]"]) -> pd.DataFrame:
     """Return a table with some of its columns in another form; one at a time they would move all others."""
     if not columns:
         return frame
@@ -101,21 +100,31 @@ def blanked(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
     if dtype.kind == "f":
         return column.mask(words.among(column.to_numpy()))
     if dtype.kind in "iu":
-        return whole_numbers(column.to_numpy(), words.among(column.to_numpy()))
-    gaps = column.map(words.hold).astype(bool)
-    return column.astype(object).where(~gaps, None) if gaps.any() else column
+        gaps = words.among(column.to_numpy())
+        return with_gaps(column.to_numpy(), gaps) if gaps.any() else column
+    if not column.map(words.hold).any():
+        return column
+    cells = [None if words.hold(cell) else cell for cell in column.tolist()]
+    return pd.Series(cells, dtype=object)
 
 
-def whole_numbers(
-    values: NDArray[Any], gaps: NDArray[np.bool_]
-) -> "pd.Series[Any]":
-    """Return whole numbers of which some are missing: as text where a float would not hold all their digits."""
-    if not gaps.any():
-        return pd.Series(values)
-    there = values[~gaps]
-    if there.size and max(-int(there.min()), int(there.max())) >= MAX_WHOLE:
-        return pd.Series(values).map(str).astype("str").mask(gaps)
-    return pd.Series(values.astype("float64")).mask(gaps)
+def with_gaps(values: NDArray[Any], gaps: NDArray[np.bool_]) -> "pd.Series[Any]":
+    """Return whole numbers of which some are missing."""
+    pairs = zip(values.tolist(), gaps.tolist(), strict=True)
+    return whole_numbers([None if gap else value for value, gap in pairs])
+
+
+def whole_numbers(values: Sequence[int | None]) -> "pd.Series[Any]":
+    """Return whole numbers; as text where 64 bits, or 53 beside missing ones, do not hold all of their digits."""
+    there = [value for value in values if value is not None]
+    low, high = min(there, default=0), max(there, default=0)
+    signed = low >= -(2**63) and high < 2**63
+    if len(there) < len(values) and max(-low, high) < MAX_WHOLE:
+        return pd.Series(values, dtype="float64")
+    if len(there) == len(values) and (signed or (low >= 0 and high < 2**64)):
+        return pd.Series(values, dtype="int64" if signed else "uint64")
+    spelled = [None if value is None else str(value) for value in values]
+    return pd.Series(spelled, dtype="str")
 
 
 def need_no_other(source: Source, kind: str, *keys: str) -> None:
@@ -167,4 +176,3 @@ def check_values(frame: pd.DataFrame, source: Source) -> None:
                 row=int(beyond[0]) + 1,
                 most=MAX_NUMBER,
             )
-
