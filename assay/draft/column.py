@@ -112,13 +112,14 @@ def role_of(column: "pd.Series[Any]") -> Role:
 
 
 def _numeric(column: "pd.Series[Any]") -> Role:
-    name = str(column.name)
-    whole = bool((column.dropna() % 1 == 0).all())
-    unique = column.is_unique and not column.isna().any()
+    name, values = str(column.name), column.to_numpy(np.float64, na_value=np.nan)
+    there = values[~np.isnan(values)]
+    whole = bool((there % 1 == 0).all())
     span = _with_gaps(
-        seen("range", low=number(column.min()), high=number(column.max())), column
+        seen("range", low=number(there.min()), high=number(there.max())), column
     )
-    if unique and whole and len(column) >= 3:
+    no_gaps = len(there) == len(column)
+    if whole and no_gaps and len(column) >= 3 and column.is_unique:
         along = float(spearmanr(column, np.arange(len(column))).statistic)
         in_order = abs(along) > _IN_ORDER
         if in_order and _WHEN.search(name):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import spearmanr
 
 LEAK_AUC = 0.99  # of one column; an honest one may reach .95 before a sentinel asks
 LEAK_CORRELATION = 0.999  # of ranks, with a number to predict
@@ -34,17 +34,23 @@ def score_alone(
         of its levels in the other half of the rows; no further class is tried after one at or below
         ``LEAK_AUC``. For numbers the absolute rank correlation.
     """
-    if len(column) < _FEWEST_ROWS or column.nunique() < 2:
-        return 0.0
     number = pd.api.types.is_numeric_dtype(column)
+    values = column.to_numpy(np.float64, na_value=np.nan) if number else None
+    n_values = column.nunique() if values is None else len(_distinct(values))
+    if len(column) < _FEWEST_ROWS or n_values < 2:
+        return 0.0
     if not classes:
-        return _correlation(column, target) if number else 0.0
-    levels = _levels(column, number=number)
-    ranks = rankdata(column.fillna(column.median())) if number else None
+        return 0.0 if values is None else _correlation(values, target)
+    if values is None:
+        levels = np.asarray(pd.factorize(column)[0], dtype=np.int64) + 1
+        ranks = None
+    else:
+        levels = _levels(values)
+        ranks = _ranks(np.where(np.isnan(values), np.nanmedian(values), values))
     smallest = 1.0
     for code in np.unique(target):
         is_class = target == code
-        orders = [rankdata(_rates(levels, is_class))]
+        orders = [_ranks(_rates(levels, is_class))]
         orders += [ranks] if ranks is not None else []
         smallest = min(smallest, max(_auc(order, is_class) for order in orders))
         if smallest <= LEAK_AUC:
@@ -52,22 +58,36 @@ def score_alone(
     return smallest
 
 
-def _correlation(column: "pd.Series[Any]", target: NDArray[Any]) -> float:
-    present = column.notna().to_numpy()
-    if present.sum() < max(_FEWEST_ROWS, 0.5 * len(column)):
+def _correlation(values: NDArray[np.float64], target: NDArray[Any]) -> float:
+    present = ~np.isnan(values)
+    if present.sum() < max(_FEWEST_ROWS, 0.5 * len(values)):
         return 0.0
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)[present]
+    values = values[present]
     if np.ptp(values) == 0 or np.ptp(target[present]) == 0:
         return 0.0
     return abs(float(spearmanr(values, target[present]).statistic))
 
 
-def _levels(column: "pd.Series[Any]", *, number: bool) -> NDArray[np.int64]:
-    """Return the level of each row, 0 where missing; numbers of many values in bins of equal size."""
-    if number and column.nunique() > _MOST_LEVELS:
-        n_bins = int(np.clip(len(column) // 20, 2, _MOST_LEVELS))
-        column = pd.qcut(column, n_bins, labels=False, duplicates="drop")
-    return np.asarray(pd.factorize(column)[0], dtype=np.int64) + 1
+def _distinct(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.unique(values[~np.isnan(values)])
+
+
+def _levels(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the level of each number, 0 where missing; numbers of many values in bins of equal size."""
+    edges = _distinct(values)
+    if len(edges) > _MOST_LEVELS:
+        n_bins = int(np.clip(len(values) // 20, 2, _MOST_LEVELS))
+        shares = np.linspace(0, 1, n_bins + 1)
+        exact = n_bins * shares == np.arange(n_bins + 1)  # as pandas.qcut has it
+        shares = np.where(exact, shares, np.nextafter(shares, 1))
+        edges = np.unique(np.quantile(values[~np.isnan(values)], shares))[1:]
+    return np.where(np.isnan(values), 0, np.searchsorted(edges, values) + 1)
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ranks from 1, of equal values their mean."""
+    _, at, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[at])
 
 
 def _rates(

@@ -155,8 +155,9 @@ def _unless_copy(
 
 
 def _fingerprint(column: "pd.Series[Any]") -> bytes:
-    is_number = pd.api.types.is_numeric_dtype(column)
-    values = column.astype("float64" if is_number else "str")
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(np.float64, na_value=np.nan).tobytes()
+    values = column.astype("str")
     return np.asarray(pd.util.hash_pandas_object(values, index=False)).tobytes()
 
 

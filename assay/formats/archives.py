@@ -142,7 +142,7 @@ class Archive:
             if packed
             else self._path.open("rb") as stream,
             io.BufferedReader(
-                Counted(stream, self._source, self.name), 1 << 20
+                Counted(stream, self._source, self._path, self.name), 1 << 20
             ) as counted,
             tarfile.open(fileobj=counted, mode="r:") as archive,
         ):

@@ -68,6 +68,25 @@ def moments(cells: Iterable[object], format_: str | None) -> Moments:
     return np.array(of_cells, dtype=np.int64).view("datetime64[us]")
 
 
+def moment_texts(dates: Moments) -> list[str | None]:
+    """Write moments of any unit as pandas does, with as many digits as a moment has; None where one is missing.
+
+    Examples
+    --------
+    >>> moment_texts(np.array(["2020-01-01", "1969-12-31T23:59:59.999999999"], "datetime64[ns]"))
+    ['2020-01-01 00:00:00', '1969-12-31 23:59:59.999999999']
+    """
+    rounded = dates.astype("datetime64[us]")
+    further = (dates - rounded).astype("timedelta64[ns]").astype(np.int64).tolist()
+    texts = []
+    for moment, ns in zip(rounded.tolist(), further, strict=True):
+        if moment is None or not 0 < ns < 1000:
+            texts.append(None if moment is None else str(moment))
+        else:
+            texts.append(f"{moment:%Y-%m-%d %H:%M:%S.%f}{ns:03}")
+    return texts
+
+
 def check_format(format_: str) -> None:
     """Refuse a format by which no date can be written and read again.
 

@@ -10,6 +10,7 @@ there can take memory until the system ends this process, but not the one that r
 import contextlib
 import json
 import sys
+from itertools import islice
 from typing import Any
 
 
@@ -58,7 +59,8 @@ def tell(path: str, wanted: str | None) -> None:
             }
         write(json.dumps(head) + "\n")
         if only is not None:
-            for row in only.to_python(skip_empty_area=True):
+            above = only.start[0] if only.start is not None else 0
+            for row in islice(only.iter_rows(), above, None):
                 write(json.dumps([_plain(value) for value in row]) + "\n")
             write("null\n")
 

@@ -1,6 +1,7 @@
 """JSON lines, a line at a time: each a flat object without duplicate keys."""
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from assay.errors import DataRefused
@@ -48,8 +49,7 @@ def row_of(pairs: Pairs, place: Place, source: Named) -> dict[str, Any]:
     """
     row = dict(pairs)
     if len(row) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
         raise DataRefused(
             "formats.duplicate_key", file=source.name, place=place, key=shown(twice)
         )

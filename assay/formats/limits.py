@@ -1,5 +1,7 @@
 """Upper limits of all readers. Every refusal for size names the limit."""
 
+from pathlib import Path
+
 from assay.errors import DataRefused
 from assay.formats.checks import Named
 from assay.wording import Sentence
@@ -8,6 +10,7 @@ GIB = 1024**3
 MAX_FILE_BYTES = 4 * GIB
 MAX_UNPACKED_BYTES = 8 * GIB  # counted while unpacking, whatever a header claims
 MAX_SAMPLED_BYTES = 64 * GIB  # of a file of which a sample of rows is drawn
+MAX_RATIO = 1_000  # of what is unpacked to what was packed, beyond the first GiB
 MAX_COLUMNS = 20_000  # an image of 64 x 64 x 3 has 12,288
 MAX_CELLS = 500_000_000
 MAX_CELL_CHARACTERS = 16 * 1024**2
@@ -53,6 +56,18 @@ def check_shape(n_rows: int, n_columns: int, source: Named) -> None:
             most=MAX_CELLS,
             way_out=_way_out(source),
         )
+
+
+def most_unpacked(source: Named, path: str | Path) -> int:
+    """Return how many bytes a file may unpack to; a small one cannot ask for all memory."""
+    most = MAX_UNPACKED_BYTES if source.read.sample is None else MAX_SAMPLED_BYTES
+    return min(most, max(GIB, MAX_RATIO * Path(path).stat().st_size))
+
+
+def workbook_limits(n_bytes: int) -> tuple[int, int]:
+    """Return how much memory and how many CPU-seconds a workbook of this size may take to open."""
+    memory = min(MAX_WORKBOOK_MEMORY, GIB + MAX_RATIO * n_bytes)
+    return memory, min(MAX_WORKBOOK_CPU_S, 30 + n_bytes // 100_000)
 
 
 def too_much_unpacked(source: Named, most: int, name: str = "") -> DataRefused:

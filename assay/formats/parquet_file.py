@@ -8,28 +8,28 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused
 from assay.formats.checks import Named, check_header, cut, first_line
-from assay.formats.limits import check_shape
+from assay.formats.limits import check_shape, most_unpacked, too_much_unpacked
 
 _UNNAMED_INDEX = re.compile(
     r"__index_level_\d+__"
 )  # how pandas stores an index without a name
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _PLAIN = (
+    *_TEXTS,
     pa.types.is_boolean,
     pa.types.is_integer,
     pa.types.is_floating,
     pa.types.is_timestamp,
     pa.types.is_date,
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_dictionary,
     pa.types.is_null,
 )
+_BYTES_AT_ONCE = 256 * 1024**2  # of texts, in memory at once
 _NAT = np.iinfo(np.int64).min
 
 
@@ -57,7 +57,9 @@ def names_of(file: pq.ParquetFile, source: Named) -> list[str]:
     names = [name for name in schema.names if not _UNNAMED_INDEX.fullmatch(name)]
     check_header(names, source)
     for field in schema:
-        if not any(holds(field.type) for holds in _PLAIN):
+        of_dictionary = pa.types.is_dictionary(field.type)
+        kind = field.type.value_type if of_dictionary else field.type
+        if not any(holds(kind) for holds in _PLAIN):
             raise DataRefused(
                 "formats.parquet_type",
                 file=source.name,
@@ -72,26 +74,100 @@ def names_of(file: pq.ParquetFile, source: Named) -> list[str]:
 
 
 def batches(
-    file: pq.ParquetFile, names: Sequence[str], most: int
-) -> Iterator[tuple[dict[str, "list[Any] | NDArray[Any]"], int]]:
-    """Yield some rows at a time: columns by name, and how many rows they have."""
-    for batch in file.iter_batches(batch_size=most, columns=list(names)):
-        columns = {name: _values(batch.column(name)) for name in names}
-        yield columns, batch.num_rows
+    file: pq.ParquetFile, names: Sequence[str], most: int, source: Named
+) -> Iterator[pa.RecordBatch]:
+    """Yield up to ``most`` rows at a time, fewer where texts are long; every column is plain, no dictionary.
+
+    Raises
+    ------
+    DataRefused
+        If all rows together take too much memory, or one holds a date outside the years 1 to 9999.
+    """
+    limit, n_bytes = most_unpacked(source, source.path), 0
+    for group in range(file.num_row_groups):
+        chunks = _chunks(file, group, names)
+        n_stored = sum(chunk.total_uncompressed_size for chunk in chunks)
+        if n_bytes + n_stored > limit:
+            raise too_much_unpacked(source, limit)
+        longest, n_of_texts = _size_of_texts(group, chunks, source)
+        if n_bytes + n_of_texts > limit:
+            raise too_much_unpacked(source, limit)
+        n_rows = max(1, min(most, _BYTES_AT_ONCE // max(1, longest)))
+        for batch in file.iter_batches(n_rows, row_groups=[group], columns=names):
+            plain = [_plain(batch.column(name), name, source) for name in names]
+            n_bytes += sum(column.nbytes for column in plain)
+            if n_bytes > limit:
+                raise too_much_unpacked(source, limit)
+            yield pa.RecordBatch.from_arrays(plain, names=names)
 
 
-def _values(column: pa.Array) -> "list[Any] | NDArray[Any]":
-    """Return numbers and moments as arrays, all else as Python's own values, None where missing."""
-    plain_numbers = pa.types.is_integer(column.type) or pa.types.is_floating(
-        column.type
+def _chunks(
+    file: pq.ParquetFile, group: int, names: Sequence[str]
+) -> list[pq.ColumnChunkMetaData]:
+    columns, wanted = file.metadata.row_group(group), frozenset(names)
+    chunks = map(columns.column, range(columns.num_columns))
+    return [chunk for chunk in chunks if chunk.path_in_schema in wanted]
+
+
+def _size_of_texts(
+    group: int, chunks: list[pq.ColumnChunkMetaData], source: Named
+) -> tuple[int, int]:
+    """Return how many bytes a row's texts take at most, and those of all rows, of which equal ones are read once."""
+    longest = total = 0
+    texts = [chunk for chunk in chunks if chunk.physical_type == "BYTE_ARRAY"]
+    names = [chunk.path_in_schema for chunk in texts]
+    with pq.ParquetFile(source.path, read_dictionary=names) as file:
+        for chunk in texts:
+            if (
+                "DELTA_BYTE_ARRAY" in chunk.encodings
+            ):  # a text may repeat the one before
+                longest += chunk.total_uncompressed_size
+                continue
+            if "DELTA_LENGTH_BYTE_ARRAY" in chunk.encodings:  # each stands there
+                total += chunk.total_uncompressed_size
+                continue
+            column = file.read_row_group(group, [chunk.path_in_schema]).column(0)
+            for part in column.chunks:
+                sizes = pc.binary_length(part.dictionary.cast(pa.large_binary()))
+                longest += pc.max(sizes).as_py() or 0
+                total += pc.sum(sizes.take(part.indices)).as_py() or 0
+    return longest, total
+
+
+def _plain(column: pa.Array, name: str, source: Named) -> pa.Array:
+    """Return a column of plain values: texts for a dictionary of them, and moments in UTC without their zone."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if any(holds(column.type) for holds in _TEXTS):
+        column.validate(full=True)
+    elif pa.types.is_temporal(column.type):
+        years = _moments(column).astype("datetime64[Y]").astype(np.int64) + 1970
+        years = years[~np.asarray(column.is_null())]
+        if years.size and not 1 <= years.min() <= years.max() <= 9999:
+            raise DataRefused(
+                "formats.parquet_years", file=source.name, column=cut(name)
+            )
+    if getattr(column.type, "tz", None) is not None:  # no zone needs to be known here
+        return column.cast(pa.int64()).cast(pa.timestamp(column.type.unit))
+    return column
+
+
+def _moments(column: pa.Array) -> NDArray[np.datetime64]:
+    if pa.types.is_date32(column.type):
+        days = column.cast(pa.int32()).cast(pa.int64()).fill_null(_NAT)
+        return np.asarray(days).view("datetime64[D]")
+    unit = "ms" if pa.types.is_date64(column.type) else column.type.unit
+    return np.asarray(column.cast(pa.int64()).fill_null(_NAT)).view(
+        f"datetime64[{unit}]"
     )
-    if plain_numbers and not column.null_count:
-        return np.asarray(column.to_numpy(zero_copy_only=False))
-    if pa.types.is_floating(column.type):
+
+
+def values_of(column: pa.Array) -> "list[Any] | NDArray[Any]":
+    """Return numbers and moments as arrays, all else as Python's own values, None where missing."""
+    types = pa.types
+    whole = types.is_integer(column.type) and not column.null_count
+    if whole or types.is_floating(column.type):
         return np.asarray(column.to_numpy(zero_copy_only=False))  # NaN where missing
-    if pa.types.is_timestamp(column.type):
-        moments = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-        return np.asarray(moments.cast(pa.int64()).fill_null(_NAT)).view(
-            "datetime64[us]"
-        )
+    if types.is_timestamp(column.type):
+        return _moments(column)
     return list(column.to_pylist())

@@ -12,11 +12,7 @@ from typing import IO, cast
 
 from assay.errors import DataRefused
 from assay.formats.checks import Named, cut, first_line, shown, some_of
-from assay.formats.limits import (
-    MAX_SAMPLED_BYTES,
-    MAX_UNPACKED_BYTES,
-    too_much_unpacked,
-)
+from assay.formats.limits import most_unpacked, too_much_unpacked
 
 Opened = Callable[[], IO[bytes]]
 UNREADABLE = (
@@ -34,11 +30,11 @@ _N_NAMES_SHOWN = 8
 class Counted(io.RawIOBase):
     """A stream that refuses to go on beyond a limit."""
 
-    def __init__(self, stream: IO[bytes], source: Named, name: str = "") -> None:
+    def __init__(
+        self, stream: IO[bytes], source: Named, path: str | Path, name: str = ""
+    ) -> None:
         self._stream, self._source, self._name, self._n = stream, source, name, 0
-        self._most = (
-            MAX_UNPACKED_BYTES if source.read.sample is None else MAX_SAMPLED_BYTES
-        )
+        self._most = most_unpacked(source, path)
 
     def readable(self) -> bool:
         return True
@@ -94,7 +90,9 @@ def opener(source: Named) -> tuple[Opened, str]:
 
 
 def _buffered(stream: IO[bytes], source: Named) -> IO[bytes]:
-    return cast("IO[bytes]", io.BufferedReader(Counted(stream, source), 1 << 20))
+    return cast(
+        "IO[bytes]", io.BufferedReader(Counted(stream, source, source.path), 1 << 20)
+    )
 
 
 @contextmanager

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from assay.errors import DataRefused
 from assay.formats.checks import cut, some_of
+from assay.formats.missing import Words
 from assay.predict.decoding import json_in
 from assay.predict.expectations import Rules, rules_of
 from assay.predict.features import features
 from assay.predict.manifest import Verified, verified
 from assay.predict.network import Network
-from assay.predict.parsing import Cells, Chunk, Words, typed
+from assay.predict.parsing import Cells, Chunk, typed
 from assay.predict.schema import Form
 from assay.predict.stored_arrays import arrays_in
 from assay.predict.stored_form import form_of

@@ -1,7 +1,7 @@
 """Cells as values of the same kind as in training, or a refusal that names the cell."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 from assay.errors import DataRefused
 from assay.formats.checks import (
     MAX_NUMBER,
-    MISSING,
+    MAX_WHOLE,
     cut,
     is_number,
     line_number,
     row_number,
     shown,
 )
-from assay.formats.dates import moments
+from assay.formats.dates import moment_texts, moments
+from assay.formats.missing import TRUTHS, Words
 from assay.formats.numbers import number_in, spelled
 from assay.predict.schema import Column
 from assay.wording import Sentence, Value
 
 Cells = Sequence[Any] | NDArray[Any]
-_TRUTHS = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}  # fmt: skip
+_MOST_DIGITS = 21  # and a sign, of 64 bits
 _NAMES = {1.0: "True", 0.0: "False"}
 
 
@@ -72,25 +73,6 @@ class Chunk:
         )
 
 
-@dataclass(frozen=True)
-class Words:
-    """Which words, and numbers, stand for a missing cell."""
-
-    declared: tuple[str, ...]
-    every: frozenset[str] = field(init=False)
-    typed: frozenset[str] = field(init=False)
-    numbers: tuple[float, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        numbers = (float(word) for word in self.declared if is_number(word))
-        object.__setattr__(self, "every", frozenset((*MISSING, *self.declared)))
-        object.__setattr__(self, "typed", frozenset(self.declared))
-        object.__setattr__(self, "numbers", tuple(n for n in numbers if n == n))
-
-    def of(self, chunk: Chunk) -> frozenset[str]:
-        return self.every if chunk.as_text else self.typed
-
-
 def typed(column: Column, chunk: Chunk, words: Words) -> NDArray[Any]:
     """Return a column's values, shape (n_rows,), of the kind that the column had in training.
 
@@ -103,21 +85,21 @@ def typed(column: Column, chunk: Chunk, words: Words) -> NDArray[Any]:
         If a cell is of another kind; the message names the line, the column and the cell.
     """
     cells = chunk.cells[column.name]
-    missing = words.of(chunk)
+    missing = words.every if chunk.as_text else words.declared
     if column.kind == "moment":
-        return _moments(column, cells, chunk, missing)
+        return _moments(column, cells, chunk, missing, words)
     if column.kind == "text":
-        return _texts(cells, missing)
+        return _texts(cells, missing, words)
     if column.kind == "boolean":
-        truths = _truths(column, cells, chunk, missing)
+        truths = _truths(column, cells, chunk, missing, words)
         if column.role == "number":
             return truths
         return _objects([_NAMES.get(truth) for truth in truths.tolist()])
     if column.role in ("category", "date"):
-        return _codes(cells, missing, words)
-    numbers = _numbers(column, cells, chunk, missing)
-    for word in words.numbers:
-        numbers[numbers == word] = np.nan
+        return _codes(column, cells, missing, words)
+    numbers = _numbers(column, cells, chunk, missing, words)
+    if words.of_values:
+        numbers[_stand_for_missing(column, cells, numbers, words)] = np.nan
     return numbers
 
 
@@ -125,13 +107,17 @@ def typed(column: Column, chunk: Chunk, words: Words) -> NDArray[Any]:
 
 
 def _numbers(
-    column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
+    column: Column,
+    cells: Cells,
+    chunk: Chunk,
+    missing: frozenset[str],
+    words: Words,
 ) -> NDArray[np.float64]:
     plain = _plainly(cells, missing)
     values = np.empty(len(cells)) if plain is None else plain
     if plain is None:
         for row, cell in enumerate(cells):
-            number = _number(cell, missing, column)
+            number = _number(cell, missing, column, words)
             if number is None:
                 chunk.refuse("predict.not_a_number", row, column.name, cell)
             values[row] = number
@@ -141,6 +127,22 @@ def _numbers(
         cell = cells[row]
         chunk.refuse("predict.too_large", row, column.name, cell, most=MAX_NUMBER)
     return values
+
+
+def _stand_for_missing(
+    column: Column, cells: Cells, numbers: NDArray[np.float64], words: Words
+) -> NDArray[np.bool_]:
+    """Return which numbers are declared as missing; of whole ones every digit counts, as in training."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
+        return words.among(cells)
+    gaps = words.among(numbers)
+    for row in np.flatnonzero(gaps & (np.abs(numbers) >= MAX_WHOLE)).tolist():
+        cell = cells[row]
+        whole = column.kind == "whole"
+        gaps[row] = words.hold(
+            _in_digits(cell, whole) if isinstance(cell, str) else cell
+        )
+    return gaps
 
 
 def _plainly(cells: Cells, missing: frozenset[str]) -> NDArray[np.float64] | None:
@@ -184,9 +186,11 @@ def _is_plain(numbers: Sequence[str]) -> bool:
     return together.isascii() and "_" not in together
 
 
-def _number(cell: Any, missing: frozenset[str], column: Column) -> float | None:
+def _number(
+    cell: Any, missing: frozenset[str], column: Column, words: Words
+) -> float | None:
     """Return a cell's number, NaN if it is missing, None if it is not a number."""
-    if cell is None or (isinstance(cell, str) and cell in missing):
+    if _is_missing(cell, missing, words):
         return np.nan
     if isinstance(cell, bool | np.bool_) or not isinstance(
         cell, str | int | float | np.number
@@ -210,40 +214,65 @@ def _as_float(number: Any) -> float:
         return np.inf
 
 
-def _codes(cells: Cells, missing: frozenset[str], words: Words) -> NDArray[np.object_]:
+def _codes(
+    column: Column, cells: Cells, missing: frozenset[str], words: Words
+) -> NDArray[np.object_]:
     """Return numbers that are codes, or dates, as training wrote them; a cell that is not a number as it stands."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
+        cells = [
+            None if gap else cell
+            for cell, gap in zip(
+                cells.tolist(), words.among(cells).tolist(), strict=True
+            )
+        ]
     cached: dict[Any, str | None] = {}
     texts = []
     for cell in _listed(cells):
         key = (type(cell), cell)
         if key not in cached:
-            cached[key] = _code(cell, missing, words)
+            cached[key] = _code(cell, missing, words, whole=column.kind == "whole")
         texts.append(cached[key])
     return _objects(texts)
 
 
-def _code(cell: Any, missing: frozenset[str], words: Words) -> str | None:
-    if _is_missing(cell, missing):
+def _code(
+    cell: Any, missing: frozenset[str], words: Words, *, whole: bool
+) -> str | None:
+    """Return a cell as training wrote it, of whole numbers all digits of them."""
+    number = cell
+    if isinstance(cell, str):
+        if cell in missing:
+            return None
+        number = _in_digits(cell, whole)
+        if number is None:
+            return cell
+    if words.hold(number):
         return None
-    if not isinstance(cell, str):
-        return None if cell in words.numbers else spelled(cell)
-    text = cell.strip()
+    if isinstance(number, int) and not isinstance(number, bool) and not whole:
+        number = _as_float(number)
+    return spelled(number)
+
+
+def _in_digits(text: str, whole: bool) -> int | float | None:
+    """Return the number that a text is, with every digit of one that is whole; None if it is none."""
+    text = text.strip()
     if not (text.isascii() and "_" not in text and is_number(text)):
-        return cell
-    if float(text) in words.numbers:
         return None
-    whole = text.lstrip("+-").isdigit() and len(text) < 20
-    return str(int(text)) if whole else spelled(float(text))
+    is_whole = text.lstrip("+-").isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if whole and is_whole else float(text)
 
 
 # Other kinds -----------------------------------------------------------------------------------
 
 
-def _texts(cells: Cells, missing: frozenset[str]) -> NDArray[np.object_]:
+def _texts(cells: Cells, missing: frozenset[str], words: Words) -> NDArray[np.object_]:
     if isinstance(cells, list) and set(map(type, cells)) == {str}:
         return _objects([None if cell in missing else cell for cell in cells])
     return _objects(
-        [None if _is_missing(cell, missing) else _text(cell) for cell in _listed(cells)]
+        [
+            None if _is_missing(cell, missing, words) else _text(cell)
+            for cell in _listed(cells)
+        ]
     )
 
 
@@ -252,48 +281,56 @@ def _text(cell: Any) -> str:
 
 
 def _truths(
-    column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
+    column: Column,
+    cells: Cells,
+    chunk: Chunk,
+    missing: frozenset[str],
+    words: Words,
 ) -> NDArray[np.float64]:
     values = np.empty(len(cells))
     for row, cell in enumerate(_listed(cells)):
-        if _is_missing(cell, missing):
+        truth = TRUTHS.get(cell) if isinstance(cell, str) else cell
+        if _is_missing(cell, missing, words) or (
+            words.hold(truth) and truth is not None
+        ):
             values[row] = np.nan
-        elif isinstance(cell, bool):
-            values[row] = cell
-        elif isinstance(cell, str) and cell in _TRUTHS:
-            values[row] = _TRUTHS[cell]
+        elif isinstance(truth, bool):
+            values[row] = truth
         else:
             chunk.refuse("predict.not_a_boolean", row, column.name, cell)
     return values
 
 
 def _moments(
-    column: Column, cells: Cells, chunk: Chunk, missing: frozenset[str]
+    column: Column,
+    cells: Cells,
+    chunk: Chunk,
+    missing: frozenset[str],
+    words: Words,
 ) -> NDArray[Any]:
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
-        dates = cells.astype("datetime64[us]")
+        dates = cells.copy()
     else:
-        texts = _texts(cells, missing)
+        texts = _texts(cells, missing, words)
         dates = moments(texts, None)
         for row in np.flatnonzero(np.isnat(dates)).tolist():
             if texts[row] is not None:
                 chunk.refuse("predict.not_a_date", row, column.name, texts[row])
+    dates[words.among(dates)] = np.datetime64("NaT")
     if column.role == "date":
-        return dates
-    return _objects([None if date is None else str(date) for date in dates.tolist()])
+        return dates.astype("datetime64[us]")
+    return _objects(moment_texts(dates))
 
 
-def _is_missing(cell: Any, missing: frozenset[str]) -> bool:
-    return cell is None or (cell in missing if isinstance(cell, str) else cell != cell)
+def _is_missing(cell: Any, missing: frozenset[str], words: Words) -> bool:
+    return cell in missing if isinstance(cell, str) else words.hold(cell)
 
 
 def _listed(cells: Cells) -> list[Any]:
-    """Return cells as Python's own values."""
+    """Return cells as Python's own values, moments as texts."""
     if not isinstance(cells, np.ndarray):
         return list(cells)
-    if cells.dtype.kind == "M":
-        return list(cells.astype("datetime64[us]").tolist())
-    return list(cells.tolist())
+    return moment_texts(cells) if cells.dtype.kind == "M" else list(cells.tolist())
 
 
 def _objects(values: Sequence[Any]) -> NDArray[np.object_]:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from assay.data import columns, labels
 from assay.formats.dates import CIRCLES, part_names
+from assay.formats.missing import Words
 from assay.formats.numbers import number_in
 from assay.predict.categories import ABSENT
 from assay.predict.features import features as made_of
-from assay.predict.parsing import Cells, Chunk, Words, typed
+from assay.predict.parsing import Cells, Chunk, typed
 from assay.predict.schema import (
     Column,
     Dated,
@@ -126,7 +127,7 @@ def _dates(plan: Plan, preparation: Preparation) -> Iterator[Dated]:
 def _column(
     name: str, cells: "pd.Series[Any]", plan: CleanPlan, preparation: Preparation
 ) -> Column:
-    kind, role = _kind(cells), _role(name, plan, preparation)
+    kind, role = kind_of(cells), _role(name, plan, preparation)
     spellings = plan.spellings.get(name, {})
     number = next((number for number in plan.numbers if number.column == name), None)
     date = next((date for date in plan.dates if date.column == name), None)
@@ -143,7 +144,7 @@ def _column(
     )
 
 
-def _kind(cells: "pd.Series[Any]") -> Kind:
+def kind_of(cells: "pd.Series[Any]") -> Kind:
     types = pd.api.types
     if types.is_bool_dtype(cells):
         return "boolean"
@@ -286,7 +287,7 @@ def _cells(column: "pd.Series[Any]") -> Cells:
     if pd.api.types.is_datetime64_any_dtype(column):
         if getattr(column.dtype, "tz", None) is not None:
             column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-        return column.to_numpy().astype("datetime64[us]")
+        return np.asarray(column)
     types = pd.api.types
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
         gaps = column.isna().any()

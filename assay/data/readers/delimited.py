@@ -6,23 +6,28 @@ cells; pandas then reads them, and must have found as many. Both take the file a
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import infer_dtype
 
 from assay.data.readers.table import (
     Remark,
     Table,
     blank_lines,
+    blank_words,
+    blanked,
     drawn,
-    exceeds_64_bits,
     need_no_other,
+    replaced,
     table_of,
+    whole_numbers,
 )
 from assay.errors import DataRefused
 from assay.formats.checks import (
@@ -33,10 +38,15 @@ from assay.formats.checks import (
     words_remark,
 )
 from assay.formats.encoding import Encoding, find_encoding
+from assay.formats.missing import TRUTHS, Words
 from assay.formats.scan import Scan, separator_of, text_of
 from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
 from assay.wording import Sentence
+
+_WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_VALUE = re.compile(f"{_NUMBER.pattern}|{'|'.join(TRUTHS)}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -64,10 +74,10 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
         layout = _scan(opened, encoding, separator, source)
         rows = drawn(layout.n_rows, source)
 
-        def read(as_text: list[str]) -> pd.DataFrame:
+        def read(columns: list[str], as_text: list[str]) -> pd.DataFrame:
             with text_of(opened, encoding) as text:
                 kept = text if rows is None else _chosen(text, separator, rows, source)
-                return _parsed(kept, separator, layout.header, as_text, source)
+                return _parsed(kept, separator, layout.header, columns, as_text, source)
 
         frame = _frame(read, layout.header, source)
     n_wanted = layout.n_rows if rows is None else len(rows)
@@ -80,45 +90,87 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
             n_rows_read=len(frame),
             n_columns_read=len(frame.columns),
         )
-    for column in layout.header:
-        if exceeds_64_bits(frame[column]):
-            frame[column] = frame[column].map(str, na_action="ignore")
-        elif frame[column].dtype == object:  # true and false, and some missing
-            frame[column] = frame[column].where(frame[column].notna(), None)
     remarks = (
         encoding.remark,
         Sentence.of(f"readers.separated_by.{SEPARATORS[separator]}"),
         *words_remark(missing_words(source)),
         *_remarks(layout, frame, separator, source),
     )
-    return table_of(frame.reset_index(drop=True), remarks, layout.n_rows, source)
+    return table_of(frame, remarks, layout.n_rows, source)
 
 
 def _frame(
-    read: Callable[[list[str]], pd.DataFrame], header: list[str], source: Source
+    read: Callable[[list[str], list[str]], pd.DataFrame],
+    header: list[str],
+    source: Source,
 ) -> pd.DataFrame:
-    """Return the rows as ``read`` gives them; it is handed the columns that are text whatever they look like."""
+    """Return the rows as ``read`` gives them; it is handed which columns to read, and which of them as text."""
+    words = Words(source.read.missing)
     column = source.images.plan.column if source.images else None
     as_text = [column] if column in header else []  # 007 names an image
-    frame = read(as_text)
-    rounded = _rounded(frame)
+    frame = read(header, as_text).reset_index(drop=True)
+    changed = {}
+    rounded = [name for name in header if _is_rounded(frame[name], words)]
     if rounded:
-        spelled = read([*as_text, *rounded])
-        for name in rounded:
-            if spelled[name].dropna().str.fullmatch(r"[+-]?\d+").all():
-                frame[name] = spelled[name]
-    return frame
+        spelled = blank_words(read(rounded, rounded).reset_index(drop=True), source)
+        whole = [name for name in rounded if _are(_WHOLE, spelled[name])]
+        changed = {name: _with_digits(spelled[name], words) for name in whole}
+    for name in header:
+        if name not in changed and name not in as_text:
+            typed = _typed(frame[name], words)
+            if typed is not None:
+                changed[name] = typed
+    return replaced(frame, changed)
 
 
-def _rounded(frame: pd.DataFrame) -> list[str]:
-    """Return columns whose whole numbers may have lost digits, because a value beside them is missing."""
-    return [
-        str(name)
-        for name in frame.select_dtypes("float64").columns
-        if (column := frame[name].dropna()).abs().max() >= MAX_WHOLE
-        and len(column) < len(frame)
-        and (column % 1 == 0).all()
-    ]
+def _are(pattern: re.Pattern[str], texts: "pd.Series[Any]") -> bool:
+    return all(map(pattern.fullmatch, texts.dropna().tolist()))
+
+
+def _is_rounded(column: "pd.Series[Any]", words: Words) -> bool:
+    """Return whether whole numbers may have lost digits, for their size or for a missing one beside them."""
+    values = column.to_numpy()
+    if values.dtype.kind == "O":
+        return column.dtype == object and infer_dtype(column, skipna=True) == "integer"
+    if values.dtype.kind not in "iuf":
+        return False
+    there = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    if not there.size or max(-float(there.min()), float(there.max())) < MAX_WHOLE:
+        return False
+    meant = words.among(there)
+    beside_gaps = len(there) < len(values) or bool(meant.any())
+    return beside_gaps and bool((there[~meant] % 1 == 0).all())
+
+
+def _with_digits(texts: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
+    """Return whole numbers, or the texts that they are where a number would not hold their digits."""
+    cells = [None if text != text else int(text) for text in texts.tolist()]
+    numbers = whole_numbers([None if words.hold(cell) else cell for cell in cells])
+    return texts if numbers.dtype == "str" else numbers
+
+
+def _typed(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any] | None":
+    """Return a column without its missing cells, as what the others are; None where it is so already."""
+    if column.dtype == object:  # true and false, and some missing
+        return _truths(column.tolist(), words)
+    if column.dtype != "str":
+        return blanked(column, words) if words.declared else None
+    gaps = column.isin(words.every)
+    any_gaps = bool(gaps.any())
+    texts = column.mask(gaps) if any_gaps else column
+    first = texts.first_valid_index()
+    if first is None or not _VALUE.fullmatch(texts[first]):
+        return texts if any_gaps else None
+    if any_gaps and set(texts.dropna()) <= TRUTHS.keys():
+        return _truths([TRUTHS.get(text) for text in texts.tolist()], words)
+    if _are(_NUMBER, texts) and not _are(_WHOLE, texts):
+        return blanked(texts.astype("float64"), words)
+    return texts if any_gaps else None
+
+
+def _truths(cells: list[Any], words: Words) -> "pd.Series[Any]":
+    cells = [None if words.hold(cell) else cell for cell in cells]
+    return pd.Series(cells, dtype=object)
 
 
 def _remarks(
@@ -176,6 +228,7 @@ def _parsed(
     text: IO[str],
     separator: str,
     header: list[str],
+    columns: list[str],
     as_text: list[str],
     source: Source,
 ) -> pd.DataFrame:
@@ -183,9 +236,10 @@ def _parsed(
         cast("io.StringIO", text),
         sep=separator,
         keep_default_na=False,
-        na_values=list(missing_words(source)),
+        na_values=Words(source.read.missing).of_text(),
         header=None if source.read.names else 0,
         names=header if source.read.names else None,
+        usecols=frozenset(columns).__contains__,
         dtype=dict.fromkeys(as_text, "str"),
         low_memory=False,
         skip_blank_lines=True,

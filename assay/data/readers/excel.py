@@ -3,8 +3,9 @@
 import json
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -31,11 +32,11 @@ from assay.formats.checks import (
 from assay.formats.limits import (
     GIB,
     MAX_WORKBOOK_BYTES,
-    MAX_WORKBOOK_CPU_S,
-    MAX_WORKBOOK_MEMORY,
     check_file_size,
     check_shape,
+    workbook_limits,
 )
+from assay.formats.missing import Words
 from assay.study.sources import Source
 from assay.wording import Sentence
 
@@ -52,14 +53,13 @@ def read_workbook(source: Source, n_bytes: int) -> Table:
     need_no_other(source, "workbook", "names", "sheet")
     if n_bytes > MAX_WORKBOOK_BYTES:
         check_file_size(n_bytes, source, MAX_WORKBOOK_BYTES)
-    with closing(_from_worker(source)) as answers:
+    with closing(_from_worker(source, n_bytes)) as answers:
         head = next(answers)
         _one_sheet(head, source)
         n_sheet_rows, width = head["shape"]
         check_shape(n_sheet_rows, width, source)
         _need_unmerged(head, source)
-        rows = list(answers)
-    return _table(head, rows, source)
+        return _table(head, answers, source)
 
 
 def _need_unmerged(head: dict[str, Any], source: Source) -> None:
@@ -73,23 +73,24 @@ def _need_unmerged(head: dict[str, Any], source: Source) -> None:
         )
 
 
-def _table(head: dict[str, Any], rows: list[list[Any]], source: Source) -> Table:
+def _table(head: dict[str, Any], rows: Iterator[list[Any]], source: Source) -> Table:
     n_rows, width = head["shape"]
-    need_rows(len(rows), n_rows, source)
-    need_rows(sum(len(row) == width for row in rows), n_rows, source)
-    sheet = head["filled"][0]
-    header = list(source.read.names) or [_spelled(name) for name in rows[0]]
+    sheet, first = head["filled"][0], next(rows, [])
+    need_rows(int(len(first) == width), 1, source)
+    header = list(source.read.names) or [_spelled(name) for name in first]
     check_header(header, source)
+    n_above = 0 if source.read.names else 1
     if source.read.names:
         place = Sentence.of("readers.sheet_of", file=source.name, sheet=sheet)
         need_names(width, place, source)
-        check_no_header([_spelled(value) for value in rows[0]], source)
-    n_above = 0 if source.read.names else 1
-    body = _body(rows[n_above:], header, head["start"][0] + 1 + n_above, source)
+        check_no_header([_spelled(value) for value in first], source)
+        rows = chain([first], rows)
+    body, n_read = _body(rows, header, head["start"][0] + 1 + n_above, source)
+    need_rows(n_read + n_above, n_rows, source)
     if not body:
         raise DataRefused("formats.no_rows", file=source.name)
     frame, mixed = _frame(body, header)
-    n_blank = n_rows - n_above - len(frame)
+    n_blank = n_read - len(frame)
     remarks: list[Remark] = [
         Sentence.of("readers.sheet", sheet=sheet),
         *words_remark(missing_words(source)),
@@ -103,19 +104,29 @@ def _table(head: dict[str, Any], rows: list[list[Any]], source: Source) -> Table
 
 
 def _body(
-    rows: list[list[Any]], header: list[str], first: int, source: Source
-) -> list[list[Any]]:
-    """Return the rows that hold something, with None for what is missing; ``first`` is the number of the first."""
-    words = frozenset(missing_words(source))
-    body = []
+    rows: Iterator[list[Any]], header: list[str], first: int, source: Source
+) -> tuple[list[list[Any]], int]:
+    """Return the rows that hold something, with None for what is missing, and how many rows there are.
+
+    ``first`` is the number of the first.
+    """
+    words = Words(source.read.missing)
+    body, n_read = [], 0
     for number, row in enumerate(rows, start=first):
+        if len(row) != len(header):
+            break  # the count tells
+        n_read += 1
         if all(value == "" for value in row):
             continue
         for name, value in zip(header, row, strict=True):
             if isinstance(value, str):
                 check_cell(value, row_number(number), name, source)
-        body.append([None if _spelled(value) in words else value for value in row])
-    return body
+        body.append([None if _is_missing(value, words) else value for value in row])
+    return body, n_read
+
+
+def _is_missing(value: Any, words: Words) -> bool:
+    return value in words.every if isinstance(value, str) else words.hold(value)
 
 
 def _frame(body: list[list[Any]], header: list[str]) -> tuple[pd.DataFrame, list[str]]:
@@ -174,7 +185,7 @@ def _cell(row: int, column: int) -> str:
     return f"{letters}{row + 1}"
 
 
-def _from_worker(source: Source) -> Generator[Any, None, None]:
+def _from_worker(source: Source, n_bytes: int) -> Generator[Any, None, None]:
     """Yield what the worker reports of the workbook, then its rows.
 
     Raises
@@ -183,41 +194,50 @@ def _from_worker(source: Source) -> Generator[Any, None, None]:
         If the workbook cannot be opened, or the worker ended before the last row.
     """
     sheet = [] if source.read.sheet is None else [source.read.sheet]
-    bounds = [str(MAX_WORKBOOK_MEMORY), str(MAX_WORKBOOK_CPU_S)]
+    memory, cpu_s = workbook_limits(n_bytes)
     with subprocess.Popen(
-        [sys.executable, "-I", excel_worker.__file__, source.path, *bounds, *sheet],
+        [
+            sys.executable,
+            "-I",
+            excel_worker.__file__,
+            source.path,
+            str(memory),
+            str(cpu_s),
+            *sheet,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
     ) as process:
         assert process.stdout is not None
         try:
-            yield _decoded(process.stdout.readline(), source)
+            yield _decoded(process.stdout.readline(), source, n_bytes)
             for line in process.stdout:
-                row = _decoded(line, source)
+                row = _decoded(line, source, n_bytes)
                 if row is None:
                     return
                 yield row
-            raise _ended(source)
+            raise _ended(source, n_bytes)
         finally:
             process.kill()
 
 
-def _decoded(line: bytes, source: Source) -> Any:
+def _decoded(line: bytes, source: Source, n_bytes: int) -> Any:
     try:
         answer = json.loads(line)
     except ValueError:
-        raise _ended(source) from None
+        raise _ended(source, n_bytes) from None
     if isinstance(answer, dict) and "error" in answer:
         reason = first_line(ValueError(answer["error"]))
         raise DataRefused("readers.no_workbook", file=source.name, reason=reason)
     return answer
 
 
-def _ended(source: Source) -> DataRefused:
+def _ended(source: Source, n_bytes: int) -> DataRefused:
+    memory, cpu_s = workbook_limits(n_bytes)
     return DataRefused(
         "readers.workbook_limits",
         file=source.name,
-        memory=MAX_WORKBOOK_MEMORY / GIB,
-        seconds=MAX_WORKBOOK_CPU_S,
+        memory=memory / GIB,
+        seconds=cpu_s,
     )

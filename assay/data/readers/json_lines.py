@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from assay.data.readers.table import (
@@ -14,10 +15,10 @@ from assay.data.readers.table import (
     need_no_other,
     need_rows,
     table_of,
+    whole_numbers,
 )
 from assay.errors import DataRefused
 from assay.formats.checks import (
-    MAX_WHOLE,
     check_cell,
     check_header,
     line_number,
@@ -27,11 +28,13 @@ from assay.formats.checks import (
 from assay.formats.encoding import find_encoding, lines_of
 from assay.formats.json_objects import Pairs, kind_name, kind_of, object_in, row_of
 from assay.formats.limits import check_shape
+from assay.formats.missing import Words
 from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
 from assay.wording import Sentence
 
 _ROWS_BETWEEN_CHECKS = 10_000
+_MANY_CELLS, _SHARE_NAMED = 10_000_000, 0.01
 
 
 @dataclass
@@ -39,33 +42,46 @@ class _Columns:
     """Columns that grow row by row; what a row does not name is missing there."""
 
     source: Source
+    words: Words
     values: dict[str, list[Any]] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     n_rows: int = 0
-    n_absent: int = 0
+    n_values: int = 0
 
     def add(self, pairs: Pairs, line: int, *, escaped: bool) -> None:
         """Add a row; ``escaped``: its text may hold characters that no text should."""
         row = row_of(pairs, line_number(line), self.source)
+        self.n_values += len(row)
         for key, value in row.items():
             cell = self._checked(key, value, line, escaped=escaped)
             if key not in self.values:
-                self.values[key] = [None] * self.n_rows
-                self.n_absent += self.n_rows
-                check_shape(self.n_rows + 1, len(self.values), self.source)
-            self.values[key].append(cell)
+                self.values[key] = []
+                self.check_shape()
+            column = self.values[key]
+            column.extend([None] * (self.n_rows - len(column)))
+            column.append(cell)
         self.n_rows += 1
-        if len(row) < len(self.values):
-            for column in self.values.values():
-                if len(column) < self.n_rows:
-                    column.append(None)
-                    self.n_absent += 1
+
+    @property
+    def n_absent(self) -> int:
+        return self.n_rows * len(self.values) - self.n_values
+
+    def check_shape(self) -> None:
+        """Refuse a table that is too large, or so for its empty cells: a file of some KB could ask for any memory."""
+        check_shape(self.n_rows + 1, len(self.values), self.source)
+        n_cells = self.n_rows * len(self.values)
+        if n_cells > _MANY_CELLS and self.n_values < _SHARE_NAMED * n_cells:
+            raise DataRefused(
+                "readers.sparse",
+                file=self.source.name,
+                n_rows=self.n_rows,
+                n_columns=len(self.values),
+                n=self.n_values,
+            )
 
     def _checked(self, key: str, value: Any, line: int, *, escaped: bool) -> Any:
         """Return a value, None if it is missing."""
-        if value is None or (
-            self.source.read.missing and str(value) in self.source.read.missing
-        ):
+        if self.words.hold(value):
             return None
         place = line_number(line)
         kind = kind_of(value, key, place, self.source)
@@ -89,7 +105,8 @@ class _Columns:
         """Return the columns as a table; each is let go as soon as it is typed."""
         typed = {}
         for key in list(self.values):
-            typed[key] = _typed(self.values.pop(key))
+            column = self.values.pop(key)
+            typed[key] = _typed(column + [None] * (self.n_rows - len(column)))
         return pd.DataFrame(typed)
 
 
@@ -112,7 +129,7 @@ def read_json_lines(source: Source, opened: Opened) -> Table:
     check_header(list(columns.values), source)
     if not columns.values:
         raise DataRefused("readers.no_keys", file=source.name)
-    frame = columns.frame()
+    n_absent, frame = columns.n_absent, columns.frame()
     n_wanted = n_rows if wanted is None else len(wanted)
     need_rows(columns.n_rows, n_wanted, source)
     need_rows(len(frame), n_wanted, source)
@@ -122,8 +139,8 @@ def read_json_lines(source: Source, opened: Opened) -> Table:
         *words_remark(source.read.missing),
         *blank_lines(n_lines - n_rows),
     ]
-    if columns.n_absent:
-        remarks.append(Sentence.of("readers.absent_keys", n=columns.n_absent))
+    if n_absent:
+        remarks.append(Sentence.of("readers.absent_keys", n=n_absent))
     return table_of(frame, tuple(remarks), n_rows, source)
 
 
@@ -131,7 +148,7 @@ def _gathered(
     opened: Opened, codec: str, wanted: frozenset[int] | None, source: Source
 ) -> _Columns:
     """Return the columns of the wanted rows, of all if None; rows are counted from 0, without blank lines."""
-    columns, row = _Columns(source), -1
+    columns, row = _Columns(source, Words(source.read.missing)), -1
     with _text(opened, codec) as text:
         for number, line in enumerate(text, start=1):
             if not line.strip():
@@ -141,7 +158,8 @@ def _gathered(
                 pairs = object_in(line, number, source)
                 columns.add(pairs, number, escaped="\\" in line)
             if columns.n_rows % _ROWS_BETWEEN_CHECKS == 0:
-                check_shape(columns.n_rows, len(columns.values), source)
+                columns.check_shape()
+    columns.check_shape()
     return columns
 
 
@@ -164,12 +182,15 @@ def _typed(values: list[Any]) -> "pd.Series[Any]":
     kinds = {type(value) for value in values} - {type(None)}
     if kinds == {str}:
         return pd.Series(values, dtype="str")
-    most = MAX_WHOLE if None in values and float not in kinds else 2**63
-    if int in kinds and any(
-        abs(value) >= most for value in values if value is not None
-    ):
-        spelled = [None if value is None else str(value) for value in values]
-        return pd.Series(spelled, dtype="str")
-    if kinds == {bool} and None in values:
-        return pd.Series(values, dtype=object)
-    return pd.Series(values) if kinds else pd.Series(values, dtype="float64")
+    if kinds == {int}:
+        return whole_numbers(values)
+    if kinds == {bool}:
+        return pd.Series(values, dtype=object if None in values else "bool")
+    return pd.Series(list(map(_number, values)), dtype="float64")
+
+
+def _number(value: float | None) -> float:
+    try:
+        return np.nan if value is None else float(value)
+    except OverflowError:  # a whole number beyond all that are refused
+        return np.inf

@@ -1,5 +1,6 @@
 """What a reader returns, and what holds for tables in memory from every kind of file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from assay.errors import DataRefused, StudyError
-from assay.formats.checks import MAX_NUMBER, cut, is_number
+from assay.formats.checks import MAX_NUMBER, MAX_WHOLE, cut
+from assay.formats.missing import Words
 from assay.store.seeds import generator_for
 from assay.study.plans import ReadPlan
 from assay.study.sources import Source
@@ -71,16 +73,58 @@ def blank_lines(n: int) -> tuple[Remark, ...]:
 
 
 def blank_words(frame: pd.DataFrame, source: Source) -> pd.DataFrame:
-    """Return a typed table without the words, and the numbers, that the study declares as missing."""
-    words = source.read.missing
-    numbers = [float(word) for word in words if is_number(word)]
-    for name in frame.columns if words else ():
-        column = frame[name]
-        if column.dtype == "str":
-            frame[name] = column.mask(column.isin(words))
-        elif column.dtype.kind in "iuf" and column.isin(numbers).any():
-            frame[name] = column.astype("float64").mask(column.isin(numbers))
-    return frame
+    """Return a typed table without the values that the study declares as missing."""
+    words = Words(source.read.missing)
+    if not words.declared:
+        return frame
+    return replaced(frame, {name: blanked(frame[name], words) for name in frame})
+
+
+def replaced(frame: pd.DataFrame, columns: dict[Any, "pd.Series[Any]"]) -> pd.DataFrame:
+    """Return a table with some of its columns in another form; one at a time they would move all others."""
+    if not columns:
+        return frame
+    return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame})
+
+
+def blanked(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
+    """Return a column without what stands for a missing value."""
+    dtype = column.dtype
+    if not words.declared:
+        return column
+    if dtype == "str":
+        return column.mask(column.isin(words.declared))
+    if dtype.kind == "M":
+        moments = column.to_numpy(f"datetime64[{column.dt.unit}]")  # in UTC
+        return column.mask(words.among(moments))
+    if dtype.kind == "f":
+        return column.mask(words.among(column.to_numpy()))
+    if dtype.kind in "iu":
+        gaps = words.among(column.to_numpy())
+        return with_gaps(column.to_numpy(), gaps) if gaps.any() else column
+    if not column.map(words.hold).any():
+        return column
+    cells = [None if words.hold(cell) else cell for cell in column.tolist()]
+    return pd.Series(cells, dtype=object)
+
+
+def with_gaps(values: NDArray[Any], gaps: NDArray[np.bool_]) -> "pd.Series[Any]":
+    """Return whole numbers of which some are missing."""
+    pairs = zip(values.tolist(), gaps.tolist(), strict=True)
+    return whole_numbers([None if gap else value for value, gap in pairs])
+
+
+def whole_numbers(values: Sequence[int | None]) -> "pd.Series[Any]":
+    """Return whole numbers; as text where 64 bits, or 53 beside missing ones, do not hold all of their digits."""
+    there = [value for value in values if value is not None]
+    low, high = min(there, default=0), max(there, default=0)
+    signed = low >= -(2**63) and high < 2**63
+    if len(there) < len(values) and max(-low, high) < MAX_WHOLE:
+        return pd.Series(values, dtype="float64")
+    if len(there) == len(values) and (signed or (low >= 0 and high < 2**64)):
+        return pd.Series(values, dtype="int64" if signed else "uint64")
+    spelled = [None if value is None else str(value) for value in values]
+    return pd.Series(spelled, dtype="str")
 
 
 def need_no_other(source: Source, kind: str, *keys: str) -> None:
@@ -132,9 +176,3 @@ def check_values(frame: pd.DataFrame, source: Source) -> None:
                 row=int(beyond[0]) + 1,
                 most=MAX_NUMBER,
             )
-
-
-def exceeds_64_bits(column: "pd.Series[Any]") -> bool:
-    """Return whether a column holds integers of more than 64 bits, which name things."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    return column.dtype == object and kind == "integer"

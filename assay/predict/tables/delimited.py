@@ -47,12 +47,12 @@ def _layout(
 ) -> tuple[TableFile, str, list[str]]:
     """Return the separator and the names of the columns: the header's, or the study's if it has none."""
     declared, needed = needs.form.read, frozenset(needs.columns)
-    separator = separator_of(opened, encoding, ending)
-    first = first_row(opened, encoding, separator)
-    if declared.separator is not None and not needed <= frozenset(first):
-        second = first_row(opened, encoding, declared.separator)
-        if needed <= frozenset(second) or len(second) == len(declared.names):
-            separator, first = declared.separator, second
+    separator, first = declared.separator or "", list[str]()
+    if separator:
+        first = first_row(opened, encoding, separator)
+    if not (needed <= frozenset(first) or len(first) == len(declared.names) > 0):
+        separator = separator_of(opened, encoding, ending)
+        first = first_row(opened, encoding, separator)
     headless = declared.names and len(first) == len(declared.names)
     if headless and not needed <= frozenset(first):
         named = replace(source, read=Undeclared(names=declared.names))

@@ -31,12 +31,14 @@ def open_parquet(source: TableFile, needs: Needs) -> Table:
 def _chunks(source: TableFile, wanted: list[str], n_rows: int) -> Iterator[Chunk]:
     file, n_before = _parquet_file(source), 0
     with file.opened(source) as opened:
-        for columns, n in file.batches(opened, wanted, n_rows):
-            cells: dict[str, Cells] = dict(columns)
+        for batch in file.batches(opened, wanted, n_rows, source):
+            cells: dict[str, Cells] = {
+                name: file.values_of(batch.column(name)) for name in wanted
+            }
             for name, column in cells.items():
                 check_texts(name, column, n_before, source)
-            yield Chunk(source.name, n, cells, False, n_before)
-            n_before += n
+            yield Chunk(source.name, batch.num_rows, cells, False, n_before)
+            n_before += batch.num_rows
     if not n_before:
         raise DataRefused("formats.no_rows", file=source.name)
 

@@ -311,7 +311,7 @@ def test_a_zip_that_is_none_or_cut_is_refused(reading):
 @pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.zip"])
 def test_a_bomb_is_refused_before_it_fills_the_memory(reading, monkeypatch, name):
     """32 MiB of zeros in a few KB; the limit is set to a quarter."""
-    monkeypatch.setattr("assay.formats.unpack.MAX_UNPACKED_BYTES", 8 * 1024**2)
+    monkeypatch.setattr("assay.formats.limits.MAX_UNPACKED_BYTES", 8 * 1024**2)
     text = b"a,b\n" + b"1,2\n" * (8 * 1024**2)
     packed = gzip.compress(text, mtime=0) if ".gz" in name else zipped({"b.csv": text})
     tracemalloc.start()

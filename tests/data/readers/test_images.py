@@ -271,7 +271,7 @@ def test_an_archive_that_leads_out_or_is_damaged_is_refused(beside, images, name
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(beside, monkeypatch):
-    monkeypatch.setattr("assay.formats.unpack.MAX_UNPACKED_BYTES", 1024**2)
+    monkeypatch.setattr("assay.formats.limits.MAX_UNPACKED_BYTES", 1024**2)
     packed = tarred({"007.png": bytes(4 * 1024**2)}, packed=True)
 
     message = beside.refusal(packed, "images.tar.gz", "name,label\n007,a\n")
