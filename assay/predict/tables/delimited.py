@@ -47,7 +47,8 @@ def _layout(
 ) -> tuple[TableFile, str, list[str]]:
     """Return the separator and the names of the columns: the header's, or the study's if it has none."""
     declared, needed = needs.form.read, frozenset(needs.columns)
-    separator, first = declared.separator or "", list[str]()
+    separator: str = declared.separator or ""
+    first: list[str] = []
     if separator:
         first = first_row(opened, encoding, separator)
     if not (needed <= frozenset(first) or len(first) == len(declared.names) > 0):
