@@ -7,7 +7,6 @@ waited longest for its client.
 
 import asyncio
 import json
-import sys
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -23,10 +22,10 @@ _OTHER_FILES = 48  # that the process has open beside its connections
 
 def most_connections() -> int:
     """Return how many connections are held: 512, or what the limit of open files leaves."""
-    if sys.platform == "win32":
+    try:
+        import resource
+    except ImportError:  # Windows
         return 512
-    import resource
-
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(512, max(_FEWEST, allowed - _OTHER_FILES))
 
