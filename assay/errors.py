@@ -32,6 +32,13 @@ _PASSING = frozenset(
     }
 )
 
+_TOLD = frozenset(  # in the language that is spoken
+    {
+        "enoent", "eisdir", "enotdir", "eexist", "eacces", "eperm", "erofs", "enospc", "edquot", "efbig",
+        "eio", "estale", "emfile", "enfile", "enomem", "enametoolong", "eloop", "eaddrinuse",
+    }
+)  # fmt: skip
+
 
 class AssayError(Exception):
     """Something a person can act on: one or two plain sentences, no traceback.
@@ -93,6 +100,16 @@ class Unreachable(AssayError):
 
 class ProcessLost(AssayError):
     """The process that computed a stage was ended from outside, each time it was tried."""
+
+
+def why_refused(error: OSError | UnicodeDecodeError) -> Sentence:
+    """Return why a file was not read or written; an error that is none of the usual ones in the system's words."""
+    if isinstance(error, UnicodeDecodeError):
+        return Sentence.of("text.system.no_utf8", n=error.start + 1)
+    name = errno.errorcode.get(error.errno or 0, "").lower()
+    if name in _TOLD:
+        return Sentence.of(f"text.system.{name}")
+    return Sentence.plain(error.strerror or str(error) or type(error).__name__)
 
 
 def _error(kind: type[AssayError], sentence: Sentence) -> AssayError:

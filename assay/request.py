@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from assay.errors import StudyError, Unreachable
 from assay.store import runs
 from assay.store.places import shared_store
+from assay.store.remote import as_address
 from assay.store.runs import store_of
 from assay.store.store import Store
 from assay.store.verdict import Verdict
@@ -81,6 +82,18 @@ def as_runner(text: str) -> Runner:
         raise StudyError("stages.unknown_runner", runner=text) from None
 
 
+def as_shared(text: str | None) -> str | None:
+    """Return what the command line or ``ASSAY_STORE`` says as the address of a shared store, if there is one.
+
+    Raises
+    ------
+    StudyError
+        If it is not an address.
+    """
+    address = text or shared_store()
+    return as_address(address) if address else None
+
+
 @dataclass(frozen=True)
 class Answer:
     """The verdict on a request, and where its run lies."""
@@ -123,6 +136,9 @@ def answer(
         verdict = None if is_new else runs.finished(store, identity.name)
         if verdict is not None:
             return Answer(verdict, folder, stored=True, study=study)
+        from assay.data.foresee import foresee
+
+        foresee(study, identity.sources)
         store.reach()
         # What libraries write and throw away goes when a killed check is swept.
         os.environ["TMPDIR"] = str(store.files.scratch())

@@ -7,7 +7,9 @@ from typing import cast
 
 from assay.cli.terminal import Watcher
 from assay.request import Request
+from assay.store.places import artifacts_folder
 from assay.store.verdict import Verdict
+from flows.settings import keep_to_documented
 
 _SETTINGS = {  # those already set are kept
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -21,6 +23,7 @@ _QUIET = {
 
 def check(request: Request) -> Verdict:
     """Take a request to its verdict as a run of the flow ``check_hypothesis``."""
+    keep_to_documented(request.artifacts or artifacts_folder())
     is_quiet = "PREFECT_LOGGING_LEVEL" not in os.environ
     for name, value in (_SETTINGS | (_QUIET if is_quiet else {})).items():
         os.environ.setdefault(name, value)

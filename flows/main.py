@@ -11,6 +11,10 @@ if __name__ == "__main__":  # a finished run is answered without what stands bel
     from flows.entry import check as check_under_prefect
 
     main(check=check_under_prefect)
+else:
+    from flows.settings import read_no_files
+
+    read_no_files()  # this may be a process that computes for a check
 
 from prefect import flow
 from pydantic import Field
@@ -26,7 +30,14 @@ Override = Annotated[str, Field(pattern=r"^[a-z][^=]*=")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@flow(name="check_hypothesis", flow_run_name=run_name, validate_parameters=True)
+@flow(
+    name="check_hypothesis",
+    flow_run_name=run_name,
+    validate_parameters=True,
+    retries=0,
+    persist_result=False,
+    log_prints=False,
+)
 def check_hypothesis(
     study: str = "hypotheses/digits.toml",
     overrides: list[Override] | None = None,

@@ -17,7 +17,14 @@ from assay.store.runs import store_of
 from assay.wording import Sentence
 
 
-@flow(name="reproduce", flow_run_name="reproduce {run}", validate_parameters=True)
+@flow(
+    name="reproduce",
+    flow_run_name="reproduce {run}",
+    validate_parameters=True,
+    retries=0,
+    persist_result=False,
+    log_prints=False,
+)
 def reproduce(
     run: str,
     data: str | None = None,

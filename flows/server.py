@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from assay.errors import StudyError, Unreachable
+from flows.settings import read_no_files
 
 if TYPE_CHECKING:
     import uvicorn
@@ -164,6 +165,7 @@ def _stop(process: "subprocess.Popen[str]") -> None:
 
 def serve() -> None:
     """Serve on a free port of the loopback interface, print the port, and end when stdin closes."""
+    read_no_files()
     import uvicorn
     from prefect.server.api.server import create_app
 

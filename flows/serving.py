@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from assay.errors import AssayError, StudyError
+from assay.errors import AssayError, StudyError, why_refused
 from assay.store.places import artifacts_folder
 from assay.wording import Sentence, language_of_the_machine, speak
 from flows.deploying import POOLS, need_server, register
@@ -80,7 +80,7 @@ def _need_free(port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise StudyError(
-            "flows.port_taken", port=port, reason=str(error.strerror)
+            "flows.port_taken", port=port, reason=why_refused(error)
         ) from None
 
 

@@ -1,4 +1,6 @@
+import ast
 import errno
+import re
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from assay.errors import (
     TrainingFailed,
     is_retryable,
 )
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,20 @@ def test_only_operating_system_errors_that_pass_are_tried_again(number):
 @pytest.mark.parametrize("number", [errno.EINTR, errno.EBUSY, errno.ETIMEDOUT])
 def test_an_interrupted_or_busy_call_is_tried_again(number):
     assert is_retryable(OSError(number, ""))
+
+
+def test_no_check_is_lost_where_python_drops_assertions():
+    """What is asserted is for mypy alone: ``x is not None``, or of which class it is."""
+    asserted = {
+        ast.unparse(node.test)
+        for folder in ("assay", "flows", "tasks")
+        for file in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assert)
+    }
+
+    assert [
+        text
+        for text in asserted
+        if not re.fullmatch(r"[\w.]+ is not None|isinstance\([\w.]+, [\w. |]+\)", text)
+    ] == []

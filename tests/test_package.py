@@ -1,6 +1,9 @@
 """What `pip install .` brings, and that the lists of dependencies agree."""
 
 import ast
+import hashlib
+import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +15,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from containers.audit import verdict
 from containers.conda import environment_of
 from tests.conftest import ROOT
 
@@ -225,3 +229,67 @@ def imported(file: Path) -> list[Path]:
         path / "__init__.py" for path in paths
     ]
     return [path for path in files if path.is_file()]
+
+
+# What is released, and what is known of it -----------------------------------------------------------
+
+TOOLS = ROOT / ".venv-tools" / "bin" / "python"
+
+
+def released(clone: Path, output: Path, **settings: str) -> dict[str, bytes]:
+    """Build the files of a release from a clone, under settings of a person."""
+    subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+    (clone / "assay" / "not committed.py").touch()
+    subprocess.run(
+        [TOOLS, "containers/release.py", "--output", output],
+        cwd=clone,
+        env=os.environ | settings,
+        check=True,
+        capture_output=True,
+    )
+    return {path.name: path.read_bytes() for path in output.iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (TOOLS.is_file() and (ROOT / ".git").exists()),
+    reason="`make release` installs the tools, in a clone",
+)
+def test_a_release_of_a_commit_has_the_same_bytes_whoever_builds_it(tmp_path):
+    first = released(tmp_path / "a", tmp_path / "first")
+    before = os.umask(0o077)
+    try:
+        again = released(
+            tmp_path / "b" / "c", tmp_path / "second",
+            TZ="Asia/Seoul", LC_ALL="ko_KR.UTF-8", SOURCE_DATE_EPOCH="1", PYTHONHASHSEED="7",
+        )  # fmt: skip
+    finally:
+        os.umask(before)
+
+    assert {Path(name).suffix for name in first} == {".whl", ".gz", ".json", ""}
+    assert first == again
+    for line in first["SHA256SUMS"].decode().splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256(first[name]).hexdigest() == digest
+
+
+KNOWN = {"name": "a", "version": "1", "vulns": []}
+FLAWED = KNOWN | {"vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
+SKIPPED = {"name": "b", "skip_reason": "not found"}
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "said"),
+    [
+        ([KNOWN], 0, "No vulnerability is known of 1 packages."),
+        ([KNOWN, FLAWED], 1, "a 1: CVE-1, mended in 2"),
+        ([KNOWN, SKIPPED], 2, "1 of 2 packages could not be looked up"),
+        ([FLAWED, SKIPPED], 1, "could not be looked up"),
+        (None, 2, "The database of vulnerabilities was not reached: no route"),
+    ],
+)
+def test_no_answer_about_vulnerabilities_is_told_from_a_finding(packages, code, said):
+    report = "" if packages is None else json.dumps({"dependencies": packages})
+
+    assert verdict(report, "no route")[0] == code
+    assert said in verdict(report, "no route")[1]

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from assay.errors import AssayError
 from assay.request import Request, answer
+from assay.store.places import need_home
 from assay.store.progress import Begun, Event, Finished, Started, Step, listening
 from assay.store.runs import store_of
 from assay.store.verdict import Verdict
@@ -26,6 +27,7 @@ def main() -> None:
     channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print
     speak(request["language"])
+    need_home()
 
     def send(message: dict[str, Any]) -> None:
         channel.write(json.dumps(message, default=asdict, ensure_ascii=False) + "\n")
@@ -80,6 +82,7 @@ def _check(request: Request) -> Verdict:
 def _drafted(
     request: dict[str, Any], table: Path, artifacts: Path
 ) -> tuple[Path, Path | None]:
+    from assay.data.foresee import need_rows
     from assay.draft import draft_source
     from assay.draft.files import find_table, keep_draft
 
@@ -87,6 +90,7 @@ def _drafted(
     draft = draft_source(
         located.source, request["target"], request["unit"], request["order"]
     )
+    need_rows(draft.facts.n_rows, located.source.name)
     drafted = keep_draft(draft, located, store_of(artifacts))
     return drafted.study, drafted.data
 

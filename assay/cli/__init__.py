@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from assay.cli.entry import Check
 
+_LEAST_GB = 1.0  # of address space, for any command; with less, OpenBLAS tries for ever
 _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".xlsx", ".toml")
 
 
@@ -27,37 +28,48 @@ def main(arguments: Sequence[str] | None = None, check: "Check | None" = None) -
     if interruptible:
         _end_on_interrupt("")
     from assay.cli.language import choose_language
+    from assay.cli.surroundings import open_streams
     from assay.wording import Sentence
 
+    open_streams()
     words = choose_language(list(sys.argv[1:] if arguments is None else arguments))
-    if words[:1] == ["--version"]:  # needs nothing of what is loaded below
-        import assay
-
-        sys.stdout.write(f"assay {assay.__version__}\n")
-        sys.exit(0)
     if interruptible:
         _end_on_interrupt(f"{Sentence.of('cli.interrupted')}\n")
-    sys.exit(_run(_with_command(words), check))
+    sys.exit(_run(words, check))
 
 
 def _run(words: list[str], check: "Check | None") -> int:
     """Run a command and return the exit code; a command line that is wrong is told in one sentence."""
+    from assay.cli.entry import in_words
+    from assay.cli.surroundings import need_memory, need_names_of_text
+    from assay.store.places import need_home
+
+    with in_words():
+        if words[:1] == ["--version"]:  # needs nothing of what is loaded below
+            import assay
+
+            sys.stdout.write(f"assay {assay.__version__}\n")
+            return 0
+        need_names_of_text(words)
+        need_memory(_LEAST_GB)
+        need_home()
+        return _commanded(words, check)
+
+
+def _commanded(words: list[str], check: "Check | None") -> int:
     from assay.cli.app import app  # its help is in the chosen language
     from assay.cli.entry import plain_check, say
     from assay.cli.usage import UsageError, explained
-    from assay.errors import AssayError, StudyError
+    from assay.errors import StudyError
     from assay.wording import program
 
     try:
         code = app(
-            args=words,
+            args=_with_command(words),
             prog_name=program(),
             obj=check or plain_check,
             standalone_mode=False,
         )
-    except AssayError as error:
-        say(str(error))
-        return error.exit_code
     except UsageError as error:
         say(str(explained(error)))
         return StudyError.exit_code

@@ -3,11 +3,12 @@
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from assay.cli.entry import Check, say, store_in
+from assay.cli.entry import Check, say
+from assay.cli.guard import guarded
 from assay.cli.options import (
     Artifacts,
     Data,
@@ -26,8 +27,11 @@ from assay.cli.options import (
     command,
     option,
 )
-from assay.errors import StudyError
+from assay.errors import DataRefused, StudyError
 from assay.wording import Sentence
+
+if TYPE_CHECKING:
+    from assay.store.verdict import Verdict
 
 BUILT_IN = Path("hypotheses/digits.toml")
 
@@ -67,26 +71,31 @@ def check(
 ) -> None:
     begun = time.perf_counter()
     from assay.cli.terminal import tell
-    from assay.request import Request, answer, as_runner
+    from assay.request import Request, answer, as_runner, as_shared
 
-    chosen = as_runner(runner)
-    if not _is_study(study, target, unit, order, read):
-        from assay.cli.drafting import Wanted, drafted_for_check
-
-        wanted = Wanted(str(target), unit, order, tuple(read or ()))
-        study, data = drafted_for_check(store_in(artifacts), study, data, wanted)
     request = Request(
         study=study,
         overrides=tuple(set_ or ()),
         data=data,
         artifacts=artifacts,
-        shared=shared,
-        runner=chosen,
+        shared=as_shared(shared),
+        runner=as_runner(runner),
         fresh=fresh,
         multiverse=multiverse,
         audit=float(audit_cache),
     )
-    answered = answer(request, cast("Check", context.obj), _waiting)
+    if not _is_study(study, target, unit, order, read):
+        _need_table(study)
+        from assay.cli.drafting import Wanted, drafted_for_check
+
+        wanted = Wanted(str(target), unit, order, tuple(read or ()))
+        request = drafted_for_check(request, wanted)
+
+    def carried_out(request: Request) -> "Verdict":
+        with guarded():
+            return cast("Check", context.obj)(request)
+
+    answered = answer(request, carried_out, _waiting)
     verdict = answered.verdict
     tell(
         verdict,
@@ -115,6 +124,7 @@ def draft(
     ] = None,
     data: Annotated[Path | None, option("data_dir", "--data", metavar="DIR")] = None,
 ) -> None:
+    _need_table(table)
     from assay.cli.drafting import Wanted, drafted, tell_draft
 
     wanted = Wanted(target, unit, order, tuple(read or ()))
@@ -155,6 +165,14 @@ def fetch(name: Annotated[str | None, argument("dataset")] = None) -> None:
         fetch_dataset(name, data_folder())
 
 
+def _need_table(path: Path) -> None:
+    """Refuse what is no file, before what reads tables is loaded."""
+    if path.is_dir():
+        raise DataRefused("draft.table_is_folder", path=str(path))
+    if not path.exists() and not str(path).startswith("builtin:"):
+        raise DataRefused("draft.missing_table", path=str(path))
+
+
 def _is_study(
     path: Path,
     target: str | None,
@@ -175,6 +193,8 @@ def _is_study(
         if given:
             raise StudyError("cli.option_of_a_table", option=given[0], path=str(path))
         return True
+    if path.is_dir():
+        raise DataRefused("draft.table_is_folder", path=str(path))
     if target is None:
         raise StudyError("cli.not_a_study", path=str(path))
     return False

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from assay.cli.entry import write_page
 from assay.report.folder import open_run
 from assay.report.say import Say
 from assay.report.two_runs import Comparison, compare
@@ -34,7 +35,8 @@ def compared(
     with fitting(runs[0].folder):
         comparison = compare(*runs)
         if output is not None:
-            output.write_text(side_by_side(comparison, language), encoding="utf-8")
+            page = side_by_side(comparison, language).encode()
+            write_page(output, page, "-o")
     _tell(comparison, Say(language))
     return comparison
 

@@ -2,16 +2,20 @@
 
 import shlex
 import sys
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from assay.draft import Draft, Role, draft_source, picture_in, question_of
+from assay.data.foresee import need_rows
+from assay.data.ingest import read_source
+from assay.draft import Draft, Role, draft_source, draft_table, picture_in, question_of
 from assay.draft.files import Drafted, Table, find_table, keep_draft, near, write_draft
-from assay.store.store import Store
+from assay.request import Request
+from assay.study.load import declared
 from assay.wording import Sentence, Value
 
 _MOST_LINES = 30  # columns with a line of their own; more of a role share one
@@ -42,18 +46,28 @@ def _draft(table: Path, data: Path | None, wanted: Wanted) -> tuple[Table, Draft
     return found, draft_source(found.source, wanted.target, wanted.unit, wanted.order)
 
 
-def drafted_for_check(
-    store: Store, table: Path, data: Path | None, wanted: Wanted
-) -> tuple[Path, Path | None]:
-    """Draft a study of a table into the store; return the study and the folder of its source."""
-    source, draft = _draft(table, data, wanted)
-    written = keep_draft(draft, source, store)
+def drafted_for_check(request: Request, wanted: Wanted) -> Request:
+    """Draft a study of the table that a request names into its store; return the request of that study.
+
+    Raises
+    ------
+    StudyError, DataRefused
+        If the study would be refused, changes and all; nothing is written then.
+    """
+    table = find_table(request.study, request.data, wanted.read)
+    frame = read_source(table.source).frame
+    need_rows(len(frame), table.source.name)
+    named = wanted.target, wanted.unit, wanted.order
+    draft = draft_table(frame, table.source, *named)
+    text = tomllib.loads(draft.study("draft", "draft.json", ""))
+    declared(Path(request.study.name), "draft", text, request.overrides)
+    written = keep_draft(draft, table, request.store())
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     place = near(written.study, Path.cwd())
     console.print(f"[bold]draft[/]     {escape(summary(draft))}: {escape(place)}")
     for sentence in [*left_out(draft), *remarks(draft)]:
         console.print(f"[dim]          {escape(sentence)}[/]")
-    return written.study, written.data
+    return replace(request, study=written.study, data=written.data)
 
 
 def tell_draft(draft: Draft, written: Drafted) -> None:

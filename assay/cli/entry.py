@@ -1,15 +1,18 @@
 """A command as a program runs it: Ctrl-C, signals, and errors in one sentence."""
 
 import errno
+import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from assay.errors import AssayError
+from assay.cli.guard import of_memory
+from assay.errors import AssayError, StudyError, why_refused
+from assay.formats.checks import first_line
 from assay.wording import Sentence
 
 if TYPE_CHECKING:  # help needs none of them
@@ -32,6 +35,8 @@ NEXT_STEPS = {  # what a person can do about a system that refuses
     "EMFILE": "cli.more_open_files",
     "ENFILE": "cli.more_open_files",
     "ENOMEM": "cli.more_memory",
+    "ENAMETOOLONG": "cli.other_name",
+    "ELOOP": "cli.other_name",
 }
 
 
@@ -54,26 +59,50 @@ def store_in(artifacts: Path | None) -> "Store":
 
 @contextmanager
 def errors_in_words() -> Iterator[None]:
+    """Carry out a command that heeds signals, and end as :func:`in_words` does."""
+    with in_words(), heeding_interrupts(), heeding_termination():
+        yield
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
     """End with one sentence and its exit code, not with a traceback, where the fault is not ours."""
     try:
-        with heeding_interrupts(), heeding_termination():
-            yield
+        yield
+        sys.stdout.flush()
     except AssayError as error:
-        say(str(error))
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _end("", 1)
     except OSError as error:
         step = NEXT_STEPS.get(errno.errorcode.get(error.errno or 0, ""))
         if step is None:
             raise
-        say(str(_refusal(error, Sentence.of(step))))
-        sys.exit(1)
+        _end(str(_refusal(error, Sentence.of(step))), 1)
     except KeyboardInterrupt:
-        say(str(Sentence.of("cli.interrupted")))
-        sys.exit(130)
+        _end(str(Sentence.of("cli.interrupted")), 130)
+    except Exception as error:
+        if "KeyboardInterrupt" in str(error):  # of a library that it interrupted
+            _end(str(Sentence.of("cli.interrupted")), 130)
+        if not of_memory(error):
+            raise
+        more, reason = Sentence.of("cli.more_memory"), first_line(error)
+        _end(str(Sentence.of("cli.out_of_memory", reason=reason, step=more)), 1)
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    """Say a sentence and exit; what was not written to a pipe or disk that takes no more is left."""
+    if sentence:
+        say(sentence)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def _refusal(error: OSError, step: Sentence) -> Sentence:
-    reason = str(error.strerror)
+    reason = why_refused(error)
     if not error.filename:
         return Sentence.of("cli.refused", reason=reason, step=step)
     place = str(error.filename)
@@ -113,7 +142,25 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def write_page(path: Path, content: bytes, option: str) -> None:
+    """Write a page where an option says.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be written there.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        reason = why_refused(error)
+        raise StudyError(
+            "cli.page_not_written", path=str(path), reason=reason, option=option
+        ) from None
+
+
 def say(sentence: str) -> None:
     """Write a sentence to standard error; a control character in it, of a file's name, is spelled out."""
     shown = _CONTROL.sub(lambda letter: f"\\x{ord(letter[0]):02x}", sentence)
-    sys.stderr.write(shown + "\n")
+    with suppress(OSError):  # nobody may listen there
+        sys.stderr.write(shown + "\n")

@@ -14,7 +14,12 @@ from assay.wording import Sentence
 
 
 def predicted(
-    bundle: Path, table: Path, output: Path | None, images: Path | None
+    bundle: Path,
+    table: Path,
+    output: Path | None,
+    images: Path | None,
+    *,
+    raw: bool,
 ) -> Summary:
     """Predict a table, and say how far it is while that lasts."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -24,7 +29,7 @@ def predicted(
             if status is not None:
                 status.update(str(Sentence.of("cli.n_rows", n=n_rows)))
 
-        return predict_file(bundle, table, output, images, hear)
+        return predict_file(bundle, table, output, images, hear, raw=raw)
 
 
 def tell_prediction(summary: Summary, *, fully: bool) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from assay.cli.entry import write_page
 from assay.errors import StudyError
 from assay.judge.sentences import size
 from assay.report.folder import open_run
@@ -55,7 +56,7 @@ def report_again(
     page = page_again(opened, language, shown).encode()
     ending = "html" if language == "en" else f"{language}.html"
     path = output or Path(f"{opened.folder.resolve().name}.{ending}")
-    path.write_bytes(page)
+    write_page(path, page, "-o")
     name = f"report.{ending}"
     own = opened.folder / name
     same = own.is_file() and own.read_bytes() == page

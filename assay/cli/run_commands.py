@@ -3,9 +3,10 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from assay.cli.entry import store_in
+from assay.cli.guard import guarded
 from assay.cli.options import (
     Artifacts,
     BundleFolder,
@@ -18,6 +19,9 @@ from assay.cli.options import (
 )
 from assay.wording import spoken
 
+if TYPE_CHECKING:
+    from assay.store.store import Store
+
 
 @command("use", "predict", "predict artifacts/runs/NAME new.csv -o predictions.csv")
 def predict(
@@ -27,13 +31,16 @@ def predict(
         str | None, option("output_predictions", "-o", "--output", metavar="FILE")
     ] = None,
     images: Annotated[Path | None, option("images", metavar="PATH")] = None,
+    raw: Annotated[bool, option("raw")] = False,
     verbose: Annotated[bool, option("verbose", "-v", "--verbose")] = False,
     json: Json = False,
 ) -> None:
+    folder = _folder(bundle)
     from assay.cli.predicting import predicted, tell_prediction
 
     file = None if output in (None, "-") else Path(output)
-    summary = predicted(_folder(bundle), table, file, images)
+    with guarded(least_gb=1.0):
+        summary = predicted(folder, table, file, images, raw=raw)
     tell_prediction(summary, fully=verbose)
     if json:
         sys.stdout.write(summary.as_json() + "\n")
@@ -63,10 +70,11 @@ def report(
     signers: Signers = None,
     artifacts: Artifacts = None,
 ) -> None:
-    from assay.cli.reporting import report_again
-
     shown = receipts or signers is not None
     store = store_in(artifacts)
+    _need_runs(store, run)
+    from assay.cli.reporting import report_again
+
     report_again(store, run, spoken(), output, receipts=shown, signers=signers)
 
 
@@ -80,9 +88,11 @@ def compare(
     artifacts: Artifacts = None,
     json: Json = False,
 ) -> None:
+    store = store_in(artifacts)
+    _need_runs(store, run, other)
     from assay.cli.comparing import compared
 
-    comparison = compared(store_in(artifacts), run, other, spoken(), output)
+    comparison = compared(store, run, other, spoken(), output)
     if json:
         sys.stdout.write(comparison.model_dump_json() + "\n")
 
@@ -92,6 +102,14 @@ def runs(artifacts: Artifacts = None) -> None:
     from assay.cli.listing import tell_runs
 
     tell_runs(store_in(artifacts))
+
+
+def _need_runs(store: "Store", *names: str) -> None:
+    """Refuse a name of no run before what draws pages is loaded."""
+    from assay.reproduce.rerun import find_run
+
+    for name in names:
+        find_run(store, name)
 
 
 def _folder(bundle: Path) -> Path:

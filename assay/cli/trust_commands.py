@@ -7,7 +7,8 @@ from typing import Annotated, cast
 
 import typer
 
-from assay.cli.entry import Check, store_in
+from assay.cli.entry import Check, store_in, write_page
+from assay.cli.guard import guarded
 from assay.cli.options import (
     Artifacts,
     Data,
@@ -92,7 +93,9 @@ def verify_cache(
     store.reach()
     with store.lock(f"run-{load(study, overrides).name}"):
         check = partial(cast("Check", context.obj), request)
-        sys.stdout.write(f"{recomputed(check)}\n")
+        with guarded():
+            sentence = recomputed(check)
+        sys.stdout.write(f"{sentence}\n")
 
 
 @command("trust", "calibrate", "calibrate --world null --repetitions 200")
@@ -125,7 +128,7 @@ def calibrate(
         own = open_own(store, declared, identify(declared, study, data))
     wanted = Wanted(tuple(world or ()), repetitions, seed, own)
     words = _words(study, set_, world, repetitions, seed)
-    with Bars() as bars:
+    with guarded(), Bars() as bars:
         calibration, folder = calibrated(
             wanted,
             store,
@@ -134,7 +137,7 @@ def calibrate(
             bars.hear,
         )
     if output is not None:
-        output.write_bytes((folder / "calibration.md").read_bytes())
+        write_page(output, (folder / "calibration.md").read_bytes(), "-o")
     tell_rates(calibration, folder)
     if json:
         sys.stdout.write(calibration.model_dump_json() + "\n")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from assay.errors import AssayError, StudyError
+from assay.errors import AssayError, StudyError, why_refused
 from assay.store.places import shipped
 from assay.store.records import Digest, Record
 from assay.wording import Sentence
@@ -185,7 +185,8 @@ def fault_of(file: File, place: Path, *, packed: bool | None = None) -> Sentence
             if size > file.bytes:
                 return too_long(file.bytes)
     except (OSError, EOFError, zlib.error) as error:
-        return Sentence.of("data_download.unreadable", reason=str(error))
+        why = why_refused(error) if isinstance(error, OSError) else str(error)
+        return Sentence.of("data_download.unreadable", reason=why)
     if size != file.bytes:
         return other_size(size, file.bytes)
     digest, expected = hashed.hexdigest(), file.sha256

@@ -37,7 +37,7 @@ def clean_table(
         missing or no time; if no row has a unit; if no features are left.
     """
     log: list[CleanStep] = [*_carried(report)]
-    _need_columns(frame, plan)
+    need_columns(frame, plan)
     _need_text(frame, plan.clean)
     frame = columns.read(frame, plan.clean, log)
     label = labels.make(frame, plan, log)
@@ -105,7 +105,14 @@ def _without_copies(
 # What a plan needs of a table ----------------------------------------------------------------------
 
 
-def _need_columns(frame: pd.DataFrame, plan: Cleaning) -> None:
+def need_columns(frame: pd.DataFrame, plan: Cleaning) -> None:
+    """Refuse a plan that names a column which is not there.
+
+    Raises
+    ------
+    StudyError
+        Naming the first one.
+    """
     clean = plan.clean
     named = [
         *labels.made_from(plan),

@@ -24,7 +24,7 @@ from assay.data.catalogue import (
     part_of,
     too_long,
 )
-from assay.errors import AssayError, DataRefused, StudyError, Unreachable
+from assay.errors import AssayError, DataRefused, StudyError, Unreachable, why_refused
 from assay.store.locks import acquired, lock_of, remove
 from assay.wording import Sentence, Value
 
@@ -80,12 +80,11 @@ def fetch_file(
         place.parent.mkdir(parents=True, exist_ok=True)
         part.touch()
     except OSError as error:
-        reason = error.strerror or type(error).__name__
         raise StudyError(
             "data_download.not_writable",
             folder=str(place.parent),
             path=file.path,
-            reason=reason,
+            reason=why_refused(error),
         ) from None
     with _alone(file, part):
         try:

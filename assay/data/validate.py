@@ -5,6 +5,7 @@ names whatever their case. Each of these is caught here; what a suite may hold a
 """
 
 import logging
+import sys
 import warnings
 from functools import cache
 from threading import Lock
@@ -86,6 +87,8 @@ def _results(
     frame: pd.DataFrame, suite: Suite, expectations: tuple[Expectation, ...]
 ) -> dict[str, dict[str, Any]]:
     """Evaluate the suite and return the results by ``meta.id``; order is not kept by the library."""
+    if sys.flags.optimize > 1:
+        raise StudyError("data.suite.no_docstrings")
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     import great_expectations as gx
 

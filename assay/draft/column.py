@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from assay.draft import cells
 from assay.errors import DataRefused, StudyError
@@ -120,6 +119,8 @@ def _numeric(column: "pd.Series[Any]") -> Role:
     )
     no_gaps = len(there) == len(column)
     if whole and no_gaps and len(column) >= 3 and column.is_unique:
+        from scipy.stats import spearmanr  # half of what drafting loads
+
         along = float(spearmanr(column, np.arange(len(column))).statistic)
         in_order = abs(along) > _IN_ORDER
         if in_order and _WHEN.search(name):

@@ -2,18 +2,19 @@
 
 import os
 import re
+import secrets
 import shlex
-import tempfile
 import tomllib
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from assay.draft.draft import Draft
-from assay.errors import DataRefused, StudyError
+from assay.errors import DataRefused, StudyError, why_refused
 from assay.store.canonical import digest_bytes, digest_file
 from assay.store.places import data_folder, package_file, project_folder, shown
 from assay.store.store import Store
@@ -104,9 +105,11 @@ def find_table(table: Path, data: Path | None = None, how: Sequence[str] = ()) -
         digest = digest_file(path)
     except FileNotFoundError:
         raise DataRefused("draft.missing_table", path=str(table)) from None
+    except IsADirectoryError:
+        raise DataRefused("draft.table_is_folder", path=str(table)) from None
     except OSError as error:
         raise DataRefused(
-            "draft.unreadable_table", path=str(table), why=str(error.strerror)
+            "draft.unreadable_table", path=str(table), why=why_refused(error)
         ) from None
     folder = (data or data_folder()).resolve()
     inside = path.is_relative_to(folder)
@@ -247,19 +250,21 @@ def _write_new(path: Path, text: str) -> bool:
     """Write a whole file if there is none, and return whether it was written; another's is never replaced."""
     if path.exists():
         return False
+    part = path.with_name(f".draft-{secrets.token_hex(6)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".draft-") as file:
+        with part.open("xb") as file:
             file.write(text.encode())
-            file.flush()
-            os.link(file.name, path)
-        path.chmod(0o644)
+        os.link(part, path)
     except OSError as error:
         if path.exists():
             raise StudyError("draft.written_meanwhile", path=str(path)) from None
         raise StudyError(
-            "draft.cannot_write", path=str(path), why=str(error.strerror)
+            "draft.cannot_write", path=str(path), why=why_refused(error)
         ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return True
 
 

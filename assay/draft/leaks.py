@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 LEAK_AUC = 0.99  # of one column; an honest one may reach .95 before a sentinel asks
 LEAK_CORRELATION = 0.999  # of ranks, with a number to predict
@@ -65,6 +64,8 @@ def _correlation(values: NDArray[np.float64], target: NDArray[Any]) -> float:
     values = values[present]
     if np.ptp(values) == 0 or np.ptp(target[present]) == 0:
         return 0.0
+    from scipy.stats import spearmanr
+
     return abs(float(spearmanr(values, target[present]).statistic))
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from assay.data.permute import first_rows, has_one_label_each, n_shifts
 from assay.data.samples import Samples
 from assay.store.records import GateResult, unit_name
-from assay.study.plans import Gating
+from assay.study.plans import LEAST_ROWS, Gating
 from assay.wording import Sentence, Value
 
-_MIN_ROWS, _MIN_CLASS, _MIN_UNITS, _MIN_UNITS_OF_CLASS = 60, 10, 20, 10
+_MIN_CLASS, _MIN_UNITS, _MIN_UNITS_OF_CLASS = 10, 20, 10
 
 Statistic = Literal["auc", "spearman"]
 
@@ -43,7 +43,7 @@ def untested(
 def _shortfalls(
     samples: Samples, outer: NDArray[np.int16], plan: Gating
 ) -> list[_Shortfall]:
-    counted = [_Shortfall(samples.n_rows, _MIN_ROWS, "rows")]
+    counted = [_Shortfall(samples.n_rows, LEAST_ROWS, "rows")]
     if samples.task != "regression":
         rarest = int(np.argmin(samples.counts()))
         name = {"name": samples.classes[rarest]}

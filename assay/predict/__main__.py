@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from assay.errors import AssayError
+from assay.errors import AssayError, why_refused
 from assay.predict.command import Summary, predict_file
 from assay.wording import (
     LANGUAGES,
@@ -24,11 +24,15 @@ def main(words: Sequence[str] | None = None) -> int:
     images = None if options.images is None else Path(options.images)
     try:
         summary = predict_file(
-            Path(options.bundle), Path(options.table), output, images
+            Path(options.bundle), Path(options.table), output, images, raw=options.raw
         )
     except AssayError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        place = error.filename or render(Sentence.of("predict.standard_output"))
+        sys.stderr.write(f"{place}: {why_refused(error)}.\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write(f"{render(Sentence.of('predict.interrupted'))}\n")
         return 130
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("table", help=_help("table"))
     parser.add_argument("-o", "--output", metavar="FILE", help=_help("output"))
     parser.add_argument("--images", metavar="PATH", help=_help("images"))
+    parser.add_argument("--raw", action="store_true", help=_help("raw"))
     parser.add_argument("--lang", choices=LANGUAGES, help=_help("lang"))
     parser.add_argument("--json", action="store_true", help=_help("json"))
     parser.add_argument("-v", "--verbose", action="store_true", help=_help("verbose"))

@@ -92,6 +92,8 @@ def predict_file(
     output: Path | None,
     images: Path | None = None,
     hear: Callable[[int], None] = lambda _: None,
+    *,
+    raw: bool = False,
 ) -> Summary:
     """Predict every row of a table, in its order.
 
@@ -105,6 +107,8 @@ def predict_file(
         A folder or an archive of the images that rows name, for a model of images.
     hear
         Called with the number of rows done so far, after each few thousand.
+    raw
+        Whether a CSV has texts as they are, also those that a spreadsheet would run as a formula.
 
     Raises
     ------
@@ -122,7 +126,7 @@ def predict_file(
     pictures = None if images is None else Pictures(images, opened.form)
     read = open_table(table, opened, pictures)
     n_rows = n_marked = 0
-    with written(output, read.copied, opened.form.classes) as writer:
+    with written(output, read.copied, opened.form.classes, raw=raw) as writer:
         for chunk, predictions in _predicted(opened, read.chunks):
             writer.write(chunk, predictions)
             n_rows += chunk.n_rows

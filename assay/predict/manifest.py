@@ -10,7 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from assay.errors import DataRefused, StudyError
+from assay.errors import DataRefused, StudyError, why_refused
 from assay.formats.checks import shown
 from assay.formats.limits import GIB
 from assay.predict.decoding import decoded, json_in
@@ -167,9 +167,8 @@ def _read(folder: Path, name: str) -> bytes:
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise DataRefused("predict.file_missing", file=str(path)) from None
-        reason = str(error.strerror)
         raise DataRefused(
-            "predict.file_unreadable", file=str(path), reason=reason
+            "predict.file_unreadable", file=str(path), reason=why_refused(error)
         ) from None
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(file.fileno())

@@ -3,24 +3,30 @@
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.errors import DataRefused, StudyError
+from assay.errors import DataRefused, StudyError, why_refused
 from assay.predict.bundle import Predictions
 from assay.predict.parsing import Chunk
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 _TO_QUOTE = frozenset(',"\r\n')
+# A text that begins so, after a separator of some country too, is run by spreadsheets as a formula (OWASP, CSV injection).
+_FORMULA = re.compile(r"(?:^|(?<=[;|\t\r\n]))(?='*[=+\-@＝＋－＠])|^(?='*[\t\r\n])")
+_FORMULA_SIGNS = frozenset("=+-@＝＋－＠\t\r\n")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 _DIGITS = "%.9g"  # all that single precision has
 
 
@@ -35,7 +41,11 @@ class Writer(Protocol):
 
 @contextmanager
 def written(
-    output: Path | None, copied: Sequence[str], classes: Sequence[str]
+    output: Path | None,
+    copied: Sequence[str],
+    classes: Sequence[str],
+    *,
+    raw: bool = False,
 ) -> Iterator[Writer]:
     """Give a writer whose file appears under its name only once everything is written.
 
@@ -47,6 +57,8 @@ def written(
         Where it goes; None: to the standard output, as CSV, at the end.
     copied
         Columns of the table that stand beside the predictions.
+    raw
+        Whether a CSV has texts as they are, also those that a spreadsheet would run as a formula.
 
     Raises
     ------
@@ -56,14 +68,14 @@ def written(
     heads = _heads(copied, classes)
     if output is None:
         with tempfile.TemporaryFile() as kept:
-            with _finished(_Csv(kept, copied, heads)) as writer:
+            with _finished(_Csv(kept, copied, heads, raw=raw)) as writer:
                 yield writer
             kept.seek(0)
             shutil.copyfileobj(kept, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         return
     kinds: dict[str, Callable[..., Writer]] = {
-        ".csv": _Csv,
+        ".csv": partial(_Csv, raw=raw),
         ".jsonl": _JsonLines,
         ".parquet": _Parquet,
     }
@@ -111,7 +123,7 @@ def _pending(output: Path) -> Iterator[IO[bytes]]:
         raise StudyError(
             "predict.output_not_allowed",
             file=str(output),
-            reason=str(error.strerror),
+            reason=why_refused(error),
             folder=str(output.parent),
         ) from None
     try:
@@ -162,16 +174,25 @@ def _plain(cells: Any) -> list[Any]:
 
 class _Csv:
     def __init__(
-        self, file: IO[bytes], copied: Sequence[str], heads: Sequence[str]
+        self,
+        file: IO[bytes],
+        copied: Sequence[str],
+        heads: Sequence[str],
+        *,
+        raw: bool,
     ) -> None:
-        self._copied = copied
+        self._copied, self._raw = copied, raw
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        self._text.write(",".join(_quoted(heads)) + "\n")
+        self._text.write(",".join(_quoted(self._safe(heads))) + "\n")
 
     def write(self, chunk: Chunk, predictions: Predictions) -> None:
         columns = _columns(chunk, predictions, self._copied, str)
-        lines = map(",".join, zip(*map(_quoted, columns), strict=True))
+        cells = [_quoted(self._safe(column)) for column in columns]
+        lines = map(",".join, zip(*cells, strict=True))
         self._text.write("\n".join([*lines, ""]))
+
+    def _safe(self, cells: Sequence[Any]) -> Sequence[Any]:
+        return cells if self._raw else without_formulas(cells)
 
     def finish(self) -> None:
         self._text.flush()
@@ -180,6 +201,24 @@ class _Csv:
     def abandon(self) -> None:
         with suppress(ValueError):  # as it was finished already
             self._text.detach()
+
+
+def without_formulas(cells: Sequence[Any]) -> Sequence[Any]:
+    """Return cells with an apostrophe before each text that a spreadsheet would run; numbers stay as they are.
+
+    Examples
+    --------
+    >>> without_formulas(["=1+1", "a", "-5", -5, "'=1", "x;@SUM(A1)"])
+    ["'=1+1", 'a', '-5', -5, "''=1", "x;'@SUM(A1)"]
+    """
+    return [
+        _FORMULA.sub("'", cell)
+        if isinstance(cell, str)
+        and not _FORMULA_SIGNS.isdisjoint(cell)
+        and not _NUMBER.fullmatch(cell)
+        else cell
+        for cell in cells
+    ]
 
 
 def _quoted(cells: Sequence[Any]) -> Sequence[str]:

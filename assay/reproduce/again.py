@@ -86,12 +86,20 @@ def reproduced(
         check(_words(run, study, overrides, data, place / "artifacts"))
         (again,) = (place / "artifacts" / "runs").iterdir()
         now = datetime.now(UTC)
-        when, who = now.isoformat(timespec="seconds"), getpass.getuser()
+        when, who = now.isoformat(timespec="seconds"), _user()
         compared = receipt(run, open_run(again), where, who, when)
         path = _kept(store, compared, now)
         if compared.difference is None:
             shutil.rmtree(place)
     return compared, path
+
+
+def _user() -> str:
+    """Return who runs it; the system need not know a user by name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _data_of(run: FinishedRun, store: Store) -> Path | None:

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from filelock import BaseFileLock
@@ -72,6 +72,9 @@ class Files:
         """Return this process's own folder for unfinished files, made on first use."""
         folder = self.folder / "tmp" / _process
         if folder not in _owned:
+            if not self.folder.exists():  # the tables in it are not for others to read
+                self.folder.parent.mkdir(parents=True, exist_ok=True)
+                self.folder.mkdir(mode=0o700, exist_ok=True)
             with self.lock("scratch"):
                 folder.mkdir(parents=True, exist_ok=True)
                 owner = lock_of(folder / "owner")
@@ -128,7 +131,10 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _leave(folder: Path) -> None:
+    """Remove this process's scratch folder as it ends, and those of processes that were killed before it."""
     _remove(folder, _owned.pop(folder))
+    with suppress(OSError):
+        Files(folder.parents[1]).sweep()
 
 
 def _remove(folder: Path, owner: BaseFileLock) -> None:

@@ -37,6 +37,19 @@ def artifacts_folder() -> Path:
     return Path(os.environ.get("ASSAY_ARTIFACTS") or project_folder() / "artifacts")
 
 
+def need_home() -> None:
+    """Give the libraries a home folder in the artifacts where this user has none: they end without one.
+
+    It is made by whoever writes to it. A home that can only be read is kept, for what is in it.
+    """
+    try:
+        has_one = Path.home().is_dir()
+    except RuntimeError:  # a user that the system does not know
+        has_one = False
+    if not has_one:
+        os.environ["HOME"] = str((artifacts_folder() / "home").absolute())
+
+
 def shared_store() -> str | None:
     """Return the address of the store that machines share, if ``ASSAY_STORE`` names one."""
     return os.environ.get("ASSAY_STORE") or None

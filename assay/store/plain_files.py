@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from assay.errors import why_refused
 from assay.wording import Sentence, Value
 
 
@@ -48,4 +49,5 @@ def opened_plain(path: Path, most: int) -> Iterator[IO[bytes]]:
     except FileNotFoundError:
         raise Unreadable("store.file.none") from None
     except OSError as error:
-        raise Unreadable(error.strerror or type(error).__name__) from None
+        why = why_refused(error)
+        raise Unreadable(why.key, **why.values) from None

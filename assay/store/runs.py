@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from assay.errors import CorruptObject, NotReproducible, StudyError
+from assay.errors import CorruptObject, NotReproducible, StudyError, why_refused
 from assay.store.canonical import digest_bytes
 from assay.store.machine import circumstances
 from assay.store.places import artifacts_folder, shown
@@ -51,7 +51,7 @@ def store_of(
         raise StudyError(
             "store.not_writable",
             folder=shown(store.folder),
-            reason=error.strerror or type(error).__name__,
+            reason=why_refused(error),
         ) from None
     return store
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assay.errors import StudyError
+from assay.errors import StudyError, why_refused
 from assay.store.places import project_folder, shipped
 from assay.store.records import Record
 from assay.study.invalid import Invalid, reason_of
 from assay.study.plans import Study
-from assay.wording import Sentence
+from assay.wording import Sentence, program
 
 _MAX_BYTES = 1024**2
 _MOST_PARTS = 64
@@ -48,6 +48,17 @@ def load(
         the table, the key, the value and the bound.
     """
     file, values = _read(path)
+    return declared(path, file.stem, values, overrides, data)
+
+
+def declared(
+    path: Path,
+    name: str,
+    values: dict[str, Any],
+    overrides: tuple[str, ...] = (),
+    data: Path | None = None,
+) -> Study:
+    """Return the study that TOML values declare, by a file's name; see :func:`load`."""
     for key, value in map(_parse_override, overrides):
         _set(values, key, value, path)
     if data is not None and data.is_file():
@@ -55,9 +66,7 @@ def load(
     if "overrides" in values:
         raise StudyError("study.overrides_in_file", path=str(path))
     try:
-        return Study.model_validate(
-            {"name": file.stem, **values, "overrides": overrides}
-        )
+        return Study.model_validate({"name": name, **values, "overrides": overrides})
     except ValidationError as error:
         sentence = _explain(path, error)
         raise StudyError(sentence.key, **sentence.values) from None
@@ -72,6 +81,8 @@ def locate(path: Path) -> Path:
 
 
 def _read(path: Path) -> tuple[Path, dict[str, Any]]:
+    if path.suffix.lower() != ".toml" and not path.is_dir():
+        raise StudyError("study.not_a_study", path=str(path), program=program())
     try:
         file = locate(path)
         with file.open("rb") as opened:
@@ -83,7 +94,9 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
     except FileNotFoundError:
         raise StudyError("study.missing_file", path=str(path)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise StudyError("study.unreadable", path=str(path), why=str(error)) from None
+        raise StudyError(
+            "study.unreadable", path=str(path), why=why_refused(error)
+        ) from None
     except (ValueError, RecursionError) as error:
         raise StudyError("study.no_toml", path=str(path), why=str(error)) from None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from assay.errors import DataRefused, StudyError
+from assay.errors import DataRefused, StudyError, why_refused
 from assay.store.canonical import digest_json, digest_path
 from assay.store.code import lock_digest, program_digest
 from assay.store.places import data_folder, package_file, project_folder, shipped, shown
@@ -89,7 +89,7 @@ def suite_of(plan: Plan, beside: Path) -> Suite:
     try:
         text = read_plain(path.resolve(), _MAX_SUITE_BYTES).decode()
     except (Unreadable, UnicodeDecodeError) as error:
-        why = error.sentence if isinstance(error, Unreadable) else str(error)
+        why = error.sentence if isinstance(error, Unreadable) else why_refused(error)
         raise StudyError(
             "study.suite.unreadable", suite=plan.suite, path=shown(path), why=why
         ) from None
@@ -163,7 +163,7 @@ def _digest(path: Path, name: str, *, folder: bool = False) -> str:
         raise DataRefused("study.source.missing", path=shown(path), name=name) from None
     except OSError as error:
         raise DataRefused(
-            "study.source.unreadable", path=shown(path), why=str(error.strerror)
+            "study.source.unreadable", path=shown(path), why=why_refused(error)
         ) from None
 
 

@@ -9,7 +9,8 @@ import pytest
 
 import assay
 from assay.cli import main
-from assay.errors import AssayError
+from assay.cli.entry import write_page
+from assay.errors import AssayError, StudyError
 from assay.request import Request
 from assay.wording import speak
 from bench.program import environment
@@ -133,6 +134,7 @@ def test_an_unknown_language_is_a_usage_error(words, capsys):
         ("draft orders.csv", "--target is missing. See assay draft --help"),
         ("draft orders.csv --target", "--target needs a value."),
         ("serve RUN --prot 1", "There is no option --prot here; did you mean"),
+        ("plan orders.csv", "write a study of it first: assay draft orders.csv --target COL"),
         ("serve RUN --port 65536", "--port: must be at most 65535. See assay serve --help"),
         ("runs one two", "Too many arguments: one two. See assay runs --help"),
         ("check table.csv --runner moon", "moon"),
@@ -218,3 +220,60 @@ def test_what_computes_nothing_loads_nothing_that_computes(run, tmp_path):
     heavy = {"numpy", "pandas", "scipy", "pyarrow", "matplotlib", "tensorflow"}
     assert not heavy & set(loaded.split())
     assert "assay.wording" in loaded.split()
+
+
+# Refused before anything is written or started -----------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path) -> Path:
+    rows = "".join(f"{k % 7},{k % 3 > 0}\n" for k in range(80))
+    (tmp_path / "table.csv").write_text(f"x,y\n{rows}")
+    return tmp_path / "table.csv"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("--target y --set plan.a.tune.oops=3", 2, "unknown key 'oops'"),
+        ("--target y --set oops", 2, "write KEY=VALUE"),
+        ("--target y --store ftp://x", 2, "give s3://BUCKET/PREFIX"),
+        ("--target y --runner moon", 2, "moon"),
+        ("--target z", 2, "no such column"),
+    ],
+)
+def test_a_table_with_a_wrong_option_leaves_nothing(table, words, code, said, capsys):
+    assert code_of("check", table, *words.split()) == code
+    assert said in capsys.readouterr().err
+    assert not (table.parent / "artifacts").exists()
+
+
+def test_a_table_of_too_few_rows_is_refused_and_leaves_nothing(table, capsys):
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:21]))
+
+    assert code_of("check", table, "--target", "y") == 3
+    assert "table.csv has 20 rows; a check needs 60 or more" in capsys.readouterr().err
+    assert not (table.parent / "artifacts").exists()
+
+
+def test_what_is_refused_by_its_name_loads_no_pandas(tmp_path):
+    program = (
+        "import sys; from assay.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: print([name for name in ('pandas', 'scipy') if name in sys.modules])\n"
+    )
+    for name in (tmp_path / "gone.csv", tmp_path):
+        ended = subprocess.run(
+            [sys.executable, "-c", program, "check", str(name), "--target", "y"],
+            cwd=ROOT, env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+        assert (ended.returncode, ended.stdout) == (3, "[]\n")
+
+
+def test_a_page_that_cannot_be_written_is_told_with_its_option(tmp_path):
+    with pytest.raises(
+        StudyError, match=r"no/page\.html cannot be written: No such file or .* with -o"
+    ):
+        write_page(tmp_path / "no" / "page.html", b"", "-o")

@@ -1,6 +1,8 @@
 """Drafted files: where they go, what they are called, and that nothing is ever written over."""
 
+import os
 import shlex
+import stat
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,23 @@ def project(tmp_path, monkeypatch):
 def written(table, output=None, target="bought", data=None):
     located = find_table(table, data)
     return write_draft(draft_source(located.source, target), located, output)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+def test_who_may_read_a_draft_is_for_the_umask_to_say(table, project):
+    """A suite holds ranges and categories of the table."""
+    before = os.umask(0o077)
+    try:
+        drafted = written(table)
+    finally:
+        os.umask(before)
+
+    assert {
+        stat.S_IMODE(path.stat().st_mode) for path in (drafted.study, drafted.suite)
+    } == {0o600}
+    assert [path.name for path in drafted.study.parent.iterdir()] == [
+        drafted.study.name
+    ]
 
 
 def test_the_command_in_the_study_finds_study_suite_and_table(table, project):
@@ -208,7 +227,7 @@ def test_other_options_or_rows_make_another_draft(table, tmp_path):
 def test_tables_that_are_not_there_are_refused(tmp_path, table):
     with pytest.raises(DataRefused, match="does not exist"):
         find_table(tmp_path / "gone.csv")
-    with pytest.raises(DataRefused, match="cannot be read"):
+    with pytest.raises(DataRefused, match="is a folder, not a table"):
         find_table(tmp_path)
     with pytest.raises(StudyError, match="breast-cancer, digits"):
         find_table(Path("builtin:iris"))

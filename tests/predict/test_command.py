@@ -14,12 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from assay.cli.app import app
 from assay.errors import DataRefused, StudyError
 from assay.predict.__main__ import main
 from assay.predict.command import predict_file
+from assay.predict.results import without_formulas
 from assay.wording import speak
 from tests.bundle_factories import make_bundle
 from tests.conftest import ROOT
@@ -109,6 +112,44 @@ def test_a_remark_stands_beside_its_row(made, tmp_path):
 
     assert summary.marked == 80
     assert set(pd.read_csv(tmp_path / "o.csv")["remarks"]) == {"town 'Jeju' was not seen in training"}  # fmt: skip
+
+
+def test_no_text_of_a_csv_is_a_formula_of_a_spreadsheet_and_raw_keeps_it(
+    made, tmp_path
+):
+    ids = [
+        "=1+1",
+        "+1",
+        "-2",
+        "@SUM(A1)",
+        "\ta",
+        '=HYPERLINK("x";"y")',
+        "a;=1",
+        "plain",
+    ]
+    rows(8).assign(case=ids).to_csv(tmp_path / "t.csv", index=False)
+
+    def written(*, raw: bool) -> list[str]:
+        predict_file(made.folder, tmp_path / "t.csv", tmp_path / "o.csv", raw=raw)
+        return pd.read_csv(tmp_path / "o.csv", dtype=str)["case"].tolist()
+
+    assert written(raw=True) == ids
+    assert written(raw=False) == [
+        "'=1+1", "+1", "-2", "'@SUM(A1)", "'\ta", "'=HYPERLINK(\"x\";\"y\")", "a;'=1", "plain",
+    ]  # fmt: skip
+
+
+@given(st.text(alphabet="'=+-@;|\t\r\na1.＝"))
+def test_an_apostrophe_before_a_formula_can_be_taken_away_again(text):
+    (safe,) = without_formulas([text])
+    signs = r"[=+\-@＝＋－＠]"
+
+    assert re.fullmatch(r"[+-]?\d+(\.\d*)?", safe) or not re.search(
+        rf"(^|[;|\t\r\n]){signs}|^[\t\r\n]", safe
+    )
+    assert (
+        re.sub(rf"(^|(?<=[;|\t\r\n]))'(?='*{signs})|^'(?='*[\t\r\n])", "", safe) == text
+    )
 
 
 # Refused: nothing is left ----------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import os
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import CorruptObject
+from assay.store.files import Files
 
 
 @given(content=st.binary(max_size=80))
@@ -203,3 +205,31 @@ def test_sweeping_passes_over_what_is_no_folder(store):
     (store.folder / "tmp" / ".DS_Store").write_bytes(b"")
 
     assert store.files.sweep() == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_artifacts_that_a_command_makes_are_for_their_owner_alone(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        Files(tmp_path / "new" / "artifacts").write(
+            tmp_path / "new" / "artifacts" / "a", b""
+        )
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((tmp_path / "new" / "artifacts").stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+def test_a_folder_that_exists_keeps_who_may_read_it(tmp_path):
+    tmp_path.chmod(0o755)
+    before = os.umask(0o027)
+    try:
+        Files(tmp_path).write(tmp_path / "inside" / "a", b"")
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    assert stat.S_IMODE((tmp_path / "inside").stat().st_mode) == 0o750
+    assert stat.S_IMODE((tmp_path / "inside" / "a").stat().st_mode) == 0o640

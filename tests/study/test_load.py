@@ -509,7 +509,7 @@ def test_a_source_that_is_not_there_is_refused_with_the_next_step(tmp_path):
     with pytest.raises(DataRefused, match=r"table\.csv does not exist\. .* ASSAY_DATA"):
         source_of(make_study().of("a"), tmp_path)
     (tmp_path / "table.csv").mkdir()
-    with pytest.raises(DataRefused, match="cannot be read"):
+    with pytest.raises(DataRefused, match="is a folder"):
         source_of(make_study().of("a"), tmp_path)
 
 

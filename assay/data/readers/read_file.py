@@ -8,7 +8,7 @@ from assay.data.readers.excel import read_workbook
 from assay.data.readers.json_lines import read_json_lines
 from assay.data.readers.parquet import read_parquet
 from assay.data.readers.table import Table
-from assay.errors import DataRefused
+from assay.errors import DataRefused, why_refused
 from assay.formats.limits import check_file_size
 from assay.formats.unpack import opener
 from assay.study.sources import Source
@@ -31,9 +31,8 @@ def read_file(source: Source) -> Table:
     try:
         n_bytes = path.stat().st_size
     except OSError as error:
-        reason = error.strerror or type(error).__name__
         raise DataRefused(
-            "formats.unreadable", file=source.name, reason=reason
+            "formats.unreadable", file=source.name, reason=why_refused(error)
         ) from None
     check_file_size(n_bytes, source)
     if n_bytes == 0:

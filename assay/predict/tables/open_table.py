@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from assay.errors import DataRefused
+from assay.errors import DataRefused, why_refused
 from assay.formats.limits import check_file_size
 from assay.formats.unpack import opener
 from assay.predict.bundle import Bundle
@@ -65,7 +65,7 @@ def _check_file(path: Path, source: TableFile) -> None:
         n_bytes = path.stat().st_size
     except OSError as error:
         raise DataRefused(
-            "formats.unreadable", file=source.name, reason=str(error.strerror)
+            "formats.unreadable", file=source.name, reason=why_refused(error)
         ) from None
     if path.is_dir():
         raise DataRefused("predict.table_is_folder", file=source.name)

@@ -12,7 +12,7 @@ from assay.study.plans.columns import (
     ListColumn,
     NumberColumn,
 )
-from assay.study.plans.gate import GatePlan
+from assay.study.plans.gate import LEAST_ROWS, GatePlan
 from assay.study.plans.label import LabelRule
 from assay.study.plans.metric import LOSSES, METRICS_OF
 from assay.study.plans.parts import Cleaning, Gating, Judging, PlanName, Tuning
@@ -30,6 +30,7 @@ from assay.study.plans.tune import (
 )
 
 __all__ = [
+    "LEAST_ROWS",
     "LOSSES",
     "METRICS_OF",
     "SPENDING",

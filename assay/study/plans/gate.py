@@ -8,6 +8,8 @@ from pydantic import Field
 from assay.store.records import Record
 from assay.study.invalid import Invalid
 
+LEAST_ROWS = 60  # of a table that is tested (PROTOCOL section 1)
+
 
 class GatePlan(Record):
     """The permutation test against chance."""
