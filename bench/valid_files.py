@@ -100,12 +100,13 @@ def zipped(members: Mapping[str, bytes | str]) -> bytes:
 
 def tarred(members: Mapping[str, bytes], *, packed: bool = False) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz" if packed else "w") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in members.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return gzip.compress(content, mtime=0) if packed else content
 
 
 def picture(seed: int, kind: str = "PNG", size: tuple[int, int] = (20, 15)) -> bytes:
