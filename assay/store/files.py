@@ -133,8 +133,9 @@ def _move(source: Path, target: Path) -> None:
 def _leave(folder: Path) -> None:
     """Remove this process's scratch folder as it ends, and those of processes that were killed before it."""
     _remove(folder, _owned.pop(folder))
-    with suppress(OSError):
-        Files(folder.parents[1]).sweep()
+    if folder.parent.is_dir():  # not if the whole store was removed
+        with suppress(OSError):
+            Files(folder.parents[1]).sweep()
 
 
 def _remove(folder: Path, owner: BaseFileLock) -> None:
