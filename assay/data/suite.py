@@ -23,7 +23,7 @@ _LONGEST_ID = 100
 _LONGEST_SHOWN = 60
 _DEEPEST = 32
 _OF_THE_LIBRARY = {"batch_id", "catch_exceptions", "rendered_content", "result_format", "windows"}  # fmt: skip
-_UNBOUNDED = {"$ref", "$dynamicRef", "$recursiveRef", "pattern", "patternProperties"}
+_UNBOUNDED = {"$ref", "$dynamicRef", "$recursiveRef", "pattern", "patternProperties", "uniqueItems"}  # fmt: skip
 _CONDITION_KEYS = {"type", "column", "operator", "parameter", "is_null", "conditions"}
 _CONDITIONS = ("comparison", "nullity", "and", "or")
 

@@ -37,7 +37,9 @@ _NAT = np.iinfo(np.int64).min
 def opened(source: Named) -> Iterator[pq.ParquetFile]:
     """Open a file, and turn errors of reading it into refusals."""
     try:
-        with pq.ParquetFile(Path(source.path)) as file:
+        with pq.ParquetFile(
+            Path(source.path), coerce_int96_timestamp_unit="us"
+        ) as file:
             yield file
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataRefused(

@@ -24,7 +24,10 @@ from assay.predict.parsing import Chunk
 ENDINGS = (".csv", ".jsonl", ".parquet")
 _TO_QUOTE = frozenset(',"\r\n')
 # A text that begins so, after a separator of some country too, is run by spreadsheets as a formula (OWASP, CSV injection).
-_FORMULA = re.compile(r"(?:^|(?<=[;|\t\r\n]))(?='*[=+\-@＝＋－＠])|^(?='*[\t\r\n])")
+# At the beginning of a cell, or of what a spreadsheet of another separator takes for one, quotes and all.
+_FORMULA = re.compile(
+    r"""(?:^|(?<=[;|\t\r\n]))(?=["']*[=+\-@＝＋－＠])|^(?=["']*[\t\r\n])"""
+)
 _FORMULA_SIGNS = frozenset("=+-@＝＋－＠\t\r\n")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 _DIGITS = "%.9g"  # all that single precision has

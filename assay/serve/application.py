@@ -161,12 +161,15 @@ def answered(model: Bundle, body: bytes | bytearray) -> bytes:
 
 def _check_type(request: Request) -> None:
     """Refuse a body that is no JSON in UTF-8, or is packed."""
-    kind, *parameters = request.headers.get("content-type", "").lower().split(";")
+    given = request.headers.getlist("content-type")
+    kind, *parameters = ",".join(given).lower().split(";")
     charset = [one.strip() for one in parameters if "charset" in one]
     utf8 = charset in ([], ["charset=utf-8"], ['charset="utf-8"'])
     if kind.strip() != "application/json" or not utf8:
         raise Refused(415, Sentence("serve.content_type"))
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if any(
+        one.lower() != "identity" for one in request.headers.getlist("content-encoding")
+    ):
         raise Refused(415, Sentence("serve.packed"))
 
 

@@ -2,7 +2,7 @@
 
 uvicorn's own limits count connections, whoever sits on them, and it waits for ever for the rest of a
 request. Here a connection costs little until its request is whole; one too many closes the one that has
-waited longest for its client.
+waited longest for its client, of those that have sent no request if there are such.
 """
 
 import asyncio
@@ -81,6 +81,11 @@ class Connection(H11Protocol):
         return not working or self.flow.write_paused
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the client has sent the head of a request; one that sent nothing is closed before it."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
     def n_unread(self) -> int:
         return self.transport.get_write_buffer_size()
 
@@ -90,7 +95,7 @@ class Connection(H11Protocol):
     def _close_longest(self, among: Iterable["Connection"]) -> None:
         waiting = [one for one in among if one.waits]
         if waiting:
-            longest = min(waiting, key=lambda one: one._since)
+            longest = min(waiting, key=lambda one: (one.has_begun, one._since))
             self.connections.discard(longest)
             longest.transport.abort()
 

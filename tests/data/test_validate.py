@@ -98,6 +98,7 @@ PARAMETER = {"$PARAMETER": "9^9^9^9"}
         ({"json_schema": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}, '"\\$ref"'),
         ({"json_schema": {"pattern": "^(a+)+$"}}, '"pattern"'),
         ({"json_schema": {"patternProperties": {"^(a+)+$": {}}}}, '"patternProp'),
+        ({"json_schema": {"items": {"uniqueItems": True}}}, '"uniqueItems"'),
     ],
     ids=str,
 )
@@ -106,6 +107,32 @@ def test_an_argument_that_is_evaluated_fetched_or_without_end_is_refused(kwargs,
 
     with pytest.raises(StudyError, match=f"age-range: .*{said}"):
         expectations_of(make_suite(rule))
+
+
+QUANTILES = {"quantiles": [n / 101 for n in range(101)], "value_ranges": [[0, 1]] * 101}
+
+
+@pytest.mark.parametrize(
+    ("kind", "kwargs"),
+    [
+        ("column_quantile_values_to_be_between", {"column": "n", "quantile_ranges": QUANTILES}),
+        ("column_pair_values_to_be_in_set", {"column_A": "n", "column_B": "n", "value_pairs_set": [[0, 1]] * 500_001}),
+        ("column_values_to_be_dateutil_parseable", {"column": "date"}),
+    ],
+)  # fmt: skip
+def test_work_that_grows_with_a_square_is_refused_before_it_begins(kind, kwargs):
+    table = pd.DataFrame({"n": [1.0, 2.0], "date": ["12." * 20_000, None]})
+
+    with pytest.raises(StudyError, match="it would take no end"):
+        validate(table, make_rule(f"expect_{kind}", "r", **kwargs))
+
+
+def test_an_argument_that_the_library_fails_on_is_refused_in_a_sentence():
+    kind = "expect_column_values_to_match_strftime_format"
+    rule = make_rule(kind, "r", column="date", strftime_format="%d/%d")
+
+    with pytest.raises(StudyError, match="redefinition of group"):
+        validate(pd.DataFrame({"date": ["01/01"]}), rule)
 
 
 def test_a_suite_nested_without_end_is_refused():

@@ -125,6 +125,28 @@ def test_one_connection_too_many_closes_the_one_that_waits_longest(app):
     assert asyncio.run(asked()) == (b"", 200)
 
 
+def test_connections_that_send_nothing_make_room_before_a_request_that_is_being_sent(
+    app,
+):
+    async def asked() -> int:
+        async with served(app, most=3) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            whole = request(body(app))
+            writer.write(whole[:-5])
+            await asyncio.sleep(0.05)
+            silent = [
+                await asyncio.open_connection("127.0.0.1", port) for _ in range(6)
+            ]
+            await asyncio.sleep(0.05)
+            writer.write(whole[-5:])
+            status, _ = await answer(reader)
+            for _, other in (*silent, (reader, writer)):
+                other.close()
+            return status
+
+    assert asyncio.run(asked()) == 200
+
+
 @pytest.mark.parametrize(
     "sent",
     [
