@@ -37,7 +37,7 @@ from assay.store.records import Ref
 from assay.study.load import load
 from assay.study.plans import ImageSource
 from assay.study.sources import LocatedImages, Source, Suite
-from bench import fuzz_runs, independent, valid_files
+from bench import bench_values, fuzz_runs, independent, valid_files
 from bench.fuzz_bundles import bundle_case
 from bench.fuzz_requests import request_case
 from bench.mutate import damaged, mutated
@@ -206,6 +206,17 @@ def image_case(draw: random.Random, folder: Path) -> str:
     return name
 
 
+def value_case(draw: random.Random, folder: Path) -> str:
+    """A valid file, and every cell of it; ``bench.bench_values`` runs these alone."""
+    kinds = list(bench_values.SHARES)
+    [kind] = draw.choices(kinds, list(bench_values.SHARES.values()))
+    seed = draw.randrange(2**32)
+    outcome = bench_values.run_case(kind, 0, seed, folder)
+    if outcome not in GOOD:
+        raise Lost(f"bench_values --only {kind} --seed {seed} --case 0: {outcome}")
+    return outcome
+
+
 def study_case(draw: random.Random, folder: Path) -> str:
     path = folder / "study.toml"
     path.write_bytes(mutated(draw.choice(_STUDIES).read_bytes(), draw))
@@ -286,6 +297,7 @@ KINDS: dict[str, Case] = {
     "binary": binary_case,
     "workbook": workbook_case,
     "image": image_case,
+    "value": value_case,
     "study": study_case,
     "suite": suite_case,
     "request": request_case,
@@ -298,6 +310,7 @@ SHARES = {
     "binary": 16,
     "workbook": 10,
     "image": 12,
+    "value": 40,
     "study": 12,
     "suite": 4,
     "request": 20,

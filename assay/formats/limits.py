@@ -10,7 +10,10 @@ GIB = 1024**3
 MAX_FILE_BYTES = 4 * GIB
 MAX_UNPACKED_BYTES = 8 * GIB  # counted while unpacking, whatever a header claims
 MAX_SAMPLED_BYTES = 64 * GIB  # of a file of which a sample of rows is drawn
-MAX_RATIO = 1_000  # of what is unpacked to what was packed, beyond the first GiB
+FREELY_UNPACKED = (
+    GIB // 2
+)  # whatever the file's own size; beyond it these times its size
+MAX_TEXT_RATIO, MAX_DECODED_RATIO = 100, 1_000
 MAX_COLUMNS = 20_000  # an image of 64 x 64 x 3 has 12,288
 MAX_CELLS = 500_000_000
 MAX_CELL_CHARACTERS = 16 * 1024**2
@@ -58,15 +61,15 @@ def check_shape(n_rows: int, n_columns: int, source: Named) -> None:
         )
 
 
-def most_unpacked(source: Named, path: str | Path) -> int:
+def most_unpacked(source: Named, path: str | Path, ratio: int = MAX_TEXT_RATIO) -> int:
     """Return how many bytes a file may unpack to; a small one cannot ask for all memory."""
     most = MAX_UNPACKED_BYTES if source.read.sample is None else MAX_SAMPLED_BYTES
-    return min(most, max(GIB, MAX_RATIO * Path(path).stat().st_size))
+    return min(most, max(FREELY_UNPACKED, ratio * Path(path).stat().st_size))
 
 
 def workbook_limits(n_bytes: int) -> tuple[int, int]:
     """Return how much memory and how many CPU-seconds a workbook of this size may take to open."""
-    memory = min(MAX_WORKBOOK_MEMORY, GIB + MAX_RATIO * n_bytes)
+    memory = min(MAX_WORKBOOK_MEMORY, GIB + MAX_DECODED_RATIO * n_bytes)
     return memory, min(MAX_WORKBOOK_CPU_S, 30 + n_bytes // 100_000)
 
 

@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from assay.errors import DataRefused
 from assay.formats.checks import Named, check_header, cut, first_line
-from assay.formats.limits import check_shape, most_unpacked, too_much_unpacked
+from assay.formats.limits import (
+    MAX_DECODED_RATIO,
+    check_shape,
+    most_unpacked,
+    too_much_unpacked,
+)
 
 _UNNAMED_INDEX = re.compile(
     r"__index_level_\d+__"
@@ -85,22 +90,30 @@ def batches(
     DataRefused
         If all rows together take too much memory, or one holds a date outside the years 1 to 9999.
     """
-    limit, n_bytes = most_unpacked(source, source.path), 0
-    for group in range(file.num_row_groups):
-        chunks = _chunks(file, group, names)
-        n_stored = sum(chunk.total_uncompressed_size for chunk in chunks)
-        if n_bytes + n_stored > limit:
-            raise too_much_unpacked(source, limit)
-        longest, n_of_texts = _size_of_texts(group, chunks, source)
-        if n_bytes + n_of_texts > limit:
-            raise too_much_unpacked(source, limit)
-        n_rows = max(1, min(most, _BYTES_AT_ONCE // max(1, longest)))
-        for batch in file.iter_batches(n_rows, row_groups=[group], columns=names):
-            plain = [_plain(batch.column(name), name, source) for name in names]
-            n_bytes += sum(column.nbytes for column in plain)
-            if n_bytes > limit:
+    limit = most_unpacked(source, source.path, MAX_DECODED_RATIO)
+    n_bytes = 0
+    texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
+    with pq.ParquetFile(source.path, read_dictionary=texts) as dictionaries:
+        for group in range(file.num_row_groups):
+            chunks = _chunks(file, group, names)
+            n_stored = sum(chunk.total_uncompressed_size for chunk in chunks)
+            if n_bytes + n_stored > limit:
                 raise too_much_unpacked(source, limit)
-            yield pa.RecordBatch.from_arrays(plain, names=names)
+            longest, n_of_texts = _size_of_texts(dictionaries, group, chunks)
+            if n_bytes + n_of_texts > limit:
+                raise too_much_unpacked(source, limit)
+            n_rows = max(1, min(most, _BYTES_AT_ONCE // max(1, longest)))
+            for batch in file.iter_batches(n_rows, row_groups=[group], columns=names):
+                plain = [_plain(batch.column(name), name, source) for name in names]
+                n_bytes += sum(column.nbytes for column in plain)
+                if n_bytes > limit:
+                    raise too_much_unpacked(source, limit)
+                yield pa.RecordBatch.from_arrays(plain, names=names)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(holds(plain) for holds in _TEXTS)
 
 
 def _chunks(
@@ -112,27 +125,26 @@ def _chunks(
 
 
 def _size_of_texts(
-    group: int, chunks: list[pq.ColumnChunkMetaData], source: Named
+    file: pq.ParquetFile, group: int, chunks: list[pq.ColumnChunkMetaData]
 ) -> tuple[int, int]:
-    """Return how many bytes a row's texts take at most, and those of all rows, of which equal ones are read once."""
+    """Return how many bytes a row's texts take at most, and those of all rows; equal texts are read once.
+
+    ``file`` reads texts as dictionaries.
+    """
     longest = total = 0
-    texts = [chunk for chunk in chunks if chunk.physical_type == "BYTE_ARRAY"]
-    names = [chunk.path_in_schema for chunk in texts]
-    with pq.ParquetFile(source.path, read_dictionary=names) as file:
-        for chunk in texts:
-            if (
-                "DELTA_BYTE_ARRAY" in chunk.encodings
-            ):  # a text may repeat the one before
-                longest += chunk.total_uncompressed_size
-                continue
-            if "DELTA_LENGTH_BYTE_ARRAY" in chunk.encodings:  # each stands there
-                total += chunk.total_uncompressed_size
-                continue
-            column = file.read_row_group(group, [chunk.path_in_schema]).column(0)
-            for part in column.chunks:
-                sizes = pc.binary_length(part.dictionary.cast(pa.large_binary()))
-                longest += pc.max(sizes).as_py() or 0
-                total += pc.sum(sizes.take(part.indices)).as_py() or 0
+    looked_into = []
+    for chunk in chunks:
+        if "DELTA_BYTE_ARRAY" in chunk.encodings:  # a text may repeat the one before
+            longest += chunk.total_uncompressed_size
+        elif "DELTA_LENGTH_BYTE_ARRAY" in chunk.encodings:  # each stands there
+            total += chunk.total_uncompressed_size
+        elif chunk.physical_type == "BYTE_ARRAY":
+            looked_into.append(chunk.path_in_schema)
+    for column in file.read_row_group(group, looked_into).columns:
+        for part in column.chunks:
+            sizes = pc.binary_length(part.dictionary.cast(pa.large_binary()))
+            longest += pc.max(sizes).as_py() or 0
+            total += pc.sum(sizes.take(part.indices)).as_py() or 0
     return longest, total
 
 
@@ -140,7 +152,7 @@ def _plain(column: pa.Array, name: str, source: Named) -> pa.Array:
     """Return a column of plain values: texts for a dictionary of them, and moments in UTC without their zone."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if any(holds(column.type) for holds in _TEXTS):
+    if _is_text(column.type):
         column.validate(full=True)
     elif pa.types.is_temporal(column.type):
         years = _moments(column).astype("datetime64[Y]").astype(np.int64) + 1970

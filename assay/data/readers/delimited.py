@@ -6,47 +6,37 @@ cells; pandas then reads them, and must have found as many. Both take the file a
 
 import csv
 import io
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import infer_dtype
 
 from assay.data.readers.table import (
     Remark,
     Table,
     blank_lines,
-    blank_words,
-    blanked,
     drawn,
     need_no_other,
-    replaced,
     table_of,
-    whole_numbers,
 )
+from assay.data.readers.text_columns import typed_columns
 from assay.errors import DataRefused
 from assay.formats.checks import (
-    MAX_WHOLE,
     SEPARATORS,
     is_number,
     missing_words,
     words_remark,
 )
 from assay.formats.encoding import Encoding, find_encoding
-from assay.formats.missing import TRUTHS, Words
+from assay.formats.missing import Words
 from assay.formats.scan import Scan, separator_of, text_of
 from assay.formats.unpack import Opened, explained
 from assay.study.sources import Source
 from assay.wording import Sentence
-
-_WHOLE = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-_VALUE = re.compile(f"{_NUMBER.pattern}|{'|'.join(TRUTHS)}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -79,7 +69,7 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
                 kept = text if rows is None else _chosen(text, separator, rows, source)
                 return _parsed(kept, separator, layout.header, columns, as_text, source)
 
-        frame = _frame(read, layout.header, source)
+        frame = typed_columns(read, layout.header, source)
     n_wanted = layout.n_rows if rows is None else len(rows)
     if len(frame) != n_wanted or list(frame.columns) != layout.header:
         raise DataRefused(
@@ -97,80 +87,6 @@ def read_delimited(source: Source, opened: Opened, ending: str) -> Table:
         *_remarks(layout, frame, separator, source),
     )
     return table_of(frame, remarks, layout.n_rows, source)
-
-
-def _frame(
-    read: Callable[[list[str], list[str]], pd.DataFrame],
-    header: list[str],
-    source: Source,
-) -> pd.DataFrame:
-    """Return the rows as ``read`` gives them; it is handed which columns to read, and which of them as text."""
-    words = Words(source.read.missing)
-    column = source.images.plan.column if source.images else None
-    as_text = [column] if column in header else []  # 007 names an image
-    frame = read(header, as_text).reset_index(drop=True)
-    changed = {}
-    rounded = [name for name in header if _is_rounded(frame[name], words)]
-    if rounded:
-        spelled = blank_words(read(rounded, rounded).reset_index(drop=True), source)
-        whole = [name for name in rounded if _are(_WHOLE, spelled[name])]
-        changed = {name: _with_digits(spelled[name], words) for name in whole}
-    for name in header:
-        if name not in changed and name not in as_text:
-            typed = _typed(frame[name], words)
-            if typed is not None:
-                changed[name] = typed
-    return replaced(frame, changed)
-
-
-def _are(pattern: re.Pattern[str], texts: "pd.Series[Any]") -> bool:
-    return all(map(pattern.fullmatch, texts.dropna().tolist()))
-
-
-def _is_rounded(column: "pd.Series[Any]", words: Words) -> bool:
-    """Return whether whole numbers may have lost digits, for their size or for a missing one beside them."""
-    values = column.to_numpy()
-    if values.dtype.kind == "O":
-        return column.dtype == object and infer_dtype(column, skipna=True) == "integer"
-    if values.dtype.kind not in "iuf":
-        return False
-    there = values[~np.isnan(values)] if values.dtype.kind == "f" else values
-    if not there.size or max(-float(there.min()), float(there.max())) < MAX_WHOLE:
-        return False
-    meant = words.among(there)
-    beside_gaps = len(there) < len(values) or bool(meant.any())
-    return beside_gaps and bool((there[~meant] % 1 == 0).all())
-
-
-def _with_digits(texts: "pd.Series[Any]", words: Words) -> "pd.Series[Any]":
-    """Return whole numbers, or the texts that they are where a number would not hold their digits."""
-    cells = [None if text != text else int(text) for text in texts.tolist()]
-    numbers = whole_numbers([None if words.hold(cell) else cell for cell in cells])
-    return texts if numbers.dtype == "str" else numbers
-
-
-def _typed(column: "pd.Series[Any]", words: Words) -> "pd.Series[Any] | None":
-    """Return a column without its missing cells, as what the others are; None where it is so already."""
-    if column.dtype == object:  # true and false, and some missing
-        return _truths(column.tolist(), words)
-    if column.dtype != "str":
-        return blanked(column, words) if words.declared else None
-    gaps = column.isin(words.every)
-    any_gaps = bool(gaps.any())
-    texts = column.mask(gaps) if any_gaps else column
-    first = texts.first_valid_index()
-    if first is None or not _VALUE.fullmatch(texts[first]):
-        return texts if any_gaps else None
-    if any_gaps and set(texts.dropna()) <= TRUTHS.keys():
-        return _truths([TRUTHS.get(text) for text in texts.tolist()], words)
-    if _are(_NUMBER, texts) and not _are(_WHOLE, texts):
-        return blanked(texts.astype("float64"), words)
-    return texts if any_gaps else None
-
-
-def _truths(cells: list[Any], words: Words) -> "pd.Series[Any]":
-    cells = [None if words.hold(cell) else cell for cell in cells]
-    return pd.Series(cells, dtype=object)
 
 
 def _remarks(
