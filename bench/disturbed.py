@@ -191,7 +191,11 @@ def wording(seen: Seen) -> list[str]:
     said = [line for line in seen.said if "is running; waiting" not in line and line]
     if any("Traceback" in line for line in said):
         return [f"a traceback: {said[-1]}"]
-    most = 0 if seen.code == 0 and not any("does not answer" in line for line in said) else 1
+    most = (
+        0
+        if seen.code == 0 and not any("does not answer" in line for line in said)
+        else 1
+    )
     if len(said) > most:
         return [f"{len(said)} lines: {said[-1][:200]}"]
     if seen.code in (1, 2, 3, 4, 130) and not said:

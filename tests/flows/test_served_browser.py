@@ -50,7 +50,7 @@ def test_a_check_is_run_from_its_form_and_its_verdict_read(address, page, workpl
     open_verdict(page, "small")
     (manifest,) = workplace.artifacts.glob("runs/*/verdict.json")
     assert f'"outcome":"{outcome_on(page)}"' in manifest.read_text().replace(" ", "")
-    assert page.ask(PICTURES_SHOWN)
+    assert page.until(PICTURES_SHOWN)
 
 
 PICTURES_SHOWN = "(all => all.length > 0 && all.every(one => one.complete && one.naturalWidth > 0))([...document.querySelectorAll('main img')])"

@@ -22,7 +22,7 @@ def _none_or_several(n_pieces: int) -> int:
 
 
 _CHOICES = Field(min_length=1, max_length=64)
-Positive = Annotated[float, Field(gt=0, le=1e9)]
+Positive = Annotated[float, Field(gt=0, le=1e38)]
 Range = Annotated[tuple[Positive, Positive], AfterValidator(_ascending)]
 Tuner = Literal["random", "hyperband", "bayesian"]
 Depths = Annotated[tuple[Annotated[int, Field(ge=1, le=16)], ...], _CHOICES]
@@ -38,7 +38,7 @@ Filters = Annotated[
     tuple[Annotated[int, Field(ge=4, le=1024, multiple_of=4)], ...], _CHOICES
 ]
 Shifts = Annotated[tuple[Annotated[float, Field(ge=0, le=0.25)], ...], _CHOICES]
-Screens = Annotated[tuple[Annotated[float, Field(ge=0, le=1e9)], ...], _CHOICES]
+Screens = Annotated[tuple[Annotated[float, Field(ge=0, le=1e38)], ...], _CHOICES]
 Shares = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], _CHOICES]
 
 

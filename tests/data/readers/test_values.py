@@ -168,3 +168,15 @@ def test_bytes_that_are_no_text_are_refused(reading):
     content = as_parquet(pa.Array.from_buffers(pa.string(), 1, buffers))
 
     assert "not a readable Parquet file: Invalid UTF8" in reading.refusal(content, "t.parquet")  # fmt: skip
+
+
+def test_a_moment_of_96_bits_is_read_beyond_what_nanoseconds_hold(reading):
+    """As Spark writes them; pyarrow's own default wraps around."""
+    moments = [datetime.datetime(year, 1, 1) for year in (1500, 2020, 2500)]
+    content = as_parquet(
+        *moments, kind=pa.timestamp("us"), use_deprecated_int96_timestamps=True
+    )
+
+    texts = reading(content, "t.parquet").frame["a"].astype(str).tolist()
+
+    assert [text[:10] for text in texts] == ["1500-01-01", "2020-01-01", "2500-01-01"]
