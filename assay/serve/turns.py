@@ -27,7 +27,7 @@ class Limits:
     side_by_side, large
         Predictions at once of small requests, and beyond how many bytes one is large: of these one at a time is made.
     waiting, wait_s
-        Requests in line, and how long they stay there.
+        Requests in the line of small ones, in that of large ones, and how long they stay there.
     """
 
     body: int = 16 * 2**20
@@ -43,7 +43,7 @@ class Turns:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._held = self._n_waiting = 0
+        self._held = 0
         self._small, self._large = _Line(limits.side_by_side), _Line(1)
 
     @asynccontextmanager
@@ -83,16 +83,16 @@ class Turns:
             If too many wait, it waited too long, or its client has gone; or if the work does.
         """
         line = self._large if n_bytes > self.limits.large else self._small
-        if self._n_waiting >= self.limits.waiting:
+        if line.n_waiting >= self.limits.waiting:
             raise busy()
-        self._n_waiting += 1
+        line.n_waiting += 1
         try:
             async with asyncio.timeout(self.limits.wait_s):
                 await line.free.acquire()
         except TimeoutError:
             raise busy() from None
         finally:
-            self._n_waiting -= 1
+            line.n_waiting -= 1
         try:
             if await request.is_disconnected():
                 raise busy()  # nobody reads it
@@ -106,9 +106,10 @@ class Turns:
 
 
 class _Line:
-    """Threads, and how many of them are free; few, because each keeps the memory that it once needed."""
+    """Threads, few, because each keeps the memory that it once needed; how many are free, and how many requests wait."""
 
     def __init__(self, n: int) -> None:
+        self.n_waiting = 0
         self.threads, self.free = ThreadPoolExecutor(n), asyncio.Semaphore(n)
 
 
