@@ -13,6 +13,7 @@ import asyncio
 import collections
 import json
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,11 @@ async def _trickle(port: int, begun: bytes, *, reads: bool) -> None:
 # A service of its own -----------------------------------------------------------------------------
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell does to programs that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def service(
     bundle: Path, *options: str, **settings: str
@@ -149,6 +155,7 @@ def service(
         text=True,
         cwd=ROOT,
         env=environment() | settings,
+        preexec_fn=_heed_interrupts,
     ) as process:
         assert process.stdout is not None
         first = process.stdout.readline()
