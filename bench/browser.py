@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LONGEST_S, BETWEEN_S = 300.0, 0.25  # a page may take long on a busy machine
+_ANSWERS_S = 10.0  # after a click
 _LARGEST = 2**26  # bytes of an answer: a picture is one
 # What a person would point at: what says so and is seen, and of a form the field below a label.
 _FINDING = """
@@ -91,6 +92,15 @@ class Page:
             else f"below({json.dumps(below)}, {element})",
             longest_s,
         )
+
+    def until_clicked(self, words: str, shown: str) -> None:
+        """Click until the page says some other words: a form may still be checking what was written."""
+        last = time.monotonic() + LONGEST_S
+        while shown not in self.text():
+            assert time.monotonic() < last, f"{shown} never on:\n{self.text()}"
+            if self._of(f"!!saying({json.dumps(words)}, {json.dumps(_CLICKED)})"):
+                self.click(words)
+            time.sleep(_ANSWERS_S)
 
     def write(self, label: str, text: str) -> None:
         """Type a text over what the field below a label holds."""

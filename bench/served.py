@@ -70,8 +70,7 @@ def fill(page: Page, values: Mapping[str, str]) -> None:
 
 def run_from_form(page: Page, name: str) -> None:
     """Send the form off and wait on the page of the run until its state says that it is done."""
-    page.click("Submit")
-    page.shows("Next Run")
+    page.until_clicked("Submit", "Next Run")
     page.open(page.ask("location.origin") + "/v2/runs")
     page.click(name, longest_s=_STARTS_S)
     ended = ("Completed", "Failed", "Crashed", "Cancelled")
