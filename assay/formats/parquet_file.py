@@ -92,6 +92,8 @@ def batches(
     """
     limit = most_unpacked(source, source.path, MAX_DECODED_RATIO)
     n_bytes = 0
+    if file.metadata.num_rows * _width(file, names) > limit:
+        raise too_much_unpacked(source, limit)
     texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
     with pq.ParquetFile(source.path, read_dictionary=texts) as dictionaries:
         for group in range(file.num_row_groups):
@@ -114,6 +116,13 @@ def batches(
 def _is_text(kind: pa.DataType) -> bool:
     plain = kind.value_type if pa.types.is_dictionary(kind) else kind
     return any(holds(plain) for holds in _TEXTS)
+
+
+def _width(file: pq.ParquetFile, names: Sequence[str]) -> int:
+    """Return how many bytes a row takes in columns of anything but texts."""
+    kinds = (file.schema_arrow.field(name).type for name in names)
+    widths = [int(kind.bit_width) for kind in kinds if pa.types.is_primitive(kind)]
+    return sum(widths) // 8
 
 
 def _chunks(
