@@ -162,9 +162,9 @@ def service(
         port = re.search(r"http://\S+?:(\d+)/", first)
         if port is None:
             raise RuntimeError(first + process.stdout.read())
-        said = first + "".join(process.stdout.readline() for _ in range(3))
+        opening = first + "".join(process.stdout.readline() for _ in range(3))
         try:
-            yield psutil.Process(process.pid), int(port[1]), said
+            yield psutil.Process(process.pid), int(port[1]), opening
         finally:
             process.terminate()
             process.wait()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assay.wording import Sentence
 from bench.program import PROGRAM, STORED, same_digests
 from tests.flow_runs import Workplace, make
 
@@ -22,6 +23,9 @@ LINES = (
     *("final", "judge", "weigh", "explain", "explain", "bundle"),
 )
 STAGES = ("start", *dict.fromkeys(LINES), "publish")
+_ENDED = str(
+    Sentence("cli.lost")
+)  # what a process that was ended says, by its listener
 PATIENCE_S = 900.0  # a check that takes longer hangs
 
 
@@ -191,12 +195,11 @@ def wording(seen: Seen) -> list[str]:
     said = [line for line in seen.said if "is running; waiting" not in line and line]
     if any("Traceback" in line for line in said):
         return [f"a traceback: {said[-1]}"]
-    most = (
-        0
-        if seen.code == 0 and not any("does not answer" in line for line in said)
-        else 1
-    )
-    if len(said) > most:
+    killed = seen.code in (-signal.SIGKILL, -signal.SIGTERM)
+    if killed:
+        said = [line for line in said if line != _ENDED]
+    waits = any("does not answer" in line for line in said)
+    if len(said) > (0 if (killed or seen.code == 0) and not waits else 1):
         return [f"{len(said)} lines: {said[-1][:200]}"]
     if seen.code in (1, 2, 3, 4, 130) and not said:
         return [f"no word about exit code {seen.code}"]

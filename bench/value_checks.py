@@ -43,12 +43,15 @@ def same(one: Any, other: Any) -> bool:
 def check_frame(case: Case, frame: pd.DataFrame) -> None:
     assert list(frame.columns) == [column.name for column in case.columns]
     for column in case.columns:
-        found = _values(frame[column.name], column)
+        cells_read = _values(frame[column.name], column)
         kinds = {"number": "iuf", "truth": "bO", "text": "O", "moment": "M"}
         if any(value is not None for value in column.values):
             assert frame[column.name].dtype.kind in kinds[column.kind.split()[0]], (column, frame[column.name].dtype)  # fmt: skip
-        assert len(found) == len(column.values), (len(found), len(column.values))
-        for row, (one, other) in enumerate(zip(found, column.values, strict=True)):
+        assert len(cells_read) == len(column.values), (
+            len(cells_read),
+            len(column.values),
+        )
+        for row, (one, other) in enumerate(zip(cells_read, column.values, strict=True)):
             assert same(one, other), (column.name, row, one, other, frame[column.name].dtype)  # fmt: skip
 
 
@@ -112,9 +115,9 @@ def _check_json(case: Case) -> None:
             continue  # pyarrow takes one type a column, and no larger numbers
         schema = pa.schema([(name, {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}[kinds.pop()])])  # fmt: skip
         options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")  # fmt: skip
-        found = pajson.read_json(io.BytesIO(content), parse_options=options).column(name).to_pylist()  # fmt: skip
-        assert len(found) == len(cells), (name, found, cells)
-        assert all(map(same, found, cells)), (name, found, cells)
+        cells_read = pajson.read_json(io.BytesIO(content), parse_options=options).column(name).to_pylist()  # fmt: skip
+        assert len(cells_read) == len(cells), (name, cells_read, cells)
+        assert all(map(same, cells_read, cells)), (name, cells_read, cells)
 
 
 # Prediction ----------------------------------------------------------------------------------------
@@ -150,9 +153,13 @@ def check_prediction(case: Case, frame: pd.DataFrame, path: Path) -> None:
             if role == "category" and kind == "boolean":
                 expected = [None if value is None or value != value else str(value) for value in frame[name].tolist()]  # fmt: skip
             column = Column(name, kind, cast("Any", role), {})
-            found = [value for chunk in chunks for value in typed(column, chunk, words).tolist()]  # fmt: skip
-            assert len(found) == len(expected), (name, len(found), len(expected))
-            for row, (one, other) in enumerate(zip(found, expected, strict=True)):
+            cells_read = [value for chunk in chunks for value in typed(column, chunk, words).tolist()]  # fmt: skip
+            assert len(cells_read) == len(expected), (
+                name,
+                len(cells_read),
+                len(expected),
+            )
+            for row, (one, other) in enumerate(zip(cells_read, expected, strict=True)):
                 if one == 0 and other == 0:
                     continue  # of whole numbers training knows no sign of zero
                 assert same(one, other), (name, kind, role, row, one, other)

@@ -5,6 +5,7 @@ names whatever their case. Each of these is caught here; what a suite may hold a
 """
 
 import logging
+import re
 import sys
 import warnings
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from assay.data.paragraph import paragraph
-from assay.data.patterns import need_bounded_work, need_quick_patterns
+from assay.data.patterns import need_bounded_work
 from assay.data.suite import Expectation, expectations_of, short
 from assay.errors import DataRefused, StudyError
 from assay.store.records import ExpectationOutcome, Snapshot, ValidationReport
@@ -96,10 +97,9 @@ def _results(
         built = gx.ExpectationSuite(
             name=suite.name, expectations=[rule.as_json() for rule in expectations]
         )
-    except Exception as error:  # whatever the library makes of a stranger's arguments
+    except (TypeError, ValueError, LookupError, ArithmeticError, re.error) as error:
         raise _unusable(suite, error) from None
     _need_all(built, suite, expectations)
-    need_quick_patterns(frame, suite, expectations)
     need_bounded_work(frame, suite, expectations)
     try:
         with _ONE_TABLE_AT_A_TIME, warnings.catch_warnings():

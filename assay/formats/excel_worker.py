@@ -10,13 +10,26 @@ there can take memory until the system ends this process, but not the one that r
 import contextlib
 import json
 import sys
+from datetime import date
 from itertools import islice
 from typing import Any
 
+# Excel counts a 29 February 1900 that never was: before this day two of its numbers are one day, and a duration
+# under a format of dates is a day of 1899 or 1900.
+_FIRST_SURE = "1900-03-01"
 
-def _plain(value: Any) -> Any:
-    """Return a cell as JSON has it: dates and times as text."""
-    return value if isinstance(value, bool | int | float | str) else str(value)
+
+class Unsure(Exception):
+    """A date of Excel's that cannot be known; its text."""
+
+
+def _plain(value: Any, sure: bool) -> Any:
+    """Return a cell as JSON has it: dates and times as text; ``sure``: whether days are not counted as Excel does."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    if not sure and isinstance(value, date) and str(value) < _FIRST_SURE:
+        raise Unsure(value)
+    return str(value)
 
 
 def _limit(memory: int, cpu_s: int) -> None:
@@ -60,8 +73,13 @@ def tell(path: str, wanted: str | None) -> None:
         write(json.dumps(head) + "\n")
         if only is not None:
             above = only.start[0] if only.start is not None else 0
-            for row in islice(only.iter_rows(), above, None):
-                write(json.dumps([_plain(value) for value in row]) + "\n")
+            rows = enumerate(islice(only.iter_rows(), above, None), above + 1)
+            for number, row in rows:
+                try:
+                    cells: Any = [_plain(value, path.endswith(".ods")) for value in row]
+                except Unsure as unsure:
+                    cells = {"unsure": [number, str(unsure)]}
+                write(json.dumps(cells) + "\n")
             write("null\n")
 
 

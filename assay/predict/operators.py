@@ -69,31 +69,31 @@ def values_a_row(graph: Graph) -> int:
         If the graph has an operator, an attribute or a shape that Assay does not write, or takes more
         memory or time for a row than a network may.
     """
-    known = {INPUT: Operand((ROWS, graph.n_inputs))}
+    values = {INPUT: Operand((ROWS, graph.n_inputs))}
     constants = {name: Operand(n.shape, n) for name, n in graph.constants.items()}
     n_values, n_products = graph.n_inputs, 0
     for node in graph.nodes:
-        operands = [_operand(name, known, constants) for name in node.inputs]
+        operands = [_operand(name, values, constants) for name in node.inputs]
         made = _made(node, operands)
-        if not node.output or node.output in known or node.output in graph.constants:
+        if not node.output or node.output in values or node.output in graph.constants:
             raise Unfit("predict.graph.twice", name=shown(node.output))
-        known[node.output] = made
+        values[node.output] = made
         n_values += made.size
         n_products += made.size * _terms(node, operands)
         if n_values > MOST_VALUES or n_products > MOST_PRODUCTS:
             most = {"most": MOST_VALUES, "most_products": MOST_PRODUCTS}
             raise Unfit("predict.graph.too_large", **most)
-    output = known.get(OUTPUT)
+    output = values.get(OUTPUT)
     if output is None or output.shape != (ROWS, graph.n_outputs) or constants:
         raise Unfit("predict.graph.not_whole")
     return n_values
 
 
 def _operand(
-    name: str, known: dict[str, Operand], constants: dict[str, Operand]
+    name: str, values: dict[str, Operand], constants: dict[str, Operand]
 ) -> Operand:
     """Return an input of a node; a constant is used once."""
-    operand = known.get(name) or constants.pop(name, None)
+    operand = values.get(name) or constants.pop(name, None)
     if operand is None:
         raise Unfit("predict.graph.no_such_input", name=shown(name))
     return operand

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import jinja2
@@ -37,6 +36,7 @@ from assay.report.folder import Run
 from assay.report.rerun_receipts import SHOWN, Kept, reached
 from assay.report.say import Say, own
 from assay.report.sentinel_rows import sentinel_rows
+from assay.report.templates import html_template
 from assay.store.records import FoldResult, as_text
 from assay.store.run_folder import fitting
 from assay.store.verdict import Verdict
@@ -93,7 +93,7 @@ def render(
     plan = study.of(verdict.plan)
     with drawing():
         drawn = _pictures(verdict, account, plan, say)
-    return _template().render(
+    return html_template("page.html.jinja").render(
         say=say,
         own=own,
         sections=SECTIONS,
@@ -156,19 +156,6 @@ def page_again(
             return render(*facts, language, receipts)
         except jinja2.TemplateError as error:
             raise ValueError(str(error)) from error
-
-
-@lru_cache
-def _template() -> jinja2.Template:
-    here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(here),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.jinja")
 
 
 def _pictures(

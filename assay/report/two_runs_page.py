@@ -1,12 +1,9 @@
 """Two compared runs as sentences and tables, on a terminal and as a page."""
 
-from functools import lru_cache
-from pathlib import Path
-
-import jinja2
 from markupsafe import Markup
 
 from assay.report.say import Say, own
+from assay.report.templates import html_template
 from assay.report.two_runs import Comparison, Line
 from assay.wording import Language
 
@@ -68,7 +65,7 @@ def tables(comparison: Comparison) -> dict[str, tuple[Line, ...]]:
 def side_by_side(comparison: Comparison, language: Language = "en") -> str:
     """Return a comparison as a page: one file, no script, no network."""
     say = Say(language)
-    return _template().render(
+    return html_template("two_runs.html.jinja").render(
         say=say,
         own=own,
         key=_key,
@@ -81,15 +78,3 @@ def side_by_side(comparison: Comparison, language: Language = "en") -> str:
 def _key(text: str) -> Markup:
     """Return a key that is broken at its dots before it is broken elsewhere."""
     return own(text).replace(".", Markup(".<wbr>"))
-
-
-@lru_cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("two_runs.html.jinja")

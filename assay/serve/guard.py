@@ -66,6 +66,9 @@ class Guard:
                 await fault.response(language)(scope, receive, answer)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
+        if scope["http_version"] not in ("1.0", "1.1"):
+            closed = {"Connection": "close"}
+            raise Refused(400, Sentence("serve.not_http"), headers=closed)
         coded = "transfer-encoding" in headers
         if coded and ("content-length" in headers or scope["http_version"] != "1.1"):
             closed = {"Connection": "close"}

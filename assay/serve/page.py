@@ -5,15 +5,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-import assay.report
 from assay.predict.categories import ABSENT
 from assay.predict.manifest import CARDS, verified
 from assay.predict.schema import Column, Form
 from assay.report.say import Say
+from assay.report.templates import html_template
 from assay.serve.description import label
 from assay.serve.example import Body, command
 from assay.serve.rows import most_rows
@@ -46,7 +45,7 @@ def page(
     listed = _listed(form)
     of_card: Language = language if language in cards else "en"
     card = cards.get(of_card, "")[:_MOST_OF_CARD]
-    text = _template().render(
+    text = html_template("page.served.jinja", Path(__file__).parent).render(
         say=Say(language),
         form=form,
         label=label(form),
@@ -95,16 +94,3 @@ def _laid_out(markdown: str) -> Markup:
     plain = MarkdownIt("commonmark", {"html": False}).enable("table")
     plain.disable(["link", "image", "autolink", "reference"])
     return Markup(plain.render(markdown))
-
-
-@lru_cache
-def _template() -> jinja2.Template:
-    folders = Path(__file__).parent, Path(assay.report.__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.served.jinja")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.data.patterns import need_quick_patterns
+from assay.data.patterns import need_bounded_work
 from assay.data.suite import expectations_of
 from assay.data.validate import validate_table
 from assay.errors import DataRefused, StudyError
@@ -154,9 +154,9 @@ def test_a_regular_expression_that_takes_no_end_is_refused_and_a_quick_one_is_no
     slow = make_rule(regex, "slow", column="age", regex="^(?=a)(a+)+$")
     rules = expectations_of(suite := make_suite(quick, slow))
 
-    need_quick_patterns(table, suite, rules[:1])
+    need_bounded_work(table, suite, rules[:1])
     with pytest.raises(StudyError, match="slow: its regular expression takes more"):
-        need_quick_patterns(table, suite, rules)
+        need_bounded_work(table, suite, rules)
 
 
 def test_two_expectations_of_one_name_are_refused():

@@ -142,6 +142,17 @@ def test_a_token_is_asked_of_everything_but_health(made):
     assert stranger.get("/card", headers=wrong).status_code == 401
 
 
+@pytest.mark.parametrize("name", ["content-type", "content-encoding"])
+def test_a_body_of_two_kinds_is_refused(client, name):
+    kinds = {"content-type": b"application/json", "content-encoding": b"identity"}
+    headers = [(key.encode(), kind) for key, kind in kinds.items()]
+    headers.append((name.encode(), b"text/plain"))
+
+    response = client.post("/predict", content=b"{}", headers=headers)
+
+    assert response.status_code == 415
+
+
 def test_a_page_that_calls_this_machine_by_another_name_is_not_answered(made):
     app = application(made.folder, None)
 

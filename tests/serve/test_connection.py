@@ -159,8 +159,9 @@ def test_connections_that_send_nothing_make_room_before_a_request_that_is_being_
         HEAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         HEAD + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\nsecret\r\n\r\n",
+        b"GET /health HTTP/2.0\r\nHost: 127.0.0.1\r\n\r\n",
     ],
-    ids=["tls", "no host", "a word", "a long head", "two", "both", "http 1.0", "a blank", "a chunk"],
+    ids=["tls", "no host", "a word", "a long head", "two", "both", "http 1.0", "a blank", "a chunk", "http 2.0"],
 )  # fmt: skip
 def test_what_is_no_request_or_has_two_lengths_is_one_sentence_and_the_end(app, sent):
     async def asked() -> bytes:

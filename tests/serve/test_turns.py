@@ -44,6 +44,25 @@ def worked(turns: Turns, works: list, n_bytes: int = 1) -> list:
     return asyncio.run(all_of_them())
 
 
+def test_a_full_line_of_large_requests_leaves_room_for_small_ones():
+    turns = Turns(Limits(large=100, waiting=2))
+    done = Event()
+
+    async def asked() -> int:
+        large = [
+            asyncio.create_task(turns.work(done.wait, 101, request())) for _ in range(3)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(Refused):
+            await turns.work(done.wait, 101, request())
+        answer = await turns.work(lambda: 7, 1, request())
+        done.set()
+        await asyncio.gather(*large)
+        return answer
+
+    assert asyncio.run(asked()) == 7
+
+
 @pytest.mark.parametrize(("n_bytes", "most"), [(1, 3), (101, 1)])
 def test_few_work_at_once_and_all_get_their_turn(n_bytes, most):
     turns, working, seen = Turns(Limits(side_by_side=3, large=100)), set(), []

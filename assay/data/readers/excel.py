@@ -230,6 +230,9 @@ def _decoded(line: bytes, source: Source, n_bytes: int) -> Any:
     if isinstance(answer, dict) and "error" in answer:
         reason = first_line(ValueError(answer["error"]))
         raise DataRefused("readers.no_workbook", file=source.name, reason=reason)
+    if isinstance(answer, dict) and "unsure" in answer:
+        row, value = answer["unsure"]
+        raise DataRefused("readers.early_date", file=source.name, row=row, value=value)
     return answer
 
 

@@ -1,4 +1,5 @@
 import io
+import re
 import zipfile
 
 import pandas as pd
@@ -87,6 +88,42 @@ def test_a_sheet_without_a_header_takes_its_names_from_the_study(reading):
 )  # fmt: skip
 def test_a_workbook_that_is_no_table_is_refused(reading, content, said):
     assert said in reading.refusal(content, "t.xlsx")
+
+
+def of_dates(*numbers: float) -> bytes:
+    """Return a workbook whose column holds numbers under a format of dates."""
+    with zipfile.ZipFile(
+        io.BytesIO(xlsx({"One": [["day"], *([n] for n in numbers)]}))
+    ) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    parts["xl/styles.xml"] = (
+        f'<styleSheet xmlns="{main}"><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>'
+    ).encode()
+    related = parts["xl/_rels/workbook.xml.rels"]
+    kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles"
+    styles = b'<Relationship Id="s" Type="' + kind + b'" Target="styles.xml"/></Rel'
+    parts["xl/_rels/workbook.xml.rels"] = related.replace(b"</Rel", styles)
+    sheet = parts["xl/worksheets/sheet1.xml"]
+    parts["xl/worksheets/sheet1.xml"] = re.sub(
+        rb'(r="A\d+")><v>', rb'\1 s="1"><v>', sheet
+    )
+    return zipped(parts)
+
+
+def test_a_day_is_read_from_the_first_that_excel_counts_rightly(reading):
+    assert reading(of_dates(61, 45_000), "t.xlsx").frame["day"].tolist() == [
+        "1900-03-01",
+        "2023-03-15",
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 1.5, 59, 60])
+def test_a_day_that_excel_counts_wrongly_is_refused_with_its_row(reading, number):
+    message = reading.refusal(of_dates(45_000, number), "t.xlsx")
+
+    assert "row 3: the date 1900-0" in message
+    assert "before 1 March 1900" in message
 
 
 def test_a_sheet_that_is_not_there_is_refused_with_those_that_are(reading):
